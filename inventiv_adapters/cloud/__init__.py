@@ -1,0 +1,1 @@
+"""Renting machines, for real and in memory."""

@@ -1,0 +1,1 @@
+"""Everything on one machine: the data directory, and the PostgreSQL inside it."""

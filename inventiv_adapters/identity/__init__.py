@@ -1,0 +1,1 @@
+"""Users, organizations and sessions, stored; passwords hashed; tokens signed."""

@@ -1,0 +1,66 @@
+"""Session tokens: JSON Web Tokens (RFC 7519) signed with HMAC-SHA-256."""
+
+import hashlib
+from datetime import datetime
+
+import jwt
+
+from inventiv_core.identity.access import OrganizationId, SessionId
+from inventiv_core.identity.entities import User
+from inventiv_core.identity.errors import InvalidToken
+from inventiv_core.identity.ports import SessionTokens
+
+_LEEWAY_S = 60
+
+
+class JwtSessionTokens(SessionTokens):
+    """Tokens that say who they are for; what counts is the session row they belong to."""
+
+    def __init__(self, secret: str, *, issuer: str) -> None:
+        self._secret = secret
+        self._issuer = issuer
+
+    def issue(
+        self,
+        user: User,
+        *,
+        session_id: SessionId,
+        organization_id: OrganizationId | None,
+        issued_at: datetime,
+        expires_at: datetime,
+    ) -> str:
+        claims = {
+            "iss": self._issuer,
+            "sub": str(user.id),
+            "email": user.email,
+            "role": user.role.value,
+            "session_id": str(session_id),
+            "current_organization_id": None if organization_id is None else str(organization_id),
+            "jti": hashlib.sha256(f"{session_id}:{self._secret}".encode()).hexdigest(),
+            "iat": int(issued_at.timestamp()),
+            "exp": int(expires_at.timestamp()),
+        }
+        return jwt.encode(claims, self._secret, algorithm="HS256")
+
+    def verify(self, token: str, *, now: datetime) -> None:
+        try:
+            claims = jwt.decode(
+                token,
+                self._secret,
+                algorithms=["HS256"],
+                issuer=self._issuer,
+                # the application's clock decides, not the machine's
+                options={
+                    "require": ["exp", "iss", "sub"],
+                    "verify_exp": False,
+                    "verify_iat": False,
+                },
+            )
+        except jwt.InvalidTokenError as error:
+            raise InvalidToken from error
+        expiry = claims["exp"]
+        if not isinstance(expiry, int) or expiry + _LEEWAY_S < now.timestamp():
+            raise InvalidToken
+
+    def hash(self, token: str) -> str:
+        return hashlib.sha256(token.encode()).hexdigest()

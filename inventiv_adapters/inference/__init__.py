@@ -1,0 +1,1 @@
+"""Calls to engines, routing snapshots, and usage."""

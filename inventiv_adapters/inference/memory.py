@@ -1,0 +1,69 @@
+"""Routing and usage, in memory."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from inventiv_adapters.kernel.memory import MemoryDatabase
+from inventiv_core.inference.entities import InferenceUsage, Route, ServableModel
+from inventiv_core.inference.ports import RoutingQueries, UsageRepository
+from inventiv_core.inference.views import RoutingSnapshot
+from inventiv_core.instances.entities import Instance, InstanceId, InstanceStatus
+from inventiv_core.models.entities import Model
+from inventiv_core.workers.entities import Worker, WorkerStatus, engine_url
+
+
+class MemoryUsage(UsageRepository):
+    """The repository."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def add(self, usages: Sequence[InferenceUsage]) -> None:
+        table = self._database.table(InferenceUsage)
+        for usage in usages:
+            table.setdefault(usage.id, usage)
+
+
+class MemoryRoutingQueries(RoutingQueries):
+    """The read side."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def snapshot(self, *, now: datetime, stale_after: timedelta) -> RoutingSnapshot:
+        models = {
+            model.id: model for model in self._database.table(Model).values() if model.is_active
+        }
+        routes: list[Route] = []
+        for worker in self._database.table(Worker).values():
+            instance = self._database.table(Instance)[worker.instance_id]
+            model = models.get(instance.model_id)
+            if model is None or not _serves(instance, worker):
+                continue
+            if worker.is_fresh(now, stale_after=stale_after):
+                routes.append(_route(instance, worker, model))
+        return RoutingSnapshot(
+            models=[
+                ServableModel(id=model.id, model_id=model.model_id) for model in models.values()
+            ],
+            routes=sorted(routes, key=lambda route: route.instance_id),
+        )
+
+
+def _serves(instance: Instance, worker: Worker) -> bool:
+    return (
+        instance.status is InstanceStatus.READY
+        and instance.ip_address is not None
+        and worker.status is WorkerStatus.READY
+    )
+
+
+def _route(instance: Instance, worker: Worker, model: Model) -> Route:
+    return Route(
+        instance_id=InstanceId(instance.id),
+        organization_id=instance.organization_id,
+        model_id=model.model_id,
+        base_url=engine_url(instance.ip_address or "", worker.vllm_port),
+        queue_depth=worker.queue_depth or 0,
+        fresh_at=worker.last_heartbeat_at,
+    )

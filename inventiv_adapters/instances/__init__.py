@@ -1,0 +1,1 @@
+"""Instances, their leases and their history, stored."""

@@ -1,0 +1,229 @@
+"""Instances, their leases and their history, in memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from inventiv_adapters.kernel.memory import MemoryDatabase
+from inventiv_core.catalog.entities import InstanceType, Provider, Region, Zone
+from inventiv_core.identity.access import OrganizationId
+from inventiv_core.instances.entities import AT_REST, Instance, InstanceId, InstanceStatus, Lease
+from inventiv_core.instances.errors import (
+    InstanceChangedMeanwhile,
+    InstanceNotFound,
+    LeaseLost,
+)
+from inventiv_core.instances.ports import InstanceQueries, InstanceRepository, LeaseRepository
+from inventiv_core.instances.views import InstanceRow
+from inventiv_core.models.entities import Model
+from inventiv_core.workers.entities import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChange:
+    """One line of an instance's history."""
+
+    from_status: InstanceStatus | None
+    to_status: InstanceStatus
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All lines of an instance's history, oldest first."""
+
+    changes: tuple[StatusChange, ...]
+
+
+class MemoryInstances(InstanceRepository):
+    """The repository."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def add(self, instance: Instance) -> None:
+        self._database.table(Instance)[instance.id] = instance
+        self._remember(None, instance, "requested")
+
+    async def lock(self, instance_id: InstanceId, *, owner: OrganizationId | None) -> Instance:
+        instance = self._database.table(Instance).get(instance_id)
+        if instance is None or (owner is not None and instance.organization_id != owner):
+            raise InstanceNotFound(instance_id=instance_id)
+        return instance
+
+    async def save(self, before: Instance, after: Instance, *, reason: str) -> None:
+        stored = self._database.table(Instance).get(before.id)
+        if stored is None or stored.version != before.version:
+            raise InstanceChangedMeanwhile(instance_id=before.id)
+        self._database.table(Instance)[after.id] = after
+        if after.status is not before.status:
+            self._remember(before.status, after, reason)
+
+    async def living(self, instance_ids: Sequence[InstanceId]) -> Sequence[Instance]:
+        found = (self._database.table(Instance).get(instance_id) for instance_id in instance_ids)
+        return [
+            instance
+            for instance in found
+            if instance is not None and instance.status not in AT_REST
+        ]
+
+    def _remember(self, before: InstanceStatus | None, after: Instance, reason: str) -> None:
+        history = self._database.table(History).get(after.id, History(()))
+        change = StatusChange(before, after.status, reason, after.status_since)
+        self._database.table(History)[after.id] = History((*history.changes, change))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lease:
+    due_at: datetime | None
+    token: int = 0
+    until: datetime | None = None
+    attempts: int = 0
+
+
+class MemoryLeases(LeaseRepository):
+    """Who works on what."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def schedule(self, instance_id: InstanceId, *, at: datetime) -> None:
+        known = self._database.table(_Lease).get(instance_id, _Lease(due_at=None))
+        due_at = at if known.due_at is None else min(at, known.due_at)
+        self._database.table(_Lease)[instance_id] = replace(known, due_at=due_at)
+
+    async def claim(self, *, now: datetime, until: datetime, limit: int) -> Sequence[Lease]:
+        table = self._database.table(_Lease)
+        due = sorted(
+            (lease.due_at, instance_id)
+            for instance_id, lease in table.items()
+            if lease.due_at is not None
+            and lease.due_at <= now
+            and (lease.until is None or lease.until <= now)
+        )
+        claimed: list[Lease] = []
+        for _, instance_id in due[:limit]:
+            known = table[instance_id]
+            table[instance_id] = replace(known, token=known.token + 1, until=until, due_at=until)
+            claimed.append(
+                Lease(
+                    instance_id=InstanceId(instance_id),
+                    token=known.token + 1,
+                    until=until,
+                    attempts=known.attempts,
+                )
+            )
+        return claimed
+
+    async def hold(self, lease: Lease, *, now: datetime) -> None:
+        self._held(lease, now)
+
+    async def renew(self, lease: Lease, *, now: datetime, until: datetime) -> None:
+        known = self._held(lease, now)
+        due_at = known.due_at
+        if due_at == known.until:
+            due_at = until
+        self._database.table(_Lease)[lease.instance_id] = replace(known, until=until, due_at=due_at)
+
+    async def release(self, lease: Lease, *, due_at: datetime | None, attempts: int) -> None:
+        known = self._database.table(_Lease).get(lease.instance_id)
+        if known is None or known.token != lease.token:
+            return
+        asked = known.due_at if known.due_at != known.until else None
+        times = [time for time in (asked, due_at) if time is not None]
+        self._database.table(_Lease)[lease.instance_id] = replace(
+            known, until=None, due_at=min(times, default=None), attempts=attempts
+        )
+
+    async def next_due(self, *, now: datetime) -> timedelta | None:
+        times = [
+            max(lease.due_at, lease.until or lease.due_at)
+            for lease in self._database.table(_Lease).values()
+            if lease.due_at is not None
+        ]
+        return max(min(times) - now, timedelta(0)) if times else None
+
+    def _held(self, lease: Lease, now: datetime) -> _Lease:
+        known = self._database.table(_Lease).get(lease.instance_id)
+        if known is None or known.token != lease.token or known.until is None:
+            raise LeaseLost(instance_id=lease.instance_id)
+        if known.until <= now:
+            raise LeaseLost(instance_id=lease.instance_id)
+        return known
+
+
+class MemoryInstanceQueries(InstanceQueries):
+    """The read side."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def list(
+        self, owner: OrganizationId, *, archived: bool, limit: int
+    ) -> Sequence[InstanceRow]:
+        mine = [
+            instance
+            for instance in self._database.table(Instance).values()
+            if instance.organization_id == owner and instance.is_archived == archived
+        ]
+        mine.sort(key=_newest, reverse=True)
+        return [self._row(instance) for instance in mine[:limit]]
+
+    async def find(self, instance_id: InstanceId, *, owner: OrganizationId) -> InstanceRow | None:
+        instance = self._database.table(Instance).get(instance_id)
+        if instance is None or instance.organization_id != owner:
+            return None
+        return self._row(instance)
+
+    def _row(self, instance: Instance) -> InstanceRow:
+        provider = self._database.table(Provider)[instance.provider_id]
+        zone = self._database.table(Zone)[instance.zone_id]
+        kind = self._database.table(InstanceType)[instance.instance_type_id]
+        model = self._database.table(Model)[instance.model_id]
+        worker = self._database.table(Worker).get(instance.id)
+        return InstanceRow(
+            id=instance.id,
+            provider_id=instance.provider_id,
+            zone_id=instance.zone_id,
+            instance_type_id=instance.instance_type_id,
+            model_id=instance.model_id,
+            model_name=model.name,
+            model_code=model.model_id,
+            provider_instance_id=instance.provider_instance_id,
+            status=instance.status,
+            ip_address=instance.ip_address,
+            worker_status=None if worker is None else worker.status,
+            worker_last_heartbeat=None if worker is None else worker.last_heartbeat_at,
+            worker_model_id=None if worker is None else worker.model_id,
+            worker_queue_depth=None if worker is None else worker.queue_depth,
+            worker_gpu_utilization=None if worker is None else worker.gpu_utilization,
+            worker_health_port=None if worker is None else worker.health_port,
+            worker_vllm_port=None if worker is None else worker.vllm_port,
+            worker_metadata=None if worker is None else worker.metadata,
+            created_at=instance.created_at,
+            boot_started_at=instance.boot_started_at,
+            ready_at=instance.ready_at,
+            failed_at=instance.failed_at,
+            terminated_at=instance.terminated_at,
+            deletion_reason=instance.deletion_reason,
+            deleted_by_provider=instance.deleted_by_provider,
+            error_code=instance.error_code,
+            error_message=instance.error_message,
+            provider_name=provider.name,
+            provider_code=provider.code,
+            region=self._database.table(Region)[zone.region_id].name,
+            zone=zone.name,
+            instance_type=kind.name,
+            cpu_count=kind.cpu_count,
+            ram_gb=kind.ram_gb,
+            gpu_vram=kind.vram_per_gpu_gb,
+            gpu_count=kind.gpu_count,
+            cost_per_hour=kind.cost_per_hour,
+            is_archived=instance.is_archived,
+        )
+
+
+def _newest(instance: Instance) -> tuple[datetime, UUID]:
+    return instance.created_at, instance.id

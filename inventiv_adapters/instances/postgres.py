@@ -1,0 +1,256 @@
+"""Instances, their leases and their history, in Postgres."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import LiteralString
+
+from inventiv_adapters.kernel.postgres import (
+    Connection,
+    Pool,
+    count_rows,
+    fetch_all,
+    fetch_one,
+    fetch_value,
+)
+from inventiv_core.identity.access import OrganizationId
+from inventiv_core.instances.entities import AT_REST, Instance, InstanceId, Lease
+from inventiv_core.instances.errors import (
+    InstanceChangedMeanwhile,
+    InstanceNotFound,
+    LeaseLost,
+)
+from inventiv_core.instances.ports import InstanceQueries, InstanceRepository, LeaseRepository
+from inventiv_core.instances.views import InstanceRow
+
+_ADD = """
+    INSERT INTO instances
+        (id, organization_id, provider_id, zone_id, instance_type_id, model_id, status,
+         status_since, version, provider_instance_id, ip_address, created_at, boot_started_at,
+         ready_at, failed_at, terminated_at, missing_since, error_code, error_message,
+         deletion_reason, deleted_by_provider, is_archived)
+    VALUES
+        (%(id)s, %(organization_id)s, %(provider_id)s, %(zone_id)s, %(instance_type_id)s,
+         %(model_id)s, %(status)s, %(status_since)s, %(version)s, %(provider_instance_id)s,
+         %(ip_address)s, %(created_at)s, %(boot_started_at)s, %(ready_at)s, %(failed_at)s,
+         %(terminated_at)s, %(missing_since)s, %(error_code)s, %(error_message)s,
+         %(deletion_reason)s, %(deleted_by_provider)s, %(is_archived)s)
+"""
+
+_REMEMBER = """
+    INSERT INTO instance_state_history (instance_id, from_status, to_status, reason, created_at)
+    VALUES (%(instance_id)s, %(from_status)s, %(to_status)s, %(reason)s, %(at)s)
+"""
+
+_ENTITY = """
+    SELECT id, organization_id, provider_id, zone_id, instance_type_id, model_id, status,
+           status_since, version, provider_instance_id, ip_address, created_at, boot_started_at,
+           ready_at, failed_at, terminated_at, missing_since, error_code, error_message,
+           deletion_reason, deleted_by_provider, is_archived
+    FROM instances
+"""
+
+_LOCK = f"""
+    {_ENTITY}
+    WHERE id = %(id)s AND (%(owner)s::uuid IS NULL OR organization_id = %(owner)s)
+    FOR NO KEY UPDATE
+"""
+
+_SAVE = """
+    UPDATE instances
+    SET status = %(status)s, status_since = %(status_since)s, version = %(version)s,
+        provider_instance_id = %(provider_instance_id)s, ip_address = %(ip_address)s,
+        boot_started_at = %(boot_started_at)s, ready_at = %(ready_at)s,
+        failed_at = %(failed_at)s, terminated_at = %(terminated_at)s,
+        missing_since = %(missing_since)s, error_code = %(error_code)s,
+        error_message = %(error_message)s, deletion_reason = %(deletion_reason)s,
+        deleted_by_provider = %(deleted_by_provider)s, is_archived = %(is_archived)s
+    WHERE id = %(id)s AND version = %(version_before)s
+"""
+
+_LIVING = f"""
+    {_ENTITY}
+    WHERE id = ANY(%(ids)s) AND status <> ALL(%(at_rest)s)
+"""
+
+_SCHEDULE = """
+    INSERT INTO instance_leases (instance_id, due_at) VALUES (%(instance_id)s, %(at)s)
+    ON CONFLICT (instance_id) DO UPDATE
+    SET due_at = LEAST(instance_leases.due_at, EXCLUDED.due_at)
+"""
+
+_CLAIM = """
+    UPDATE instance_leases
+    SET token = token + 1, until = %(until)s, due_at = %(until)s
+    WHERE instance_id IN (
+        SELECT instance_id FROM instance_leases
+        WHERE due_at <= %(now)s AND (until IS NULL OR until <= %(now)s)
+        ORDER BY due_at, instance_id
+        LIMIT %(limit)s
+        FOR UPDATE SKIP LOCKED
+    )
+    RETURNING instance_id, token, until, attempts
+"""
+
+_HOLD = """
+    SELECT 1 FROM instance_leases
+    WHERE instance_id = %(instance_id)s AND token = %(token)s AND until > %(now)s
+    FOR UPDATE
+"""
+
+_RENEW = """
+    UPDATE instance_leases
+    SET due_at = CASE WHEN due_at = until THEN %(until)s ELSE due_at END, until = %(until)s
+    WHERE instance_id = %(instance_id)s AND token = %(token)s AND until > %(now)s
+"""
+
+_RELEASE = """
+    UPDATE instance_leases
+    SET due_at = LEAST(NULLIF(due_at, until), %(due_at)s::timestamptz),
+        until = NULL, attempts = %(attempts)s
+    WHERE instance_id = %(instance_id)s AND token = %(token)s
+"""
+
+_NEXT_DUE = """
+    SELECT min(GREATEST(due_at, until)) FROM instance_leases WHERE due_at IS NOT NULL
+"""
+
+
+def _rows(where: LiteralString) -> LiteralString:
+    return f"""
+    SELECT i.id, i.provider_id, i.zone_id, i.instance_type_id, i.model_id, m.name AS model_name,
+           m.model_id AS model_code, i.provider_instance_id, i.status, i.ip_address,
+           w.status AS worker_status, w.last_heartbeat_at AS worker_last_heartbeat,
+           w.model_id AS worker_model_id, w.queue_depth AS worker_queue_depth,
+           w.gpu_utilization AS worker_gpu_utilization, w.health_port AS worker_health_port,
+           w.vllm_port AS worker_vllm_port, w.metadata AS worker_metadata, i.created_at,
+           i.boot_started_at, i.ready_at, i.failed_at, i.terminated_at, i.deletion_reason,
+           i.deleted_by_provider, i.error_code, i.error_message, p.name AS provider_name,
+           p.code AS provider_code, r.name AS region, z.name AS zone, t.name AS instance_type,
+           t.cpu_count, t.ram_gb, t.vram_per_gpu_gb AS gpu_vram, t.gpu_count, t.cost_per_hour,
+           i.is_archived
+    FROM instances i
+    JOIN models m ON m.id = i.model_id
+    JOIN providers p ON p.id = i.provider_id
+    JOIN zones z ON z.id = i.zone_id
+    JOIN regions r ON r.id = z.region_id
+    JOIN instance_types t ON t.id = i.instance_type_id
+    LEFT JOIN workers w ON w.instance_id = i.id
+    WHERE {where}
+    """
+
+
+_LIST = _rows("""
+        i.organization_id = %(owner)s AND i.is_archived = %(archived)s
+    ORDER BY i.created_at DESC, i.id DESC
+    LIMIT %(limit)s
+""")
+
+_FIND = _rows("i.id = %(id)s AND i.organization_id = %(owner)s")
+
+
+class PostgresInstances(InstanceRepository):
+    """The repository."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add(self, instance: Instance) -> None:
+        await self._connection.execute(_ADD, asdict(instance))
+        await self._remember(None, instance, "requested")
+
+    async def lock(self, instance_id: InstanceId, *, owner: OrganizationId | None) -> Instance:
+        instance = await fetch_one(self._connection, Instance, _LOCK, id=instance_id, owner=owner)
+        if instance is None:
+            raise InstanceNotFound(instance_id=instance_id)
+        return instance
+
+    async def save(self, before: Instance, after: Instance, *, reason: str) -> None:
+        values = asdict(after) | {"version_before": before.version}
+        if await count_rows(self._connection, _SAVE, **values) == 0:
+            raise InstanceChangedMeanwhile(instance_id=before.id)
+        if after.status is not before.status:
+            await self._remember(before.status, after, reason)
+
+    async def living(self, instance_ids: Sequence[InstanceId]) -> Sequence[Instance]:
+        return await fetch_all(
+            self._connection,
+            Instance,
+            _LIVING,
+            ids=list(instance_ids),
+            at_rest=[status.value for status in AT_REST],
+        )
+
+    async def _remember(self, from_status: str | None, after: Instance, reason: str) -> None:
+        values = {
+            "instance_id": after.id,
+            "from_status": from_status,
+            "to_status": after.status,
+            "reason": reason,
+            "at": after.status_since,
+        }
+        await self._connection.execute(_REMEMBER, values)
+
+
+class PostgresLeases(LeaseRepository):
+    """Who works on what."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def schedule(self, instance_id: InstanceId, *, at: datetime) -> None:
+        await self._connection.execute(_SCHEDULE, {"instance_id": instance_id, "at": at})
+
+    async def claim(self, *, now: datetime, until: datetime, limit: int) -> Sequence[Lease]:
+        return await fetch_all(self._connection, Lease, _CLAIM, now=now, until=until, limit=limit)
+
+    async def hold(self, lease: Lease, *, now: datetime) -> None:
+        held = await fetch_value(
+            self._connection, _HOLD, instance_id=lease.instance_id, token=lease.token, now=now
+        )
+        if held is None:
+            raise LeaseLost(instance_id=lease.instance_id)
+
+    async def renew(self, lease: Lease, *, now: datetime, until: datetime) -> None:
+        renewed = await count_rows(
+            self._connection,
+            _RENEW,
+            instance_id=lease.instance_id,
+            token=lease.token,
+            now=now,
+            until=until,
+        )
+        if renewed == 0:
+            raise LeaseLost(instance_id=lease.instance_id)
+
+    async def release(self, lease: Lease, *, due_at: datetime | None, attempts: int) -> None:
+        values = {
+            "instance_id": lease.instance_id,
+            "token": lease.token,
+            "due_at": due_at,
+            "attempts": attempts,
+        }
+        await self._connection.execute(_RELEASE, values)
+
+    async def next_due(self, *, now: datetime) -> timedelta | None:
+        due_at = await fetch_value(self._connection, _NEXT_DUE)
+        return None if due_at is None else max(due_at - now, timedelta(0))
+
+
+class PostgresInstanceQueries(InstanceQueries):
+    """The read side."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def list(
+        self, owner: OrganizationId, *, archived: bool, limit: int
+    ) -> Sequence[InstanceRow]:
+        async with self._pool.connection() as connection:
+            return await fetch_all(
+                connection, InstanceRow, _LIST, owner=owner, archived=archived, limit=limit
+            )
+
+    async def find(self, instance_id: InstanceId, *, owner: OrganizationId) -> InstanceRow | None:
+        async with self._pool.connection() as connection:
+            return await fetch_one(connection, InstanceRow, _FIND, id=instance_id, owner=owner)

@@ -1,0 +1,204 @@
+"""The few words we add to psycopg."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, LiteralString, TypeAlias, TypeVar
+
+import msgspec
+from psycopg import AsyncConnection, InterfaceError, OperationalError
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
+
+from inventiv_adapters.kernel.events import revive
+from inventiv_core.kernel.bus import Message, Relay
+from inventiv_core.kernel.events import DomainEvent, Outbox
+
+Connection: TypeAlias = AsyncConnection[Any]
+Pool: TypeAlias = AsyncConnectionPool[Connection]
+Row = TypeVar("Row")
+
+OUTAGES = (OperationalError, InterfaceError, PoolTimeout, PoolClosed)
+"""What is raised while the database cannot be reached."""
+
+_SCHEMA_LOCK = 0x1_4E_56_45_4E_54  # any number, as long as it is always this one
+_RELAYED_AT_ONCE = 500
+
+
+def open_later(url: str, *, max_connections: int, wait_s: float = 10.0) -> Pool:
+    """Return a pool that connects only when it is entered.
+
+    Connections are in autocommit: a transaction exists where code says so. Statements
+    are prepared at their second use. Whoever waits longer than ``wait_s`` for a
+    connection gets an error instead.
+    """
+    return AsyncConnectionPool(
+        url,
+        open=False,
+        min_size=1,
+        max_size=max_connections,
+        timeout=wait_s,
+        kwargs={"autocommit": True, "prepare_threshold": 1, "options": "-c TimeZone=UTC"},
+        check=AsyncConnectionPool.check_connection,
+    )
+
+
+def as_json(value: object) -> Jsonb:
+    """Return ``value`` as a parameter for a ``jsonb`` column."""
+    return Jsonb(value, dumps=msgspec.json.encode)
+
+
+async def fetch_all(
+    connection: Connection, row: type[Row], query: LiteralString, **values: object
+) -> list[Row]:
+    """Run ``query``, and check every row against the fields of ``row``."""
+    async with connection.cursor(row_factory=dict_row, binary=True) as cursor:
+        await cursor.execute(query, values)
+        return [msgspec.convert(columns, row) for columns in await cursor.fetchall()]
+
+
+async def fetch_one(
+    connection: Connection, row: type[Row], query: LiteralString, **values: object
+) -> Row | None:
+    """Like `fetch_all`, for queries that find one row or none."""
+    rows = await fetch_all(connection, row, query, **values)
+    return rows[0] if rows else None
+
+
+async def fetch_value(connection: Connection, query: LiteralString, **values: object) -> Any:
+    """Return the first column of the first row, or ``None``."""
+    cursor = await connection.execute(query, values, binary=True)
+    row = await cursor.fetchone()
+    return None if row is None else row[0]
+
+
+async def count_rows(connection: Connection, query: LiteralString, **values: object) -> int:
+    """Run ``query``, and return how many rows it has touched."""
+    cursor = await connection.execute(query, values)
+    return cursor.rowcount
+
+
+_APPLIED = "SELECT to_regclass('schema_applied') IS NOT NULL"
+_CHECKSUM = "SELECT checksum FROM schema_applied"
+_REMEMBER = """
+    INSERT INTO schema_applied (checksum) VALUES (%(checksum)s)
+    ON CONFLICT (only_one) DO UPDATE SET checksum = EXCLUDED.checksum, applied_at = now()
+"""
+_REMEMBERING = """
+    CREATE TABLE IF NOT EXISTS schema_applied (
+        only_one   boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+        checksum   text NOT NULL,  -- SHA-256 of the text that was applied last
+        applied_at timestamptz NOT NULL DEFAULT now()
+    )
+"""
+
+
+async def apply_schema(url: str, schema: str) -> bool:
+    """Bring the database up to ``schema``, alone; tell whether there was anything to do."""
+    checksum = hashlib.sha256(schema.encode()).hexdigest()
+    async with (
+        await AsyncConnection.connect(url) as connection,
+        connection.transaction(),
+    ):
+        await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_SCHEMA_LOCK])
+        applied = None
+        if await fetch_value(connection, _APPLIED):
+            applied = await fetch_value(connection, _CHECKSUM)
+        if applied == checksum:
+            return False
+        await connection.execute("SET LOCAL client_min_messages = warning")
+        await connection.execute(schema.encode())
+        await connection.execute(_REMEMBERING)
+        await connection.execute(_REMEMBER, {"checksum": checksum})
+    return True
+
+
+_ADD = """
+    WITH added AS (
+        INSERT INTO outbox (name, payload, occurred_at)
+        VALUES (%(name)s, %(payload)s, %(occurred_at)s)
+    )
+    SELECT pg_notify('inventiv_outbox', '')
+"""
+
+_WAITING = """
+    SELECT id, name, payload FROM outbox
+    WHERE published_at IS NULL
+    ORDER BY id
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+"""
+
+_PUBLISHED = "UPDATE outbox SET published_at = now() WHERE id = ANY(%(ids)s)"
+
+_FORGET = "DELETE FROM outbox WHERE published_at IS NOT NULL AND occurred_at < %(before)s"
+
+_LISTEN = "LISTEN inventiv_outbox"
+
+
+class PostgresOutbox(Outbox):
+    """Events wait in a table, and are relayed after the commit."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add(self, event: DomainEvent) -> None:
+        values = {
+            "name": type(event).__name__,
+            "payload": as_json(event),
+            "occurred_at": event.occurred_at,
+        }
+        await self._connection.execute(_ADD, values)
+
+
+class _Waiting(msgspec.Struct):
+    id: int
+    name: str
+    payload: dict[str, Any]
+
+
+class PostgresRelay(Relay):
+    """Takes events from the table; a commit wakes it through NOTIFY, in whatever process."""
+
+    def __init__(self, pool: Pool, url: str) -> None:
+        self._pool = pool
+        self._url = url
+        self._listener: Connection | None = None
+
+    async def deliver(self, publish: Callable[[Sequence[Message]], Awaitable[None]]) -> int:
+        async with self._pool.connection() as connection, connection.transaction():
+            waiting = await fetch_all(connection, _Waiting, _WAITING, limit=_RELAYED_AT_ONCE)
+            if not waiting:
+                return 0
+            messages = (revive(row.id, row.name, row.payload) for row in waiting)
+            await publish([message for message in messages if message is not None])
+            await connection.execute(_PUBLISHED, {"ids": [row.id for row in waiting]})
+        return len(waiting)
+
+    async def wait(self, *, at_most: timedelta) -> None:
+        seconds = at_most.total_seconds()
+        try:
+            listener = await self._listening()
+            async for _ in listener.notifies(timeout=seconds, stop_after=1):
+                return
+        except OperationalError:
+            await self.close()
+            await asyncio.sleep(min(seconds, 1.0))  # the table is read all the same
+
+    async def forget(self, *, before: datetime) -> int:
+        async with self._pool.connection() as connection:
+            return await count_rows(connection, _FORGET, before=before)
+
+    async def close(self) -> None:
+        """Stop listening."""
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            await listener.close()
+
+    async def _listening(self) -> Connection:
+        if self._listener is None:
+            self._listener = await AsyncConnection.connect(self._url, autocommit=True)
+            await self._listener.execute(_LISTEN)
+        return self._listener

@@ -1,0 +1,1 @@
+"""What the reconciler has to know, and its look at engines."""

@@ -1,0 +1,65 @@
+"""A look at engines over HTTP, as their callers will see them."""
+
+import httpx
+import msgspec
+
+from inventiv_core.orchestration.ports import EngineProbe
+
+_MAX_BODY_BYTES = 1_000_000
+
+
+class _Listed(msgspec.Struct):
+    id: str
+
+
+class _Models(msgspec.Struct):
+    data: list[_Listed]
+
+
+class HttpEngineProbe(EngineProbe):
+    """Asks what OpenAI clients ask. Never follows a redirect: engines do not send any."""
+
+    def __init__(self, *, look_s: float = 4.0, warm_up_s: float = 30.0) -> None:
+        self._look_s = look_s
+        self._warm_up_s = warm_up_s
+
+    async def models(self, base_url: str) -> tuple[str, ...] | None:
+        answer = await self._ask("GET", f"{base_url}/v1/models", deadline_s=self._look_s)
+        if answer is None:
+            return None
+        try:
+            listed = msgspec.json.decode(answer, type=_Models)
+        except msgspec.MsgspecError:
+            return None
+        return tuple(model.id for model in listed.data)
+
+    async def warm_up(self, base_url: str, model_id: str) -> bool:
+        body = {
+            "model": model_id,
+            "messages": [{"role": "user", "content": "ping"}],
+            "max_tokens": 1,
+            "temperature": 0,
+            "stream": False,
+        }
+        url = f"{base_url}/v1/chat/completions"
+        return await self._ask("POST", url, deadline_s=self._warm_up_s, body=body) is not None
+
+    async def _ask(
+        self, method: str, url: str, *, deadline_s: float, body: object = None
+    ) -> bytes | None:
+        """Return the body of a good answer; anything else is none."""
+        try:
+            async with (
+                httpx.AsyncClient(timeout=deadline_s, trust_env=False) as client,
+                client.stream(method, url, json=body) as response,
+            ):
+                if not response.is_success:
+                    return None
+                received = bytearray()
+                async for chunk in response.aiter_bytes():
+                    received += chunk
+                    if len(received) > _MAX_BODY_BYTES:
+                        return None
+                return bytes(received)
+        except (httpx.HTTPError, httpx.InvalidURL):
+            return None

@@ -1,0 +1,49 @@
+"""What the reconciler has to know, in memory."""
+
+from uuid import UUID
+
+from inventiv_adapters.kernel.memory import INSTALLATION_ID, MemoryDatabase
+from inventiv_core.catalog.entities import InstanceType, Provider, Zone
+from inventiv_core.instances.entities import Instance, InstanceId
+from inventiv_core.models.entities import Model
+from inventiv_core.orchestration.ports import EngineProbe, SituationQueries
+from inventiv_core.orchestration.views import Particulars, Situation
+from inventiv_core.workers.entities import Worker
+
+
+class MemorySituationQueries(SituationQueries):
+    """The read side."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def find(self, instance_id: InstanceId) -> Situation | None:
+        instance = self._database.table(Instance).get(instance_id)
+        if instance is None:
+            return None
+        return Situation(
+            instance=instance,
+            particulars=Particulars(
+                provider_code=self._database.table(Provider)[instance.provider_id].code,
+                zone=self._database.table(Zone)[instance.zone_id].code,
+                instance_type=self._database.table(InstanceType)[instance.instance_type_id].code,
+                model_id=self._database.table(Model)[instance.model_id].model_id,
+            ),
+            worker=self._database.table(Worker).get(instance_id),
+        )
+
+    async def installation_id(self) -> UUID:
+        return INSTALLATION_ID
+
+
+class HealthyEngines(EngineProbe):
+    """Engines that are as well as somebody says they are, by their address."""
+
+    def __init__(self) -> None:
+        self.serving: dict[str, tuple[str, ...]] = {}
+
+    async def models(self, base_url: str) -> tuple[str, ...] | None:
+        return self.serving.get(base_url)
+
+    async def warm_up(self, base_url: str, model_id: str) -> bool:
+        return model_id in self.serving.get(base_url, ())

@@ -1,0 +1,89 @@
+"""Units of work: the one place that knows every repository."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from inventiv_adapters.action_logs.memory import MemoryActionLogs
+from inventiv_adapters.action_logs.postgres import PostgresActionLogs
+from inventiv_adapters.catalog.memory import MemoryCatalog
+from inventiv_adapters.catalog.postgres import PostgresCatalog
+from inventiv_adapters.identity.memory import MemoryOrganizations, MemorySessions, MemoryUsers
+from inventiv_adapters.identity.postgres import (
+    PostgresOrganizations,
+    PostgresSessions,
+    PostgresUsers,
+)
+from inventiv_adapters.inference.memory import MemoryUsage
+from inventiv_adapters.inference.postgres import PostgresUsage
+from inventiv_adapters.instances.memory import MemoryInstances, MemoryLeases
+from inventiv_adapters.instances.postgres import PostgresInstances, PostgresLeases
+from inventiv_adapters.kernel.memory import MemoryDatabase, MemoryOutbox
+from inventiv_adapters.kernel.postgres import Connection, Pool, PostgresOutbox
+from inventiv_adapters.models.memory import MemoryModels
+from inventiv_adapters.models.postgres import PostgresModels
+from inventiv_adapters.workers.memory import MemoryWorkers, MemoryWorkerTokens
+from inventiv_adapters.workers.postgres import PostgresWorkers, PostgresWorkerTokens
+
+
+class MemoryWork:
+    """Every repository, over one draft of the database."""
+
+    def __init__(self, draft: MemoryDatabase) -> None:
+        self.users = MemoryUsers(draft)
+        self.organizations = MemoryOrganizations(draft)
+        self.sessions = MemorySessions(draft)
+        self.catalog = MemoryCatalog(draft)
+        self.models = MemoryModels(draft)
+        self.action_logs = MemoryActionLogs(draft)
+        self.instances = MemoryInstances(draft)
+        self.leases = MemoryLeases(draft)
+        self.workers = MemoryWorkers(draft)
+        self.worker_tokens = MemoryWorkerTokens(draft)
+        self.usage = MemoryUsage(draft)
+        self.outbox = MemoryOutbox(draft)
+
+
+class MemoryUnitOfWork:
+    """One piece of work at a time; the draft replaces the database at the end."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+        self._turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncGenerator[MemoryWork]:
+        async with self._turn:
+            draft = self._database.draft()
+            yield MemoryWork(draft)
+            self._database.accept(draft)
+
+
+class PostgresWork:
+    """Every repository, over one connection inside one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.users = PostgresUsers(connection)
+        self.organizations = PostgresOrganizations(connection)
+        self.sessions = PostgresSessions(connection)
+        self.catalog = PostgresCatalog(connection)
+        self.models = PostgresModels(connection)
+        self.action_logs = PostgresActionLogs(connection)
+        self.instances = PostgresInstances(connection)
+        self.leases = PostgresLeases(connection)
+        self.workers = PostgresWorkers(connection)
+        self.worker_tokens = PostgresWorkerTokens(connection)
+        self.usage = PostgresUsage(connection)
+        self.outbox = PostgresOutbox(connection)
+
+
+class PostgresUnitOfWork:
+    """A transaction on a pooled connection."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncGenerator[PostgresWork]:
+        async with self._pool.connection() as connection, connection.transaction():
+            yield PostgresWork(connection)

@@ -1,0 +1,1 @@
+"""Workers, stored; their tokens derived."""

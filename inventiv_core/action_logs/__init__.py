@@ -1,0 +1,1 @@
+"""Who did what, when, how long it took, and how it ended."""

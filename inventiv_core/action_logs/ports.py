@@ -1,0 +1,41 @@
+"""What action logs need from the outside."""
+
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import UUID
+
+from inventiv_core.action_logs.entities import ActionLog, ActionType
+from inventiv_core.action_logs.views import ActionLogFilter, ActionLogRow
+from inventiv_core.identity.access import OrganizationId
+from inventiv_core.kernel.events import Outbox
+
+
+class ActionLogRepository(Protocol):
+    """All actions, one at a time."""
+
+    async def put(self, log: ActionLog) -> None:
+        """Store an action as it stands, new or known."""
+        ...
+
+    async def last(self, instance_id: UUID, action_type: ActionType) -> ActionLog | None:
+        """Return the newest action of that type on the instance."""
+        ...
+
+
+class ActionLogQueries(Protocol):
+    """Actions as people look at them."""
+
+    async def list(
+        self, owner: OrganizationId, where: ActionLogFilter, *, limit: int
+    ) -> Sequence[ActionLogRow]:
+        """List the organization's actions, newest first."""
+        ...
+
+
+class ActionLogWork(Protocol):
+    """What one atomic piece of work on actions may touch."""
+
+    @property
+    def action_logs(self) -> ActionLogRepository: ...
+    @property
+    def outbox(self) -> Outbox: ...

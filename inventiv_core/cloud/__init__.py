@@ -1,0 +1,1 @@
+"""Renting machines, as a port: no vendor has a name here."""

@@ -1,0 +1,150 @@
+"""Machines at a provider, and what a provider may answer.
+
+An answer is a value, not an exception and not a boolean: a caller must say what
+it does about each. Only `Absent` means that a machine is not there; everything
+a provider might say when it is unwell is `Denied`, `Throttled` or `Unknown`.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TypeAlias
+from uuid import UUID
+
+
+class MachineState(StrEnum):
+    """What a provider says a machine is doing."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineTag:
+    """What we write on every machine, so that none is ever lost or rented twice."""
+
+    installation_id: UUID
+    """Whose control plane rented it: accounts may be shared."""
+    organization_id: UUID
+    instance_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSetup:
+    """What the software on a machine must know to report for duty."""
+
+    control_plane_url: str
+    """Where the agent registers, such as ``http://127.0.0.1:8003``."""
+    instance_id: UUID
+    model_id: str
+    """The model to serve, by its catalog id, such as ``Qwen/Qwen2.5-7B-Instruct``."""
+    auth_token: str = field(repr=False)
+    """The worker's own token. A secret: never logged, never stored in the clear by us."""
+    heartbeat_interval_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineOrder:
+    """A machine we want."""
+
+    tag: MachineTag
+    name: str
+    """What people see in the provider's console."""
+    zone: str
+    """The zone's code."""
+    instance_type: str
+    """The instance type's code."""
+    setup: WorkerSetup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """A machine that a provider rents to us, and therefore bills."""
+
+    id: str
+    """The provider's name for it."""
+    zone: str
+    instance_type: str
+    tag: MachineTag
+    state: MachineState
+    ip_address: str | None
+    """Where it can be reached, once the provider says so; no port, no mask."""
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """The provider rents us the machine, stopped or already starting."""
+
+    machine: Machine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """There are such machines: at least one."""
+
+    machines: tuple[Machine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """These, possibly none, are all the machines there are."""
+
+    machines: tuple[Machine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The provider will do it; it may take a while."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """There is definitely no such machine at this moment."""
+
+
+class RefusalReason(StrEnum):
+    """Why a provider will not rent us a machine, however often we ask now."""
+
+    OUT_OF_STOCK = "out_of_stock"
+    QUOTA = "quota"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A definite no: nothing was rented, and asking again right away is pointless."""
+
+    reason: RefusalReason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denied:
+    """Our credentials were not accepted. Says nothing about machines."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throttled:
+    """We ask too often."""
+
+    retry_after: timedelta | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """No answer, or none that can be trusted: it may have happened, or not."""
+
+    detail: str
+
+
+Trouble: TypeAlias = Denied | Throttled | Unknown
+CreateOutcome: TypeAlias = Created | Refused | Trouble
+FindOutcome: TypeAlias = Found | Absent | Trouble
+ListOutcome: TypeAlias = Listed | Trouble
+ActionOutcome: TypeAlias = Accepted | Absent | Trouble

@@ -1,0 +1,63 @@
+"""What we need from those who rent out machines."""
+
+from typing import Protocol
+from uuid import UUID
+
+from inventiv_core.cloud.entities import (
+    ActionOutcome,
+    CreateOutcome,
+    FindOutcome,
+    ListOutcome,
+    MachineOrder,
+    MachineTag,
+)
+
+
+class CloudProvider(Protocol):
+    """One account at one provider: the abilities that every provider must have.
+
+    No method raises for what a provider may answer. Each has a deadline of its own,
+    after which the outcome is `Unknown`.
+    """
+
+    async def create(self, order: MachineOrder) -> CreateOutcome:
+        """Rent a machine and write ``order.tag`` on it; it need not be running yet.
+
+        Not idempotent: look the tag up first, and again after `Unknown`.
+        """
+        ...
+
+    async def find(self, tag: MachineTag, *, zone: str) -> FindOutcome:
+        """Return every machine with exactly this tag, oldest first.
+
+        A machine is findable from the moment `create` answers until it is gone.
+        """
+        ...
+
+    async def start(self, machine_id: str, *, zone: str) -> ActionOutcome:
+        """Power the machine on. `Accepted` too when it is already on."""
+        ...
+
+    async def delete(self, machine_id: str, *, zone: str) -> ActionOutcome:
+        """Stop renting the machine, running or not. `Accepted` is not yet gone: `find` tells."""
+        ...
+
+    async def list(self, installation_id: UUID) -> ListOutcome:
+        """Return every machine of that installation, in all zones, whatever its state."""
+        ...
+
+
+class Clouds(Protocol):
+    """Where to rent, for whom."""
+
+    def of(self, provider_code: str, *, organization_id: UUID) -> CloudProvider:
+        """Return the organization's account at the provider.
+
+        Raises:
+            CloudNotConfigured: There are no credentials, or no adapter for the provider.
+        """
+        ...
+
+    def accounts(self) -> tuple[CloudProvider, ...]:
+        """Return every account, once each: what a sweep has to look through."""
+        ...

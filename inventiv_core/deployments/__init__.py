@@ -1,0 +1,1 @@
+"""One model, promised one machine: what may be deployed where."""

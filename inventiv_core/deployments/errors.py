@@ -1,0 +1,84 @@
+"""What can go wrong with deployments."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from inventiv_core.kernel.errors import Invalid
+
+
+@dataclass(eq=False, kw_only=True)
+class DeploymentRefused(Invalid):
+    """The deployment was refused, and nothing was rented.
+
+    Each refusal has a code that clients of the API know.
+    """
+
+    kind = "deployment_refused"
+
+    instance_id: UUID
+    """The id that the instance would have had: the action log has it, too."""
+
+
+@dataclass(eq=False, kw_only=True)
+class OrganizationNeeded(DeploymentRefused):
+    """Choose an organization first: machines are rented for organizations only."""
+
+    code = "NO_CURRENT_ORGANIZATION"
+
+
+@dataclass(eq=False, kw_only=True)
+class MissingParams(DeploymentRefused):
+    """Both a zone and an instance type are needed."""
+
+    code = "MISSING_PARAMS"
+
+
+@dataclass(eq=False, kw_only=True)
+class MissingModel(DeploymentRefused):
+    """Missing model_id: say which model to serve."""
+
+    code = "MISSING_MODEL"
+
+
+@dataclass(eq=False, kw_only=True)
+class InvalidProvider(DeploymentRefused):
+    """There is no such provider, or it is switched off."""
+
+    code = "INVALID_PROVIDER"
+    provider: str
+
+
+@dataclass(eq=False, kw_only=True)
+class InvalidZone(DeploymentRefused):
+    """The provider has no such zone, or it is switched off."""
+
+    code = "INVALID_ZONE"
+    zone: str
+
+
+@dataclass(eq=False, kw_only=True)
+class InvalidInstanceType(DeploymentRefused):
+    """This instance type is not on sale in this zone."""
+
+    code = "INVALID_INSTANCE_TYPE"
+    zone: str
+    instance_type: str
+
+
+@dataclass(eq=False, kw_only=True)
+class InvalidModel(DeploymentRefused):
+    """There is no such model, or it is switched off."""
+
+    code = "INVALID_MODEL"
+    model_id: UUID
+
+
+@dataclass(eq=False, kw_only=True)
+class IncompatibleModelInstance(DeploymentRefused):
+    """The model does not fit on this instance type."""
+
+    code = "INCOMPATIBLE_MODEL_INSTANCE"
+    needed_gb: int
+    """GPU memory the model needs, in decimal gigabytes."""
+    offered_gb: int
+    """GPU memory of the whole machine, in decimal gigabytes."""

@@ -1,0 +1,139 @@
+"""What people can do with deployments."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from inventiv_core.action_logs.entities import ActionLog, ActionLogId, ActionType
+from inventiv_core.action_logs.use_cases import record
+from inventiv_core.deployments.entities import Deployment, DeploymentRequest, fits
+from inventiv_core.deployments.errors import (
+    DeploymentRefused,
+    IncompatibleModelInstance,
+    InvalidInstanceType,
+    InvalidModel,
+    InvalidProvider,
+    InvalidZone,
+    MissingModel,
+    MissingParams,
+    OrganizationNeeded,
+)
+from inventiv_core.deployments.ports import DeploymentWork
+from inventiv_core.identity.access import Actor, OrganizationId, Permission
+from inventiv_core.instances.entities import Instance, InstanceId
+from inventiv_core.instances.events import InstanceChanged
+from inventiv_core.kernel.clock import Clock
+from inventiv_core.kernel.ids import NewId
+from inventiv_core.kernel.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateDeployment:
+    """Promise a model a machine, and have one rented."""
+
+    unit_of_work: UnitOfWork[DeploymentWork]
+    clock: Clock
+    new_id: NewId
+
+    async def __call__(self, request: DeploymentRequest, *, actor: Actor) -> Deployment:
+        """Create the instance, or refuse and leave nothing but a line in the action log.
+
+        Raises:
+            OrganizationNeeded: The actor is in the personal workspace. Nothing is logged.
+            PermissionMissing: The actor may not rent machines for the organization.
+            DeploymentRefused: The request cannot be met; each reason is an error of its own.
+        """
+        instance_id = InstanceId(self.new_id())
+        if actor.organization_id is None:
+            raise OrganizationNeeded(instance_id=instance_id)
+        owner = actor.must_in_organization(Permission.MANAGE_INSTANCES)
+        now = self.clock.now()
+        log = ActionLog.begin(
+            ActionType.REQUEST_CREATE,
+            id=ActionLogId(self.new_id()),
+            actor=actor,
+            organization_id=owner,
+            instance_id=instance_id,
+            at=now,
+            metadata=_asked(request),
+        )
+        try:
+            async with self.unit_of_work() as work:
+                instance = await self._promise(request, instance_id, owner, now, work)
+                await record(log.succeed(at=now, status_after=instance.status), work)
+        except DeploymentRefused as refusal:
+            async with self.unit_of_work() as work:
+                await record(
+                    log.fail(code=refusal.code, message=str(refusal), at=self.clock.now()), work
+                )
+            raise
+        return Deployment(instance_id=instance_id)
+
+    async def _promise(
+        self,
+        request: DeploymentRequest,
+        instance_id: InstanceId,
+        owner: OrganizationId,
+        now: datetime,
+        work: DeploymentWork,
+    ) -> Instance:
+        instance = await _check(request, instance_id, owner, now, work)
+        await work.instances.add(instance)
+        await work.leases.schedule(instance.id, at=now)
+        await work.outbox.add(InstanceChanged.of(instance, at=now))
+        return instance
+
+
+async def _check(
+    request: DeploymentRequest,
+    instance_id: InstanceId,
+    owner: OrganizationId,
+    now: datetime,
+    work: DeploymentWork,
+) -> Instance:
+    """Return the instance that meets the request. The order of the checks is part of the API."""
+    zone_code, type_code = request.zone.strip(), request.instance_type.strip()
+    if not zone_code or not type_code:
+        raise MissingParams(instance_id=instance_id)
+    if request.model_id is None:
+        raise MissingModel(instance_id=instance_id)
+
+    provider = await work.catalog.find_provider(id=request.provider_id, code=request.provider)
+    if provider is None or not provider.is_active:
+        named = str(request.provider_id or request.provider)
+        raise InvalidProvider(instance_id=instance_id, provider=named)
+    zone = await work.catalog.find_zone(provider.id, zone_code)
+    if zone is None:
+        raise InvalidZone(instance_id=instance_id, zone=zone_code)
+    instance_type = await work.catalog.find_on_sale(provider.id, zone.id, type_code)
+    if instance_type is None:
+        raise InvalidInstanceType(instance_id=instance_id, zone=zone_code, instance_type=type_code)
+    model = await work.models.find(request.model_id)
+    if model is None or not model.is_active:
+        raise InvalidModel(instance_id=instance_id, model_id=request.model_id)
+    if not fits(model, instance_type, provider):
+        raise IncompatibleModelInstance(
+            instance_id=instance_id,
+            needed_gb=model.required_vram_gb,
+            offered_gb=instance_type.vram_gb,
+        )
+    return Instance.request(
+        id=instance_id,
+        organization_id=owner,
+        provider_id=provider.id,
+        zone_id=zone.id,
+        instance_type_id=instance_type.id,
+        model_id=model.id,
+        at=now,
+    )
+
+
+def _asked(request: DeploymentRequest) -> dict[str, Any]:
+    provider_id = request.provider_id
+    return {
+        "provider_id": None if provider_id is None else str(provider_id),
+        "provider_code": None if provider_id is not None else request.provider,
+        "zone": request.zone,
+        "instance_type": request.instance_type,
+        "model_id": None if request.model_id is None else str(request.model_id),
+    }

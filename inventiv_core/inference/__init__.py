@@ -1,0 +1,1 @@
+"""The OpenAI-compatible gateway: resolve a model, choose a worker, forward, meter."""

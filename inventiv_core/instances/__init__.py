@@ -1,0 +1,1 @@
+"""Machines we rent, from request to archive: the state machine, leases, progress."""

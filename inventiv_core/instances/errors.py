@@ -1,0 +1,35 @@
+"""What can go wrong with instances."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from inventiv_core.kernel.errors import Conflict, NotFound
+
+
+@dataclass(eq=False, kw_only=True)
+class InstanceNotFound(NotFound):
+    """There is no such instance in this organization."""
+
+    instance_id: UUID
+
+
+@dataclass(eq=False, kw_only=True)
+class TransitionNotAllowed(Conflict):
+    """An instance cannot go from the one status to the other."""
+
+    from_status: str
+    to_status: str
+
+
+@dataclass(eq=False, kw_only=True)
+class InstanceChangedMeanwhile(Conflict):
+    """Someone else changed the instance in the meantime: look again."""
+
+    instance_id: UUID
+
+
+@dataclass(eq=False, kw_only=True)
+class LeaseLost(Conflict):
+    """Another worker has taken over the instance."""
+
+    instance_id: UUID

@@ -1,0 +1,17 @@
+"""Money: decimal euros. Floats exist only at the JSON edge."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import TypeAlias
+
+Eur: TypeAlias = Decimal
+"""An amount in euros."""
+
+_HOUR = timedelta(hours=1)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def cost(per_hour_eur: Eur, duration: timedelta) -> Eur:
+    """Return what ``duration`` costs at ``per_hour_eur``, exactly; less than nothing is nothing."""
+    microseconds = max(duration // _MICROSECOND, 0)
+    return per_hour_eur * microseconds / (_HOUR // _MICROSECOND)

@@ -1,0 +1,1 @@
+"""The models that can be served, and what they need to run."""

@@ -1,0 +1,1 @@
+"""The reconciler: what the world should do next about each instance."""

@@ -1,0 +1,84 @@
+"""How patient the reconciler is, and when it looks again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Final
+
+from inventiv_core.cloud.entities import Machine
+from inventiv_core.instances.entities import InstanceStatus
+
+_S = InstanceStatus
+_MINUTE = timedelta(minutes=1)
+
+
+def _deadlines() -> Mapping[InstanceStatus, timedelta]:
+    return MappingProxyType(
+        {
+            _S.PROVISIONING: 10 * _MINUTE,
+            _S.BOOTING: 10 * _MINUTE,
+            _S.INSTALLING: 30 * _MINUTE,
+            _S.STARTING: 60 * _MINUTE,
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long to wait for what."""
+
+    lease: timedelta = timedelta(seconds=30)
+    """How long one worker may keep an instance without a sign of life."""
+    poll: timedelta = timedelta(seconds=1)
+    """Between looks at a machine that is on its way up or down."""
+    watch: timedelta = timedelta(seconds=30)
+    """Between looks at a machine that serves."""
+    settle: timedelta = timedelta(seconds=3)
+    """How long a machine may take to be findable after a request with an unknown outcome."""
+    confirm: timedelta = timedelta(seconds=1)
+    """Between two definite answers that a machine is not there: one alone is not believed."""
+    stale_after: timedelta = 2 * _MINUTE
+    """How long a worker may be silent."""
+    keep_failed: timedelta = 10 * _MINUTE
+    """How long a machine that failed to start is kept, for it may merely be late."""
+    first_retry: timedelta = timedelta(seconds=1)
+    last_retry: timedelta = _MINUTE
+    deadlines: Mapping[InstanceStatus, timedelta] = field(default_factory=_deadlines)
+    """The longest stay in each status on the way to ready, from entering it."""
+
+    def back_off(self, attempts: int, chance: float) -> timedelta:
+        """Return how long to wait after so many attempts in a row: doubling, with jitter.
+
+        ``chance`` from 0 to 1 picks a point between half the wait and the whole of it.
+        """
+        doublings = min(attempts, 16)
+        wait = min(self.first_retry * 2**doublings, self.last_retry)
+        return timedelta(seconds=wait.total_seconds() * (0.5 + chance / 2))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Next:
+    """When to look again."""
+
+    after: timedelta | None
+    """``None``: not until somebody asks."""
+    trouble: bool = False
+    """Whether it went wrong, so that the next wait should be longer."""
+
+
+AT_ONCE: Final = Next(after=timedelta(0))
+NEVER: Final = Next(after=None)
+TROUBLE: Final = Next(after=timedelta(0), trouble=True)
+"""Look again after a back-off."""
+
+
+def keeper(machines: tuple[Machine, ...], recorded_id: str | None) -> Machine:
+    """Return which of several machines of one instance to keep.
+
+    The one we have recorded, else the oldest; everybody who looks decides alike.
+    """
+    for machine in machines:
+        if machine.id == recorded_id:
+            return machine
+    return min(machines, key=lambda machine: (machine.created_at, machine.id))

@@ -1,0 +1,52 @@
+"""What orchestration needs from the outside."""
+
+from typing import Protocol
+from uuid import UUID
+
+from inventiv_core.action_logs.ports import ActionLogRepository
+from inventiv_core.instances.entities import InstanceId
+from inventiv_core.instances.ports import InstanceRepository, LeaseRepository
+from inventiv_core.kernel.events import Outbox
+from inventiv_core.orchestration.views import Situation
+from inventiv_core.workers.ports import WorkerRepository, WorkerTokenRepository
+
+
+class SituationQueries(Protocol):
+    """What is known of an instance, in one statement."""
+
+    async def find(self, instance_id: InstanceId) -> Situation | None:
+        """Return the situation of one instance, whosever it is."""
+        ...
+
+    async def installation_id(self) -> UUID:
+        """Return the id of this installation: drawn once, when its database was made."""
+        ...
+
+
+class EngineProbe(Protocol):
+    """Looks at an engine from outside, as its callers will."""
+
+    async def models(self, base_url: str) -> tuple[str, ...] | None:
+        """Return the names of the models it lists; ``None`` if it does not answer in time."""
+        ...
+
+    async def warm_up(self, base_url: str, model_id: str) -> bool:
+        """Have it produce one token; tell whether it did, in time."""
+        ...
+
+
+class OrchestrationWork(Protocol):
+    """What one atomic piece of orchestration may touch."""
+
+    @property
+    def instances(self) -> InstanceRepository: ...
+    @property
+    def leases(self) -> LeaseRepository: ...
+    @property
+    def workers(self) -> WorkerRepository: ...
+    @property
+    def worker_tokens(self) -> WorkerTokenRepository: ...
+    @property
+    def action_logs(self) -> ActionLogRepository: ...
+    @property
+    def outbox(self) -> Outbox: ...

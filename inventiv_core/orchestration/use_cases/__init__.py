@@ -1,0 +1,1 @@
+"""What the control plane does by itself, cut by what an instance is going through."""

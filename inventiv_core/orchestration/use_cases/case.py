@@ -1,0 +1,253 @@
+"""One instance on the reconciler's desk: what is known, and the tools to act on it."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from inventiv_core.action_logs.entities import ActionLog, ActionLogId, ActionStatus, ActionType
+from inventiv_core.action_logs.use_cases import record
+from inventiv_core.cloud.entities import Denied, Machine, MachineTag, Throttled, Trouble, Unknown
+from inventiv_core.cloud.ports import CloudProvider
+from inventiv_core.identity.access import PLATFORM
+from inventiv_core.instances.entities import ErrorCode, Instance, InstanceStatus, Lease
+from inventiv_core.instances.use_cases import change
+from inventiv_core.kernel.clock import Clock
+from inventiv_core.kernel.ids import NewId
+from inventiv_core.kernel.unit_of_work import UnitOfWork
+from inventiv_core.orchestration.entities import Next, Patience
+from inventiv_core.orchestration.ports import EngineProbe, OrchestrationWork
+from inventiv_core.orchestration.views import Particulars, Situation
+from inventiv_core.workers.entities import Worker
+from inventiv_core.workers.ports import WorkerTokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What every step may need."""
+
+    unit_of_work: UnitOfWork[OrchestrationWork]
+    clock: Clock
+    new_id: NewId
+    patience: Patience
+    engine_probe: EngineProbe
+    worker_tokens: WorkerTokens
+    control_plane_url: str
+    heartbeat_interval_s: int
+    installation_id: UUID
+
+
+@dataclass(slots=True, kw_only=True)
+class Moment:
+    """The inside of a unit of work that holds the lease: the instance as it is right now."""
+
+    work: OrchestrationWork
+    instance: Instance
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """One instance, and the right to work on it; with nobody to rent from."""
+
+    tools: Tools
+    lease: Lease
+    situation: Situation
+
+    @property
+    def instance(self) -> Instance:
+        """The instance as it was when the case was opened."""
+        return self.situation.instance
+
+    @property
+    def particulars(self) -> Particulars:
+        """How providers and engines call what the instance consists of."""
+        return self.situation.particulars
+
+    @property
+    def worker(self) -> Worker | None:
+        """What the worker said, if it has been heard of since the machine was last started."""
+        worker, booted = self.situation.worker, self.instance.boot_started_at
+        if worker is None or booted is None or worker.last_heartbeat_at < booted:
+            return None
+        return worker
+
+    @property
+    def tag(self) -> MachineTag:
+        """What is written on the machine of this instance."""
+        return MachineTag(
+            installation_id=self.tools.installation_id,
+            organization_id=self.instance.organization_id,
+            instance_id=self.instance.id,
+        )
+
+    @property
+    def overdue(self) -> bool:
+        """Whether the instance has been in its status for longer than it may."""
+        longest = self.tools.patience.deadlines.get(self.instance.status)
+        return longest is not None and self.age >= longest
+
+    @property
+    def age(self) -> timedelta:
+        """How long the instance has been in its status."""
+        return self.tools.clock.now() - self.instance.status_since
+
+    @asynccontextmanager
+    async def moment(self) -> AsyncGenerator[Moment]:
+        """Open a unit of work in which nobody else can touch the instance.
+
+        Raises:
+            LeaseLost: Somebody else works on the instance now; nothing was changed.
+        """
+        now = self.tools.clock.now()
+        async with self.tools.unit_of_work() as work:
+            await work.leases.hold(self.lease, now=now)
+            instance = await work.instances.lock(self.instance.id, owner=None)
+            yield Moment(work=work, instance=instance, now=now)
+
+    async def alter(self, moment: Moment, after: Instance, *, reason: str) -> None:
+        """Store ``after`` in place of the moment's instance."""
+        await change(moment.instance, after, moment.work, reason=reason, at=moment.now)
+        moment.instance = after
+
+    def begin(
+        self, moment: Moment, action: ActionType, metadata: Mapping[str, Any] | None = None
+    ) -> ActionLog:
+        """Return the log of something that begins now; it is not recorded yet."""
+        return ActionLog.begin(
+            action,
+            id=ActionLogId(self.tools.new_id()),
+            actor=PLATFORM,
+            organization_id=moment.instance.organization_id,
+            instance_id=moment.instance.id,
+            at=moment.now,
+            status_before=self.instance.status,
+            metadata=metadata,
+        )
+
+    async def start_action(
+        self, moment: Moment, action: ActionType, metadata: Mapping[str, Any] | None = None
+    ) -> ActionLog:
+        """Record that something begins. One of the kind that never ended was cut off."""
+        await self.fail_open(moment, action, ErrorCode.INTERRUPTED, "Whoever began this is gone.")
+        log = self.begin(moment, action, metadata)
+        await record(log, moment.work)
+        return log
+
+    async def note(
+        self, moment: Moment, action: ActionType, metadata: Mapping[str, Any] | None = None
+    ) -> None:
+        """Record something that is done as soon as it is begun."""
+        log = self.begin(moment, action, metadata)
+        await record(log.succeed(at=moment.now, status_after=moment.instance.status), moment.work)
+
+    async def succeed(
+        self, moment: Moment, log: ActionLog, metadata: Mapping[str, Any] | None = None
+    ) -> None:
+        """Record that an action is done."""
+        ended = log.succeed(at=moment.now, status_after=moment.instance.status, metadata=metadata)
+        await record(ended, moment.work)
+
+    async def fail(self, moment: Moment, log: ActionLog, *, code: str, message: str) -> None:
+        """Record that an action did not work."""
+        ended = log.fail(
+            code=code, message=message, at=moment.now, status_after=moment.instance.status
+        )
+        await record(ended, moment.work)
+
+    async def open_action(self, moment: Moment, action: ActionType) -> ActionLog | None:
+        """Return the newest action of that kind, if it has not ended."""
+        last = await moment.work.action_logs.last(moment.instance.id, action)
+        if last is None or last.status is not ActionStatus.IN_PROGRESS:
+            return None
+        return last
+
+    async def fail_open(
+        self, moment: Moment, action: ActionType, code: ErrorCode, message: str
+    ) -> None:
+        """Record the end of an action that will never come to a better one."""
+        last = await self.open_action(moment, action)
+        if last is not None:
+            await self.fail(moment, last, code=code, message=message)
+
+    def trouble(self, outcome: Trouble) -> Next:
+        """Return when to look again after such an answer."""
+        match outcome:
+            case Throttled(retry_after=retry_after):
+                return Next(after=retry_after or self.tools.patience.poll, trouble=True)
+            case Denied() | Unknown():
+                return Next(after=self.tools.patience.poll, trouble=True)
+
+    async def give_up(self, code: ErrorCode, message: str) -> Next:
+        """Say that the instance did not get ready in time. Its machine is kept a while."""
+        async with self.moment() as moment:
+            if moment.instance.status is not self.instance.status:
+                return Next(after=self.tools.patience.poll)
+            failed = moment.instance.fail(
+                InstanceStatus.STARTUP_FAILED, code=code, message=message, at=moment.now
+            )
+            await self.alter(moment, failed, reason=message)
+            log = self.begin(moment, ActionType.INSTANCE_STARTUP_FAILED)
+            await self.fail(moment, log, code=code, message=message)
+            await self.fail_open(moment, ActionType.EXECUTE_CREATE, code, message)
+        return Next(after=self.tools.patience.keep_failed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case(Desk):
+    """One instance, the right to work on it, and the account its machine is rented on."""
+
+    cloud: CloudProvider
+
+    async def missing(self) -> bool:
+        """Note that the provider says there is no machine; tell whether to believe it.
+
+        It takes two definite answers, some time apart.
+        """
+        since = self.instance.missing_since
+        if since is not None:
+            return self.tools.clock.now() - since >= self.tools.patience.confirm
+        async with self.moment() as moment:
+            if moment.instance.missing_since is None:
+                after = moment.instance.change(missing_since=moment.now)
+                await moment.work.instances.save(moment.instance, after, reason="")
+        return False
+
+    async def present(self) -> None:
+        """Note that the provider does know the machine."""
+        if self.instance.missing_since is None:
+            return
+        async with self.moment() as moment:
+            after = moment.instance.change(missing_since=None)
+            await moment.work.instances.save(moment.instance, after, reason="")
+
+    async def delete(self, machine: Machine, *, reason: str) -> Next:
+        """Stop renting a machine."""
+        async with self.moment() as moment:
+            log = await self.start_action(
+                moment,
+                ActionType.PROVIDER_TERMINATE,
+                {"zone": machine.zone, "provider_instance_id": machine.id, "reason": reason},
+            )
+        outcome = await self.cloud.delete(machine.id, zone=machine.zone)
+        async with self.moment() as moment:
+            if isinstance(outcome, Denied | Throttled | Unknown):
+                await self.fail(
+                    moment, log, code="PROVIDER_TERMINATE_FAILED", message=said(outcome)
+                )
+                return self.trouble(outcome)
+            await self.succeed(moment, log)
+        return Next(after=self.tools.patience.poll)
+
+
+def said(outcome: Trouble) -> str:
+    """Return what a provider's answer means, in a sentence."""
+    match outcome:
+        case Denied(detail=detail):
+            return f"The provider did not accept our credentials: {detail}"
+        case Throttled():
+            return "The provider says that we ask too often."
+        case Unknown(detail=detail):
+            return f"The provider gave no answer that can be trusted: {detail}"

@@ -1,0 +1,155 @@
+"""From a machine that was told to start to one that serves."""
+
+from inventiv_core.action_logs.entities import ActionType
+from inventiv_core.action_logs.use_cases import record
+from inventiv_core.cloud.entities import Absent, Found, Machine, MachineState
+from inventiv_core.instances.entities import DeletionReason, ErrorCode, Instance, InstanceStatus
+from inventiv_core.orchestration.entities import AT_ONCE, Next, keeper
+from inventiv_core.orchestration.use_cases.case import Case
+from inventiv_core.orchestration.use_cases.provisioning import start
+from inventiv_core.workers.entities import Worker, WorkerStatus, engine_url
+
+_GONE = "The machine disappeared at the provider."
+
+
+async def look(case: Case) -> Machine | Next:
+    """Return the instance's machine as the provider sees it, or what to do without."""
+    match await case.cloud.find(case.tag, zone=case.particulars.zone):
+        case Found(machines=machines):
+            await case.present()
+            machine = keeper(machines, case.instance.provider_instance_id)
+            for extra in machines:
+                if extra.id != machine.id:
+                    await case.delete(extra, reason="duplicate")
+            return machine
+        case Absent():
+            if not await case.missing():
+                return Next(after=case.tools.patience.confirm)
+            return await _vanished(case)
+        case trouble:
+            return case.trouble(trouble)
+
+
+async def _vanished(case: Case) -> Next:
+    """Say that the provider took the machine away."""
+    async with case.moment() as moment:
+        if moment.instance.status is not case.instance.status:
+            return AT_ONCE
+        log = case.begin(
+            moment,
+            ActionType.PROVIDER_DELETED_DETECTED,
+            {"provider_instance_id": moment.instance.provider_instance_id},
+        )
+        ending = moment.instance.terminate(
+            DeletionReason.PROVIDER_DELETED, at=moment.now, deleted_by_provider=True
+        )
+        await case.alter(moment, ending, reason=_GONE)
+        await record(log.succeed(at=moment.now, status_after=ending.status), moment.work)
+    return AT_ONCE
+
+
+async def boot(case: Case) -> Next:
+    """Wait until the machine runs and can be reached."""
+    if case.overdue:
+        return await case.give_up(ErrorCode.STARTUP_TIMEOUT, "The machine did not boot in time.")
+    machine = await look(case)
+    if isinstance(machine, Next):
+        return machine
+    if machine.state is MachineState.STOPPED:
+        return await start(case, machine)
+    if machine.state is not MachineState.RUNNING or machine.ip_address is None:
+        return Next(after=case.tools.patience.poll)
+    async with case.moment() as moment:
+        if moment.instance.status is not InstanceStatus.BOOTING:
+            return AT_ONCE
+        after = moment.instance.enter(
+            InstanceStatus.INSTALLING,
+            at=moment.now,
+            ip_address=machine.ip_address,
+            provider_instance_id=machine.id,
+        )
+        await case.alter(moment, after, reason="running")
+        facts = {"server_id": machine.id, "ip_address": machine.ip_address}
+        await case.note(moment, ActionType.PROVIDER_GET_IP, {"zone": machine.zone, **facts})
+        await case.note(moment, ActionType.INSTANCE_CREATED, facts)
+    return AT_ONCE
+
+
+async def install(case: Case) -> Next:
+    """Wait until the agent on the machine has reported for duty."""
+    if case.overdue:
+        return await case.give_up(ErrorCode.STARTUP_TIMEOUT, "No worker reported in time.")
+    machine = await look(case)
+    if isinstance(machine, Next):
+        return machine
+    if case.worker is None:
+        return Next(after=5 * case.tools.patience.poll)  # its registration wakes us earlier
+    async with case.moment() as moment:
+        if moment.instance.status is not InstanceStatus.INSTALLING:
+            return AT_ONCE
+        after = moment.instance.enter(InstanceStatus.STARTING, at=moment.now)
+        await case.alter(moment, after, reason="the worker reported")
+    return AT_ONCE
+
+
+async def load(case: Case) -> Next:
+    """Wait until the engine serves the model, and see for ourselves that it does."""
+    if case.overdue:
+        return await case.give_up(ErrorCode.STARTUP_TIMEOUT, "The model was not loaded in time.")
+    machine = await look(case)
+    if isinstance(machine, Next):
+        return machine
+    if not is_well(case, case.worker):
+        return Next(after=5 * case.tools.patience.poll)  # its next heartbeat wakes us earlier
+    return await examine(case)
+
+
+def is_well(case: Case, worker: Worker | None) -> bool:
+    """Tell whether the worker says, and said lately, that it serves the right model."""
+    return (
+        worker is not None
+        and worker.status is WorkerStatus.READY
+        and worker.is_fresh(case.tools.clock.now(), stale_after=case.tools.patience.stale_after)
+        and worker.model_id in {None, case.particulars.model_id}
+    )
+
+
+async def examine(case: Case) -> Next:
+    """Ask the engine for its models and for one token; let it serve if it can do both."""
+    worker, address = case.worker, case.instance.ip_address
+    if worker is None or address is None:
+        return Next(after=case.tools.patience.poll)
+    url = engine_url(address, worker.vllm_port)
+    models = await case.tools.engine_probe.models(url)
+    loaded = models is not None and case.particulars.model_id in models
+    warm = loaded and await case.tools.engine_probe.warm_up(url, case.particulars.model_id)
+    findings = (
+        (ActionType.WORKER_VLLM_HTTP_OK, models is not None),
+        (ActionType.WORKER_MODEL_LOADED, loaded),
+        (ActionType.WORKER_VLLM_WARMUP, warm),
+        (ActionType.HEALTH_CHECK, warm),
+    )
+    facts = {"ip": address, "vllm_port": worker.vllm_port, "model_id": case.particulars.model_id}
+    async with case.moment() as moment:
+        if moment.instance.status is not case.instance.status:
+            return AT_ONCE
+        for action, passed in findings:
+            if not passed:
+                log = case.begin(moment, action, facts)
+                await case.fail(moment, log, code=action, message="The engine did not do this yet.")
+                return Next(after=case.tools.patience.poll, trouble=True)
+            await case.note(moment, action, facts)
+        serving = _serve(moment.instance, case)
+        await case.alter(moment, serving, reason="healthy")
+        await case.note(moment, ActionType.INSTANCE_READY)
+        created = await case.open_action(moment, ActionType.EXECUTE_CREATE)
+        if created is not None:
+            await case.succeed(moment, created)
+    return Next(after=case.tools.patience.watch)
+
+
+def _serve(instance: Instance, case: Case) -> Instance:
+    now = case.tools.clock.now()
+    return instance.enter(
+        InstanceStatus.READY, at=now, ready_at=now, error_code=None, error_message=None
+    )

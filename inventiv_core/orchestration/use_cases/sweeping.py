@@ -1,0 +1,102 @@
+"""From the provider's side: is there a machine that nobody should pay for?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from inventiv_core.action_logs.entities import ActionLog, ActionLogId, ActionType
+from inventiv_core.action_logs.use_cases import record
+from inventiv_core.cloud.entities import Denied, Listed, Machine, MachineState, Throttled, Unknown
+from inventiv_core.cloud.ports import CloudProvider, Clouds
+from inventiv_core.identity.access import PLATFORM, Actor, OrganizationId, Permission
+from inventiv_core.instances.entities import Instance, InstanceId
+from inventiv_core.kernel.clock import Clock
+from inventiv_core.kernel.ids import NewId
+from inventiv_core.kernel.unit_of_work import UnitOfWork
+from inventiv_core.orchestration.ports import OrchestrationWork, SituationQueries
+from inventiv_core.orchestration.use_cases.case import said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """What a sweep found."""
+
+    machines: int = 0
+    """Machines that are rented."""
+    strays: int = 0
+    """Machines of no living instance: they were deleted, or will be at the next sweep."""
+    unanswered: int = 0
+    """Accounts that gave no list: nothing is concluded about them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepMachines:
+    """Look through everything that is rented, and give up what belongs to no living instance.
+
+    A machine is rented only for an instance that is stored already, so one whose
+    instance is unknown or over is a stray, whenever it is looked at.
+    """
+
+    unit_of_work: UnitOfWork[OrchestrationWork]
+    situation_queries: SituationQueries
+    clouds: Clouds
+    clock: Clock
+    new_id: NewId
+
+    async def __call__(self, *, actor: Actor) -> Swept:
+        """Sweep every account once."""
+        actor.must(Permission.OPERATE)
+        installation_id = await self.situation_queries.installation_id()
+        machines = strays = unanswered = 0
+        for account in self.clouds.accounts():
+            match await account.list(installation_id):
+                case Listed(machines=listed):
+                    machines += len(listed)
+                    strays += await self._sweep(account, listed)
+                case _:
+                    unanswered += 1
+        return Swept(machines=machines, strays=strays, unanswered=unanswered)
+
+    async def _sweep(self, account: CloudProvider, machines: tuple[Machine, ...]) -> int:
+        ids = sorted({InstanceId(machine.tag.instance_id) for machine in machines})
+        async with self.unit_of_work() as work:
+            living = {instance.id: instance for instance in await work.instances.living(ids)}
+            await self._wake(machines, living, work)
+        strays = [
+            machine
+            for machine in machines
+            if machine.tag.instance_id not in living and machine.state is not MachineState.STOPPING
+        ]
+        for stray in strays:
+            await self._delete(account, stray)
+        return len(strays)
+
+    async def _wake(
+        self,
+        machines: tuple[Machine, ...],
+        living: Mapping[InstanceId, Instance],
+        work: OrchestrationWork,
+    ) -> None:
+        """Have instances looked at that have another machine than they know: theirs to settle."""
+        for machine in machines:
+            instance = living.get(InstanceId(machine.tag.instance_id))
+            if instance is not None and instance.provider_instance_id not in {None, machine.id}:
+                await work.leases.schedule(instance.id, at=self.clock.now())
+
+    async def _delete(self, account: CloudProvider, stray: Machine) -> None:
+        log = ActionLog.begin(
+            ActionType.PROVIDER_TERMINATE,
+            id=ActionLogId(self.new_id()),
+            actor=PLATFORM,
+            organization_id=OrganizationId(stray.tag.organization_id),
+            instance_id=stray.tag.instance_id,
+            at=self.clock.now(),
+            metadata={"zone": stray.zone, "provider_instance_id": stray.id, "reason": "stray"},
+        )
+        outcome = await account.delete(stray.id, zone=stray.zone)
+        now = self.clock.now()
+        if isinstance(outcome, Denied | Throttled | Unknown):
+            ended = log.fail(code="PROVIDER_TERMINATE_FAILED", message=said(outcome), at=now)
+        else:
+            ended = log.succeed(at=now)
+        async with self.unit_of_work() as work:
+            await record(ended, work)

@@ -1,0 +1,76 @@
+"""From a machine that is to go to one that is gone."""
+
+from dataclasses import replace
+
+from inventiv_core.action_logs.entities import ActionType
+from inventiv_core.cloud.entities import Absent, Found, MachineState
+from inventiv_core.instances.entities import ErrorCode, InstanceStatus
+from inventiv_core.orchestration.entities import AT_ONCE, NEVER, Next
+from inventiv_core.orchestration.use_cases.case import Case, Desk, Moment
+
+
+async def terminate(case: Case) -> Next:
+    """Have every machine deleted; believe that it is when the provider says so twice."""
+    await _announce(case)
+    match await case.cloud.find(case.tag, zone=case.particulars.zone):
+        case Found(machines=machines):
+            await case.present()
+            after = Next(after=case.tools.patience.poll)
+            for machine in machines:
+                if machine.state is not MachineState.STOPPING:
+                    after = await case.delete(machine, reason="terminated")
+            return after
+        case Absent():
+            if not await case.missing():
+                return Next(after=case.tools.patience.confirm)
+            return await _conclude(case)
+        case trouble:
+            return case.trouble(trouble)
+
+
+async def conclude_unrented(case: Desk) -> Next | None:
+    """End an instance for which nobody was ever asked for a machine; ``None`` if somebody was."""
+    async with case.moment() as moment:
+        asked = await moment.work.action_logs.last(case.instance.id, ActionType.PROVIDER_CREATE)
+    if asked is not None or case.instance.status is not InstanceStatus.TERMINATING:
+        return None
+    return await _conclude(case)
+
+
+async def _announce(case: Case) -> None:
+    async with case.moment() as moment:
+        last = await moment.work.action_logs.last(case.instance.id, ActionType.EXECUTE_TERMINATE)
+        if last is None:
+            await case.start_action(moment, ActionType.EXECUTE_TERMINATE)
+        await case.fail_open(
+            moment, ActionType.EXECUTE_CREATE, ErrorCode.CANCELLED, "Termination was asked for."
+        )
+
+
+async def _conclude(case: Desk) -> Next:
+    async with case.moment() as moment:
+        if moment.instance.status is not InstanceStatus.TERMINATING:
+            return AT_ONCE
+        by_provider = moment.instance.deleted_by_provider
+        gone = moment.instance.gone(at=moment.now, by_provider=by_provider)
+        await case.alter(moment, gone, reason="the provider confirmed it")
+        for interrupted in (ActionType.PROVIDER_CREATE, ActionType.PROVIDER_START):
+            await case.fail_open(
+                moment, interrupted, ErrorCode.INTERRUPTED, "Whoever began this is gone."
+            )
+        facts = {"provider_instance_id": gone.provider_instance_id}
+        await case.note(moment, ActionType.TERMINATION_CONFIRMED, facts)
+        await case.note(moment, ActionType.INSTANCE_TERMINATED, facts)
+        executed = await case.open_action(moment, ActionType.EXECUTE_TERMINATE)
+        if executed is not None:
+            await case.succeed(moment, executed)
+        await _dismiss_worker(case, moment)
+    return NEVER
+
+
+async def _dismiss_worker(case: Desk, moment: Moment) -> None:
+    """Forget the worker, and take its token back."""
+    await moment.work.workers.forget(case.instance.id)
+    token = await moment.work.worker_tokens.find(case.instance.id)
+    if token is not None and token.revoked_at is None:
+        await moment.work.worker_tokens.put(replace(token, revoked_at=moment.now))

@@ -1,0 +1,1 @@
+"""What changed, for those who watch: topics and subscriptions."""

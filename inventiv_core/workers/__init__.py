@@ -1,0 +1,1 @@
+"""The process on a machine: its registration, its heartbeats, its token."""

@@ -1,0 +1,76 @@
+"""What workers need from the outside."""
+
+from datetime import datetime
+from typing import Protocol
+
+from inventiv_core.instances.entities import InstanceId
+from inventiv_core.instances.ports import InstanceRepository, LeaseRepository
+from inventiv_core.kernel.events import Outbox
+from inventiv_core.workers.entities import Worker, WorkerToken
+
+
+class WorkerRepository(Protocol):
+    """All workers, one at a time."""
+
+    async def put(self, worker: Worker) -> None:
+        """Store what the worker says, new or known."""
+        ...
+
+    async def find(self, instance_id: InstanceId) -> Worker | None:
+        """Return the worker of an instance."""
+        ...
+
+    async def forget(self, instance_id: InstanceId) -> None:
+        """Drop the worker of an instance: its machine starts anew, or is gone."""
+        ...
+
+
+class WorkerTokenRepository(Protocol):
+    """The tokens of workers."""
+
+    async def put(self, token: WorkerToken) -> None:
+        """Store the token of an instance, in place of the one before."""
+        ...
+
+    async def find(self, instance_id: InstanceId) -> WorkerToken | None:
+        """Return the token of an instance, revoked or not."""
+        ...
+
+    async def touch(self, instance_id: InstanceId, *, at: datetime) -> None:
+        """Note that the token was used."""
+        ...
+
+
+class WorkerWork(Protocol):
+    """What one atomic piece of work on workers may touch."""
+
+    @property
+    def instances(self) -> InstanceRepository: ...
+    @property
+    def workers(self) -> WorkerRepository: ...
+    @property
+    def worker_tokens(self) -> WorkerTokenRepository: ...
+    @property
+    def leases(self) -> LeaseRepository: ...
+    @property
+    def outbox(self) -> Outbox: ...
+
+
+class WorkerTokens(Protocol):
+    """Makes the tokens of workers."""
+
+    def derive(self, instance_id: InstanceId, generation: int) -> str:
+        """Return the token of that generation: ``wk_`` and two UUIDs, always the same.
+
+        Derived, not drawn: whoever takes over after a crash hands the machine the token
+        that the database already knows. Nobody without the installation's secret can.
+        """
+        ...
+
+    def matches(self, token: str, token_hash: str) -> bool:
+        """Tell, in constant time, whether that is the token's hash."""
+        ...
+
+    def hash(self, token: str) -> str:
+        """Return what the database keeps of ``token``."""
+        ...

@@ -1,0 +1,1 @@
+"""The HTTP front end, the background work, and the command line."""

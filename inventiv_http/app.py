@@ -1,0 +1,107 @@
+"""The Litestar application."""
+
+from typing import Any
+
+from dependency_injector.providers import Factory, Provider
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
+
+from inventiv_core.kernel.errors import DomainError
+from inventiv_http.action_logs.routes import ActionLogs
+from inventiv_http.catalog.routes import Catalog
+from inventiv_http.container import OUTAGES, Application
+from inventiv_http.deployments.routes import Deployments
+from inventiv_http.identity.routes import Sessions
+from inventiv_http.inference.gateway import Gateway
+from inventiv_http.inference.routes import OpenAiModels, forward
+from inventiv_http.instances.routes import Instances
+from inventiv_http.kernel.auth import check_access, current_actor, current_session
+from inventiv_http.kernel.errors import domain_error, http_error, outage, unexpected
+from inventiv_http.kernel.request_ids import with_request_ids
+from inventiv_http.kernel.routes import VERSION, Public
+from inventiv_http.models.routes import Models
+from inventiv_http.realtime.feed import Feed
+from inventiv_http.realtime.routes import Events
+from inventiv_http.workers.routes import Workers
+
+_MAX_BODY_BYTES = 2 * 1024 * 1024
+
+
+def create_app(
+    application: Application, *, readiness: dict[str, Any] | None = None, **options: Any
+) -> Litestar:
+    """Serve ``application``: a handler's argument names are the container's names.
+
+    ``readiness`` names what must answer for the process to be of use.
+    """
+    adapters = application.adapters
+    settings = adapters.settings()
+    feed = Feed(adapters.clock())
+    adapters.bus().subscribe(feed.hear)
+    use_cases = {
+        name: _supply(provider)
+        for name, provider in application.providers.items()
+        if isinstance(provider, Factory)
+    }
+    things = {"settings": settings, "feed": feed, "readiness": readiness or {}}
+    state = State(
+        {
+            "settings": settings,
+            "feed": feed,
+            "recognise": application.recognise,
+            "gateway": Gateway(application.forward_inference(), adapters.clock()),
+            "started_at": adapters.clock().now(),
+        }
+    )
+    return Litestar(
+        route_handlers=[
+            ActionLogs, Catalog, Deployments, Events, Instances, Models, OpenAiModels, Public,
+            Sessions, Workers, forward,
+        ],
+        dependencies={
+            "actor": Provide(current_actor, sync_to_thread=False),
+            "session": Provide(current_session, sync_to_thread=False),
+            **{name: _supply_same(thing) for name, thing in things.items()},
+            **use_cases,
+        },
+        exception_handlers={
+            DomainError: domain_error,
+            HTTPException: http_error,
+            Exception: unexpected,
+            **dict.fromkeys(OUTAGES, outage),
+        },
+        guards=[check_access],
+        middleware=[with_request_ids(adapters.new_id())],
+        openapi_config=_documentation(),
+        request_max_body_size=_MAX_BODY_BYTES,
+        state=state,
+        **options,
+    )  # fmt: skip
+
+
+def _documentation() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Inventiv",
+        version=VERSION,
+        description="Rent GPU machines, put language models on them, and let people use them.",
+        path="/api-docs",
+        render_plugins=[SwaggerRenderPlugin(), JsonRenderPlugin()],
+    )
+
+
+def _supply(provider: Provider[Any]) -> Provide:
+    def supply() -> Any:
+        return provider()
+
+    return Provide(supply, sync_to_thread=False)
+
+
+def _supply_same(thing: Any) -> Provide:
+    def supply() -> Any:
+        return thing
+
+    return Provide(supply, sync_to_thread=False)

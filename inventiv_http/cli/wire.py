@@ -1,0 +1,181 @@
+"""What the server says, as far as the command line reads it: names and units of the API."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, TypedDict, TypeVar, cast
+
+from inventiv_http.cli.errors import CommandFailed
+
+Json = dict[str, Any]
+Row = TypeVar("Row")
+
+
+class Me(TypedDict):
+    """Who is asking, and for which organization."""
+
+    username: str
+    email: str
+    current_organization_name: str | None
+    current_organization_role: str | None
+
+
+class Model(TypedDict):
+    """A model of the catalog; `model_id` is its public name, `id` the server's own."""
+
+    id: str
+    name: str
+    model_id: str
+    required_vram_gb: int
+    context_length: int
+
+
+class Provider(TypedDict):
+    """Someone who rents machines out."""
+
+    id: str
+    name: str
+    code: str
+    is_active: bool
+
+
+class Region(TypedDict):
+    """Where a provider is."""
+
+    id: str
+    provider_id: str
+    is_active: bool
+
+
+class Zone(TypedDict):
+    """A place in a region."""
+
+    id: str
+    region_id: str
+    code: str
+    is_active: bool
+
+
+class InstanceType(TypedDict):
+    """A kind of machine; the price is in EUR per hour."""
+
+    id: str
+    provider_id: str
+    name: str
+    code: str
+    gpu_count: int
+    vram_per_gpu_gb: int
+    cpu_count: int
+    ram_gb: int
+    is_active: bool
+    cost_per_hour: float | None
+
+
+class Instance(TypedDict):
+    """A machine, from request to archive; the names are for display, the costs in EUR."""
+
+    id: str
+    status: str
+    provider_name: str
+    zone: str
+    instance_type: str
+    model_name: str | None
+    model_code: str | None
+    ip_address: str | None
+    error_code: str | None
+    error_message: str | None
+    cost_per_hour: float | None
+    total_cost: float | None
+    progress_percent: int
+    created_at: str
+
+
+class ActionLog(TypedDict):
+    """Something that was done to an instance, or is being done."""
+
+    id: str
+    action_type: str
+    component: str
+    status: str
+    error_message: str | None
+    duration_ms: int | None
+    created_at: str
+
+
+class Deployed(TypedDict):
+    """The answer to a request for a machine."""
+
+    status: str
+    instance_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where to deploy, in the catalog's codes."""
+
+    provider: str
+    zone: str
+    type: str
+
+    def __str__(self) -> str:
+        return f"{self.provider} / {self.zone} / {self.type}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something changed; `instance_ids` is None when it does not say what."""
+
+    name: str
+    instance_ids: frozenset[str] | None
+
+    @classmethod
+    def read(cls, name: str, data: str) -> "Event":
+        """Understand an event of the stream; what cannot be understood may concern anyone."""
+        try:
+            said: object = json.loads(data)
+        except ValueError:
+            said = None
+        key = {"instance.updated": "ids", "action_log.created": "instance_ids"}.get(name)
+        ids = cast("Json", said).get(key) if key and isinstance(said, dict) else None
+        if not isinstance(ids, list):
+            return cls(name=name, instance_ids=None)
+        return cls(name=name, instance_ids=frozenset(map(str, cast("list[object]", ids))))
+
+    def may_concern(self, instance_id: str) -> bool:
+        """Tell whether this instance should be looked at again."""
+        return self.instance_ids is None or instance_id in self.instance_ids
+
+
+def parsed(text: str) -> object:
+    """Understand an answer as JSON."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise _not_ours(expected="JSON") from error
+
+
+def read_object(answer: object) -> Json:
+    """Take an answer for an object of any shape."""
+    if not isinstance(answer, dict):
+        raise _not_ours(expected="object")
+    return cast("Json", answer)
+
+
+def read_row(kind: type[Row], answer: object) -> Row:
+    """Take an answer for a row of this kind, if it has all that such a row has."""
+    if not kind.__annotations__.keys() <= read_object(answer).keys():
+        raise _not_ours(expected=kind.__name__)
+    return cast("Row", answer)
+
+
+def read_rows(kind: type[Row], answer: object) -> list[Row]:
+    """Take an answer for a list of rows of this kind."""
+    if not isinstance(answer, list):
+        raise _not_ours(expected=f"list of {kind.__name__}")
+    return [read_row(kind, row) for row in cast("list[object]", answer)]
+
+
+def _not_ours(*, expected: str) -> CommandFailed:
+    return CommandFailed(
+        sentence=f"The server's answer is not the {expected} that was asked for.",
+        advice="Check that the address is an Inventiv server's, and that the versions agree.",
+    )

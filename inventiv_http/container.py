@@ -1,0 +1,306 @@
+"""The composition root: the only module that knows which adapter meets which port."""
+
+from dataclasses import fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from dependency_injector.containers import DeclarativeContainer
+from dependency_injector.providers import (
+    Callable,
+    DependenciesContainer,
+    Dependency,
+    Factory,
+    Object,
+    Provider,
+    Singleton,
+)
+
+from inventiv_adapters.action_logs.memory import MemoryActionLogQueries
+from inventiv_adapters.action_logs.postgres import PostgresActionLogQueries
+from inventiv_adapters.catalog.memory import MemoryCatalogQueries
+from inventiv_adapters.catalog.postgres import PostgresCatalogQueries
+from inventiv_adapters.cloud.memory import FixedClouds, MemoryCloud
+from inventiv_adapters.cloud.mock.behaviour import MockBehaviour, parse_faults
+from inventiv_adapters.cloud.mock.datacenter import Datacenter
+from inventiv_adapters.cloud.mock.ledger import Ledger
+from inventiv_adapters.cloud.mock.provider import MockCloud
+from inventiv_adapters.embedded.directory import DataDirectory, DataDirectoryUnusable
+from inventiv_adapters.embedded.server import EmbeddedPostgres
+from inventiv_adapters.identity.argon2 import Argon2Passwords
+from inventiv_adapters.identity.jwt import JwtSessionTokens
+from inventiv_adapters.identity.memory import MemorySessionQueries
+from inventiv_adapters.identity.postgres import PostgresSessionQueries
+from inventiv_adapters.inference.aiohttp import AiohttpEngines
+from inventiv_adapters.inference.memory import MemoryRoutingQueries
+from inventiv_adapters.inference.postgres import PostgresRoutingQueries
+from inventiv_adapters.instances.memory import MemoryInstanceQueries
+from inventiv_adapters.instances.postgres import PostgresInstanceQueries
+from inventiv_adapters.kernel.chance import SystemChance
+from inventiv_adapters.kernel.clock import SystemClock
+from inventiv_adapters.kernel.ids import Uuid7
+from inventiv_adapters.kernel.memory import MemoryBus, MemoryDatabase, MemoryRelay
+from inventiv_adapters.kernel.postgres import (
+    OUTAGES,
+    Pool,
+    PostgresRelay,
+    apply_schema,
+    open_later,
+)
+from inventiv_adapters.kernel.redis import RedisBus
+from inventiv_adapters.models.memory import MemoryModelQueries
+from inventiv_adapters.models.postgres import PostgresModelQueries
+from inventiv_adapters.orchestration.http import HttpEngineProbe
+from inventiv_adapters.orchestration.memory import HealthyEngines, MemorySituationQueries
+from inventiv_adapters.orchestration.postgres import PostgresSituationQueries
+from inventiv_adapters.unit_of_work import MemoryUnitOfWork, PostgresUnitOfWork
+from inventiv_adapters.workers.tokens import DerivedWorkerTokens
+from inventiv_core.action_logs.use_cases import ListActionLogs
+from inventiv_core.catalog.use_cases import (
+    ListInstanceTypes,
+    ListOnSale,
+    ListProviders,
+    ListRegions,
+    ListZones,
+    SeedCatalog,
+)
+from inventiv_core.deployments.use_cases import CreateDeployment
+from inventiv_core.identity.use_cases import (
+    Bootstrap,
+    ForgetSessions,
+    LogIn,
+    LogOut,
+    OpenLocalSession,
+    Recognise,
+)
+from inventiv_core.inference.entities import Router
+from inventiv_core.inference.use_cases import (
+    FlushUsage,
+    ForwardInference,
+    ListServedModels,
+    RefreshRoutes,
+    UsageQueue,
+)
+from inventiv_core.instances.entities import STARTING_UP
+from inventiv_core.instances.use_cases import GetInstance, ListInstances, TerminateInstance
+from inventiv_core.models.use_cases import ListModels, SeedModels
+from inventiv_core.orchestration.entities import Patience
+from inventiv_core.orchestration.use_cases.reconciling import (
+    ClaimInstances,
+    ReconcileInstance,
+    RenewLease,
+)
+from inventiv_core.orchestration.use_cases.sweeping import SweepMachines
+from inventiv_core.realtime.use_cases import ForgetEvents, RelayEvents, WatchEvents
+from inventiv_core.workers.use_cases import Heartbeat, RegisterWorker
+from inventiv_http.settings import Settings, SettingsInvalid
+
+__all__ = [  # what the front ends start and stop, beside the containers
+    "OUTAGES",
+    "Application",
+    "DataDirectory",
+    "DataDirectoryUnusable",
+    "EmbeddedPostgres",
+    "Ledger",
+    "MemoryAdapters",
+    "PostgresAdapters",
+    "apply_schema",
+    "mock_directory",
+    "schema_text",
+]
+
+_SCHEMA = "schema.sql"
+
+
+def schema_text() -> str:
+    """Return the schema: it is shipped beside the adapters, or stands at the top of the sources."""
+    package = Path(__file__).parent.parent / "inventiv_adapters" / _SCHEMA
+    source = Path(__file__).parent.parent / _SCHEMA
+    return (package if package.exists() else source).read_text()
+
+
+def mock_directory(data_dir: str | Path | None) -> Path:
+    """Return where the mock cloud keeps what it has rented out.
+
+    Raises:
+        SettingsInvalid: There is no data directory.
+    """
+    if data_dir is None:
+        message = "Set INVENTIV_DATA_DIR: where the mock cloud keeps its books."
+        raise SettingsInvalid(message)
+    return Path(data_dir).expanduser() / "mock-cloud"
+
+
+def _patience(settings: Settings) -> Patience:
+    longest = timedelta(seconds=settings.startup_timeout_s)
+    return Patience(
+        stale_after=timedelta(seconds=settings.worker_stale_s),
+        deadlines=dict.fromkeys(STARTING_UP, longest),
+    )
+
+
+def _behaviour(settings: Settings) -> MockBehaviour:
+    try:
+        faults = parse_faults(settings.mock_faults)
+    except ValueError as error:
+        message = f"INVENTIV_MOCK_FAULTS: {error}"
+        raise SettingsInvalid(message) from error
+    return MockBehaviour(
+        boot_s=settings.mock_boot_s,
+        install_s=settings.mock_install_s,
+        load_s=settings.mock_load_s,
+        token_delay_s=settings.mock_token_delay_s,
+        seed=settings.mock_seed,
+        faults=faults,
+    )
+
+
+def _bus(settings: Settings) -> MemoryBus | RedisBus:
+    return MemoryBus() if settings.redis_url is None else RedisBus(settings.redis_url)
+
+
+def _public_url(settings: Settings) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return settings.public_url or f"http://{host}:{settings.port}"
+
+
+class _Common(DeclarativeContainer):
+    """What is the same in every world."""
+
+    settings: Any = Dependency(instance_of=Settings)
+    new_id = Singleton(Uuid7)
+    clock = Singleton(SystemClock)
+    chance = Singleton(SystemChance)
+    patience = Singleton(_patience, settings)
+    control_plane_url = Callable(_public_url, settings)
+    heartbeat_interval_s = settings.provided.worker_heartbeat_interval_s
+    session_lifetime = Factory(timedelta, seconds=settings.provided.session_lifetime_s)
+    local_session_lifetime = Object(timedelta(days=30))
+    keep_expired = Object(timedelta(days=7))
+    keep_events = Object(timedelta(days=1))
+    stale_after = Factory(timedelta, seconds=settings.provided.worker_stale_s)
+    password_hasher = Singleton(Argon2Passwords)
+    session_tokens = Singleton(
+        JwtSessionTokens, settings.provided.jwt_secret, issuer=settings.provided.jwt_issuer
+    )
+    worker_tokens = Singleton(DerivedWorkerTokens, settings.provided.jwt_secret)
+    router = Singleton(Router)
+    usage_queue = Singleton(UsageQueue)
+    engines = Singleton(AiohttpEngines)
+
+
+class MemoryAdapters(_Common):
+    """The world outside, in one process: for tests and demonstrations."""
+
+    database = Singleton(MemoryDatabase)
+    unit_of_work = Singleton(MemoryUnitOfWork, database)
+    session_queries = Singleton(MemorySessionQueries, database)
+    catalog_queries = Singleton(MemoryCatalogQueries, database)
+    model_queries = Singleton(MemoryModelQueries, database)
+    action_log_queries = Singleton(MemoryActionLogQueries, database)
+    instance_queries = Singleton(MemoryInstanceQueries, database)
+    situation_queries = Singleton(MemorySituationQueries, database)
+    routing_queries = Singleton(MemoryRoutingQueries, database)
+    bus = Singleton(MemoryBus)
+    relay = Singleton(MemoryRelay, database)
+    cloud = Singleton(MemoryCloud, clock=_Common.clock, new_id=_Common.new_id)
+    clouds = Singleton(lambda cloud: FixedClouds({"mock": cloud}), cloud)
+    engine_probe = Singleton(HealthyEngines)
+
+
+class PostgresAdapters(_Common):
+    """The world outside, for real."""
+
+    pool: Provider[Pool] = Singleton(
+        open_later,
+        _Common.settings.provided.database_url,
+        max_connections=_Common.settings.provided.database_max_connections,
+    )
+    unit_of_work = Singleton(PostgresUnitOfWork, pool)
+    session_queries = Singleton(PostgresSessionQueries, pool)
+    catalog_queries = Singleton(PostgresCatalogQueries, pool)
+    model_queries = Singleton(PostgresModelQueries, pool)
+    action_log_queries = Singleton(PostgresActionLogQueries, pool)
+    instance_queries = Singleton(PostgresInstanceQueries, pool)
+    situation_queries = Singleton(PostgresSituationQueries, pool)
+    routing_queries = Singleton(PostgresRoutingQueries, pool)
+    bus = Singleton(_bus, _Common.settings)
+    relay = Singleton(PostgresRelay, pool, _Common.settings.provided.database_url)
+    mock_behaviour = Singleton(_behaviour, _Common.settings)
+    mock_ledger = Singleton(Ledger, Callable(mock_directory, _Common.settings.provided.data_dir))
+    datacenter = Singleton(
+        Datacenter,
+        mock_ledger,
+        behaviour=mock_behaviour,
+        clock=_Common.clock,
+        new_id=_Common.new_id,
+    )
+    mock_cloud = Singleton(
+        MockCloud,
+        mock_ledger,
+        behaviour=mock_behaviour,
+        clock=_Common.clock,
+        new_id=_Common.new_id,
+        wake=datacenter.provided.wake,
+    )
+    clouds = Singleton(lambda cloud: FixedClouds({"mock": cloud}), mock_cloud)
+    engine_probe = Singleton(HttpEngineProbe)
+
+
+def _use_case(use_case: Any, adapters: Any) -> Factory[Any]:
+    """Build ``use_case`` from the adapters that are named like its fields."""
+    return Factory(
+        use_case, **{need.name: getattr(adapters, need.name) for need in fields(use_case)}
+    )
+
+
+class Application(DeclarativeContainer):
+    """Everything one can do with Inventiv, by the name handlers ask for."""
+
+    adapters: Any = DependenciesContainer()
+
+    # identity
+    log_in = _use_case(LogIn, adapters)
+    log_out = _use_case(LogOut, adapters)
+    recognise = _use_case(Recognise, adapters)
+    bootstrap = _use_case(Bootstrap, adapters)
+    open_local_session = _use_case(OpenLocalSession, adapters)
+    forget_sessions = _use_case(ForgetSessions, adapters)
+
+    # catalog and models
+    list_providers = _use_case(ListProviders, adapters)
+    list_regions = _use_case(ListRegions, adapters)
+    list_zones = _use_case(ListZones, adapters)
+    list_instance_types = _use_case(ListInstanceTypes, adapters)
+    list_on_sale = _use_case(ListOnSale, adapters)
+    seed_catalog = _use_case(SeedCatalog, adapters)
+    list_models = _use_case(ListModels, adapters)
+    seed_models = _use_case(SeedModels, adapters)
+
+    # deployments and instances
+    create_deployment = _use_case(CreateDeployment, adapters)
+    list_instances = _use_case(ListInstances, adapters)
+    get_instance = _use_case(GetInstance, adapters)
+    terminate_instance = _use_case(TerminateInstance, adapters)
+    list_action_logs = _use_case(ListActionLogs, adapters)
+
+    # workers
+    register_worker = _use_case(RegisterWorker, adapters)
+    heartbeat = _use_case(Heartbeat, adapters)
+
+    # inference
+    forward_inference = _use_case(ForwardInference, adapters)
+    list_served_models = _use_case(ListServedModels, adapters)
+    refresh_routes = _use_case(RefreshRoutes, adapters)
+    flush_usage = _use_case(FlushUsage, adapters)
+
+    # orchestration
+    claim_instances = _use_case(ClaimInstances, adapters)
+    renew_lease = _use_case(RenewLease, adapters)
+    reconcile_instance = _use_case(ReconcileInstance, adapters)
+    sweep_machines = _use_case(SweepMachines, adapters)
+
+    # realtime
+    watch_events = _use_case(WatchEvents, adapters)
+    relay_events = _use_case(RelayEvents, adapters)
+    forget_events = _use_case(ForgetEvents, adapters)

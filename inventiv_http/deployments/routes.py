@@ -1,0 +1,47 @@
+"""``/deployments``"""
+
+from typing import Any
+
+from litestar import Controller, Request, Response, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+
+from inventiv_core.deployments.errors import DeploymentRefused
+from inventiv_core.deployments.use_cases import CreateDeployment
+from inventiv_core.identity.access import Actor
+from inventiv_http.deployments.schemas import DeploymentBody, NewDeployment
+from inventiv_http.kernel.auth import SESSION
+from inventiv_http.kernel.errors import Json, status_of
+from inventiv_http.kernel.request_ids import request_id
+
+
+def refused(request: Request[Any, Any, Any], error: DeploymentRefused) -> Response[Json]:
+    """Answer in the shape that clients of this route expect, with the facts beside it."""
+    body = {
+        "status": "failed",
+        "message": str(error),
+        "error": error.kind,
+        "error_code": error.code,
+        **error.facts,
+        "request_id": request_id(request.scope),
+    }
+    return Response(body, status_code=status_of(error), media_type="application/json")
+
+
+class Deployments(Controller):
+    """Put models on machines."""
+
+    path = "/deployments"
+    opt = SESSION
+    tags = ["deployments"]  # noqa: RUF012 - Litestar reads it from the class
+    exception_handlers = {DeploymentRefused: refused}  # noqa: RUF012
+
+    @post(status_code=200, summary="Deploy a model on a new machine")
+    async def create(
+        self,
+        data: JSONBody[NewDeployment],
+        actor: NamedDependency[Actor],
+        create_deployment: NamedDependency[CreateDeployment],
+    ) -> DeploymentBody:
+        deployment = await create_deployment(data.to_request(), actor=actor)
+        return DeploymentBody(status="accepted", instance_id=deployment.instance_id)

@@ -1,0 +1,162 @@
+"""The way of a call through the gateway: bytes in, bytes out, as they come."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, Final, TypeAlias
+
+import msgspec
+from litestar.exceptions import HTTPException
+from litestar.types import HTTPScope, Receive
+
+from inventiv_core.identity.access import Actor
+from inventiv_core.inference.ports import EngineNotReached
+from inventiv_core.inference.use_cases import Exchange, ForwardInference, InferenceCall
+from inventiv_core.kernel.clock import Clock
+from inventiv_http.inference import wire
+from inventiv_http.kernel.errors import openai_body
+
+MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+"""Long contexts and pictures are large; nothing larger than this is read."""
+
+_EVENTS: Final = "text/event-stream"
+
+Send: TypeAlias = Callable[[Any], Awaitable[None]]
+"""Sends ASGI messages: plain dictionaries here, for they are made by the thousand."""
+
+
+class Gateway:
+    """Forwards one call after another; knows nothing of what they say."""
+
+    def __init__(self, forward_inference: ForwardInference, clock: Clock) -> None:
+        self._forward = forward_inference
+        self._clock = clock
+
+    async def handle(self, scope: HTTPScope, receive: Receive, send: Send, actor: Actor) -> None:
+        """Answer one request. Errors before the first byte are raised."""
+        if scope["method"] != "POST":
+            raise HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED, detail="Use POST.")
+        body = await _body(receive)
+        try:
+            asked = wire.head(body)
+        except msgspec.MsgspecError as error:
+            raise HTTPException(
+                status_code=HTTPStatus.BAD_REQUEST, detail=f"This is not valid JSON: {error}"
+            ) from error
+        call = InferenceCall(
+            path=scope["path"],
+            model=asked.model,
+            streamed=bool(asked.stream),
+            body_for=lambda model_id: wire.rewritten(body, model_id=model_id, asked=asked),
+        )
+        gone = asyncio.create_task(_gone(receive), name="caller left")
+        try:
+            exchange = await _unless(gone, self._forward(call, actor=actor))
+            if exchange is not None:
+                await self._relay(exchange, asked, gone, send)
+        finally:
+            gone.cancel()
+            with suppress(asyncio.CancelledError):
+                await gone
+
+    async def _relay(
+        self, exchange: Exchange, asked: wire.Head, gone: asyncio.Task[None], send: Send
+    ) -> None:
+        is_stream = exchange.reply.content_type.startswith(_EVENTS)
+        relay = (
+            wire.EventRelay(hide_usage=not wire.wants_usage(asked))
+            if is_stream
+            else wire.PlainRelay()
+        )
+        first_byte_at: datetime | None = None
+        hang_up = asyncio.ensure_future(_hang_up(exchange, gone))
+        try:
+            await send(_start(exchange, is_stream=is_stream))
+            try:
+                async for chunk in exchange.reply.chunks():
+                    first_byte_at = first_byte_at or self._clock.now()
+                    passing = relay.feed(chunk)
+                    if passing:
+                        await send(_part(passing))
+                await send(_part(relay.rest(), last=True))
+            except EngineNotReached:
+                if not gone.done():
+                    await _break_off(send, relay.rest(), is_stream=is_stream)
+        finally:
+            hang_up.cancel()
+            with suppress(asyncio.CancelledError):
+                await hang_up
+            await exchange.reply.close()
+            exchange.finish(relay.used, first_byte_at)
+
+
+async def _break_off(send: Send, rest: bytes, *, is_stream: bool) -> None:
+    """End an answer whose status is sent already, and say so where that is possible."""
+    if not is_stream:
+        message = "the engine broke off in the middle of its answer"
+        raise ConnectionError(message)  # the server cuts the connection: no valid end is faked
+    body = openai_body(502, "upstream_read_failed", "The worker broke off in mid-answer.")
+    await send(_part(rest + wire.error_event(body), last=True))
+
+
+def _start(exchange: Exchange, *, is_stream: bool) -> dict[str, object]:
+    headers = [(b"content-type", exchange.reply.content_type.encode())]
+    if is_stream:
+        headers += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+    headers.append((b"x-inventiv-instance", str(exchange.route.instance_id).encode()))
+    return {
+        "type": "http.response.start",
+        "status": exchange.reply.status_code,
+        "headers": headers,
+    }
+
+
+def _part(body: bytes, *, last: bool = False) -> dict[str, object]:
+    return {"type": "http.response.body", "body": body, "more_body": not last}
+
+
+async def _body(receive: Receive) -> bytes:
+    """Read the whole request, up to the limit."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise HTTPException(status_code=HTTPStatus.BAD_REQUEST, detail="The caller left.")
+        if message["type"] != "http.request":
+            continue
+        parts.append(message["body"])
+        size += len(message["body"])
+        if size > MAX_BODY_BYTES:
+            raise HTTPException(
+                status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                detail=f"The body is larger than {MAX_BODY_BYTES} bytes.",
+            )
+        if not message["more_body"]:
+            return b"".join(parts)
+
+
+async def _gone(receive: Receive) -> None:
+    """Return when the caller has left."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _hang_up(exchange: Exchange, gone: asyncio.Task[None]) -> None:
+    """Stop the engine's work when the caller leaves."""
+    await asyncio.wait({gone})
+    await exchange.reply.close()
+
+
+async def _unless(gone: asyncio.Task[None], answer: Awaitable[Exchange]) -> Exchange | None:
+    """Return the answer, or ``None`` if the caller left before there was one."""
+    waiting = asyncio.ensure_future(answer)
+    await asyncio.wait({waiting, gone}, return_when=asyncio.FIRST_COMPLETED)
+    if waiting.done():
+        return waiting.result()
+    waiting.cancel()
+    with suppress(asyncio.CancelledError):
+        await waiting
+    return None

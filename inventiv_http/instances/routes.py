@@ -1,0 +1,64 @@
+"""``/instances``"""
+
+from uuid import UUID
+
+from litestar import Controller, Response, delete, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
+
+from inventiv_core.identity.access import Actor
+from inventiv_core.instances.entities import InstanceId
+from inventiv_core.instances.use_cases import (
+    GetInstance,
+    ListInstances,
+    TerminateInstance,
+    Termination,
+)
+from inventiv_http.instances.schemas import InstanceBody, InstanceDetailsBody
+from inventiv_http.kernel.auth import SESSION
+
+
+class Instances(Controller):
+    """Machines that serve models."""
+
+    path = "/instances"
+    opt = SESSION
+    tags = ["instances"]  # noqa: RUF012 - Litestar reads it from the class
+
+    @get(summary="List instances")
+    async def list(
+        self,
+        actor: NamedDependency[Actor],
+        list_instances: NamedDependency[ListInstances],
+        archived: FromQuery[bool] = False,  # noqa: FBT002 - a query parameter
+    ) -> list[InstanceBody]:
+        seen = await list_instances(archived=archived, actor=actor)
+        return [InstanceBody.of(row, seen.at) for row in seen.rows]
+
+    @get("/{instance_id:uuid}", summary="Look at one instance")
+    async def get(
+        self,
+        instance_id: FromPath[UUID],
+        actor: NamedDependency[Actor],
+        get_instance: NamedDependency[GetInstance],
+    ) -> InstanceDetailsBody:
+        seen = await get_instance(InstanceId(instance_id), actor=actor)
+        [row] = seen.rows
+        return InstanceDetailsBody.of(row, seen.at)
+
+    @delete(
+        "/{instance_id:uuid}",
+        status_code=202,
+        media_type="text/plain",
+        summary="Terminate an instance",
+    )
+    async def terminate(
+        self,
+        instance_id: FromPath[UUID],
+        actor: NamedDependency[Actor],
+        terminate_instance: NamedDependency[TerminateInstance],
+    ) -> Response[str]:
+        termination = await terminate_instance(InstanceId(instance_id), actor=actor)
+        if termination is Termination.ALREADY_OVER:
+            return Response("The instance is terminated already.", status_code=200)
+        return Response("The instance is being terminated.", status_code=202)

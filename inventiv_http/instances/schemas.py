@@ -1,0 +1,122 @@
+"""Instances on the wire. Amounts are JSON numbers, in euros."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Self
+from uuid import UUID
+
+import msgspec
+
+from inventiv_core.instances.views import InstanceRow
+from inventiv_core.kernel.money import Eur
+
+
+class InstanceBody(msgspec.Struct, frozen=True, kw_only=True):
+    """An instance, as clients see it."""
+
+    id: UUID
+    provider_id: UUID
+    zone_id: UUID | None
+    instance_type_id: UUID | None
+    model_id: UUID | None
+    model_name: str | None
+    model_code: str | None
+    provider_instance_id: str | None
+    status: str
+    ip_address: str | None
+    worker_status: str | None
+    worker_last_heartbeat: datetime | None
+    worker_model_id: str | None
+    worker_queue_depth: int | None
+    worker_gpu_utilization: float | None
+    worker_health_port: int | None
+    worker_vllm_port: int | None
+    worker_metadata: Mapping[str, Any] | None
+    created_at: datetime
+    boot_started_at: datetime | None
+    ready_at: datetime | None
+    failed_at: datetime | None
+    terminated_at: datetime | None
+    last_health_check: datetime | None
+    last_reconciliation: datetime | None
+    health_check_failures: int | None
+    deletion_reason: str | None
+    error_code: str | None
+    error_message: str | None
+    storage_count: int
+    storage_sizes_gb: list[int]
+    provider_name: str
+    provider_code: str
+    region: str
+    zone: str
+    instance_type: str
+    cpu_count: int | None
+    ram_gb: int | None
+    gpu_vram: int | None
+    gpu_count: int | None
+    cost_per_hour: float | None
+    total_cost: float | None
+    is_archived: bool
+    deleted_by_provider: bool | None
+    progress_percent: int
+
+    @classmethod
+    def of(cls, row: InstanceRow, now: datetime) -> Self:
+        """Show an instance as it is ``now``."""
+        return cls(
+            id=row.id,
+            provider_id=row.provider_id,
+            zone_id=row.zone_id,
+            instance_type_id=row.instance_type_id,
+            model_id=row.model_id,
+            model_name=row.model_name,
+            model_code=row.model_code,
+            provider_instance_id=row.provider_instance_id,
+            status=row.status,
+            ip_address=row.ip_address,
+            worker_status=row.worker_status,
+            worker_last_heartbeat=row.worker_last_heartbeat,
+            worker_model_id=row.worker_model_id,
+            worker_queue_depth=row.worker_queue_depth,
+            worker_gpu_utilization=row.worker_gpu_utilization,
+            worker_health_port=row.worker_health_port,
+            worker_vllm_port=row.worker_vllm_port,
+            worker_metadata=row.worker_metadata,
+            created_at=row.created_at,
+            boot_started_at=row.boot_started_at,
+            ready_at=row.ready_at,
+            failed_at=row.failed_at,
+            terminated_at=row.terminated_at,
+            last_health_check=row.ready_at,
+            last_reconciliation=None,
+            health_check_failures=None,
+            deletion_reason=row.deletion_reason,
+            error_code=row.error_code,
+            error_message=row.error_message,
+            storage_count=0,
+            storage_sizes_gb=[],
+            provider_name=row.provider_name,
+            provider_code=row.provider_code,
+            region=row.region,
+            zone=row.zone,
+            instance_type=row.instance_type,
+            cpu_count=row.cpu_count,
+            ram_gb=row.ram_gb,
+            gpu_vram=row.gpu_vram,
+            gpu_count=row.gpu_count,
+            cost_per_hour=_number(row.cost_per_hour),
+            total_cost=_number(row.total_cost(now)),
+            is_archived=row.is_archived,
+            deleted_by_provider=row.deleted_by_provider,
+            progress_percent=row.progress_percent,
+        )
+
+
+class InstanceDetailsBody(InstanceBody, frozen=True, kw_only=True):
+    """An instance with its volumes."""
+
+    storages: list[Any] = []
+
+
+def _number(amount: Eur | None) -> float | None:
+    return None if amount is None else float(amount)

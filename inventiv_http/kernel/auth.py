@@ -1,0 +1,93 @@
+"""Who may call which route: every route says so, and this finds out who calls."""
+
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Any
+
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.exceptions import HTTPException
+from litestar.handlers import BaseRouteHandler
+
+from inventiv_core.identity.access import Actor
+from inventiv_core.identity.use_cases import Caller, Recognised
+
+_BEARER = "Bearer "
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+
+class Access(StrEnum):
+    """The classes of routes."""
+
+    PUBLIC = "public"
+    """Anybody."""
+    SESSION = "session"
+    """Whoever is signed in, by cookie or bearer token."""
+    WORKER = "worker"
+    """The worker of an instance; the use case checks its token."""
+
+
+PUBLIC = {"access": Access.PUBLIC}
+SESSION = {"access": Access.SESSION}
+WORKER = {"access": Access.WORKER}
+
+
+async def check_access(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+) -> None:
+    """Let in who may come in, before anything of the body is read."""
+    access = handler.opt.get("access")
+    if access is None:  # documentation: Litestar's own routes
+        return
+    if access is Access.SESSION:
+        recognise = connection.app.state.recognise()
+        token = session_token(connection)
+        recognised = await recognise(token, actor=caller(connection))
+        connection.scope["user"] = recognised
+    _must_be_json(connection, handler)
+
+
+def session_token(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
+    """Return the session token: the cookie's or, without the cookie, the bearer's."""
+    cookie = connection.cookies.get(connection.app.state.settings.session_cookie_name)
+    return cookie or bearer_token(connection)
+
+
+def bearer_token(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
+    """Return the token of an ``Authorization: Bearer`` header."""
+    header = connection.headers.get("authorization", "")
+    return header.removeprefix(_BEARER).strip() if header.startswith(_BEARER) else None
+
+
+def caller(connection: ASGIConnection[Any, Any, Any, Any]) -> Caller:
+    """Return where the call comes from. Only configured proxies can say otherwise."""
+    agent = connection.headers.get("user-agent", "").strip()
+    client = connection.client
+    return Caller(
+        ip_address=None if client is None else client.host, user_agent=agent[:512] or None
+    )
+
+
+def current_session(request: Request[Recognised, Any, Any]) -> Recognised:
+    """Return who was recognised."""
+    return request.user
+
+
+def current_actor(request: Request[Recognised, Any, Any]) -> Actor:
+    """Return who acts."""
+    return request.user.actor
+
+
+def _must_be_json(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+) -> None:
+    if connection.scope.get("method") not in _WITH_BODY:
+        return
+    if "data" not in handler.parsed_fn_signature.parameters:
+        return
+    media_type = connection.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise HTTPException(
+            status_code=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            detail="Send JSON, with Content-Type: application/json.",
+        )

@@ -1,0 +1,44 @@
+"""Every request has an id: the caller's, or one of ours. It is in the answer and in the log."""
+
+import re
+from typing import Any, Final, cast
+
+import structlog
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from inventiv_core.kernel.ids import NewId
+
+_HEADER: Final = b"x-request-id"
+_ACCEPTED: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_KEY: Final = "inventiv_request_id"
+
+
+def request_id(scope: Any) -> str:
+    """Return the id of the request."""
+    return str(scope.get(_KEY, ""))
+
+
+def with_request_ids(new_id: NewId) -> Any:
+    """Return a middleware that gives ids to requests."""
+
+    def middleware(app: ASGIApp) -> ASGIApp:
+        async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != ScopeType.HTTP:
+                await app(scope, receive, send)
+                return
+            given = next((value for name, value in scope["headers"] if name == _HEADER), b"")
+            known = given if _ACCEPTED.fullmatch(given) else str(new_id()).encode()
+            cast("dict[str, Any]", scope)[_KEY] = known.decode()
+
+            async def reply(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    message["headers"] = [*message["headers"], (_HEADER, known)]
+                await send(message)
+
+            with structlog.contextvars.bound_contextvars(request_id=known.decode()):
+                await app(scope, receive, reply)
+
+        return handle
+
+    return middleware

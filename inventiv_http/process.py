@@ -1,0 +1,57 @@
+"""One process of the server, from start to stop."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from inventiv_core.identity.access import PLATFORM
+from inventiv_core.identity.use_cases import Bootstrapped, FirstAdmin
+from inventiv_http.background import Background
+from inventiv_http.container import Application, PostgresAdapters, apply_schema, schema_text
+from inventiv_http.settings import Settings
+
+
+@asynccontextmanager
+async def running(
+    adapters: PostgresAdapters, application: Application, *, works: bool
+) -> AsyncGenerator[None]:
+    """Have the database up to date, and everything open that requests and background work need.
+
+    With ``works``, this process also does what only has to be done once, and
+    hosts the mock cloud, unless another process does so already.
+    """
+    settings: Settings = adapters.settings()
+    await apply_schema(settings.database_url or "", schema_text())
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(adapters.pool())
+        stack.push_async_callback(adapters.relay().close)
+        await application.seed_catalog()(actor=PLATFORM)
+        await application.seed_models()(actor=PLATFORM)
+        await adapters.bus().open()
+        stack.push_async_callback(adapters.bus().close)
+        await adapters.engines().open()
+        stack.push_async_callback(adapters.engines().close)
+        stack.callback(adapters.mock_ledger().close)
+        if works:
+            await stack.enter_async_context(adapters.datacenter())
+        background = Background(
+            application, works=works, sweep_interval_s=settings.sweep_interval_s
+        )
+        await stack.enter_async_context(background.running())
+        yield
+
+
+async def bootstrap(application: Application, settings: Settings, *, password: str) -> Bootstrapped:
+    """Make sure of the administrator and the default organization."""
+    first = FirstAdmin(
+        username=settings.admin_username.strip().lower(),
+        email=settings.admin_email.strip().lower(),
+        first_name=settings.admin_first_name or None,
+        last_name=settings.admin_last_name or None,
+        password=password,
+        organization_name=settings.organization_name,
+        organization_slug=settings.organization_slug,
+    )
+    bootstrapped: Bootstrapped = await application.bootstrap()(
+        first, update_password=settings.update_admin_password, actor=PLATFORM
+    )
+    return bootstrapped

@@ -1,0 +1,121 @@
+"""The server as a whole: its settings completed, its socket, its start and its clean end."""
+
+import asyncio
+import gc
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import uvicorn
+from litestar import Litestar
+
+from inventiv_http.container import PostgresAdapters
+from inventiv_http.realtime.feed import Feed
+from inventiv_http.settings import Settings, SettingsInvalid
+
+GRACE_S = 5
+"""How long requests that are under way may take once the server was told to stop."""
+_BACKLOG = 2048
+
+
+class PortTaken(Exception):
+    """The address cannot be listened on, for a reason the operator can mend."""
+
+
+def complete(settings: Settings) -> Settings:
+    """Return the settings if they are enough to run with, else say what is missing.
+
+    Raises:
+        SettingsInvalid: There is no database, or no secret. None is ever made up: every
+            process must have the same one.
+    """
+    if settings.database_url is None:
+        message = "Set INVENTIV_DATABASE_URL: where PostgreSQL is."
+        raise SettingsInvalid(message)
+    if settings.jwt_secret is None:
+        message = (
+            "Set INVENTIV_JWT_SECRET to at least 16 characters that nobody can guess, the same "
+            "for every process: `openssl rand -hex 32` prints some."
+        )
+        raise SettingsInvalid(message)
+    return settings
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; port 0 takes any free one.
+
+    Raises:
+        PortTaken: Somebody else listens there, or may not.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        message = (
+            f"Cannot listen on {host}:{port}: {error.strerror}. "
+            "Stop what listens there, or choose another port with --port."
+        )
+        raise PortTaken(message) from error
+    listener.settimeout(0)
+    return listener
+
+
+def bound(settings: Settings, listener: socket.socket) -> Settings:
+    """Return the settings with the port that the socket really has."""
+    return msgspec.structs.replace(settings, port=listener.getsockname()[1])
+
+
+def readiness(adapters: PostgresAdapters) -> dict[str, Callable[[], Awaitable[Any]]]:
+    """Return what must answer for a process to be of use."""
+    return {"database": adapters.situation_queries().probe}
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, with the signals left to us."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+async def serve(app: Litestar, listener: socket.socket, settings: Settings) -> None:
+    """Answer requests until told to stop by SIGINT or SIGTERM; at the second one, at once."""
+    server = _Server(
+        uvicorn.Config(
+            app,
+            access_log=False,
+            log_config=None,
+            http="httptools",
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_S,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=settings.trusted_proxies or None,
+        )
+    )
+    feed: Feed = app.state.feed
+
+    def stop() -> None:
+        server.force_exit = server.should_exit
+        server.should_exit = True
+        feed.close()  # those who watch would keep us waiting for ever
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    _settle_memory()
+    await server.serve(sockets=[listener])
+
+
+def _settle_memory() -> None:
+    """Keep what was made at the start out of every later garbage collection."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)

@@ -1,0 +1,195 @@
+"""Settings, read once from the environment. A unit is part of every name that needs one."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Final, Self
+
+import msgspec
+from msgspec import Meta
+
+PREFIX: Final = "INVENTIV_"
+
+OTHER_NAMES: Final[Mapping[str, str]] = {
+    "BOOTSTRAP_UPDATE_ADMIN_PASSWORD": "update_admin_password",
+    "COOKIE_SECURE": "cookie_secure",
+    "DATABASE_MAX_CONNECTIONS": "database_max_connections",
+    "DATABASE_URL": "database_url",
+    "DEFAULT_ADMIN_EMAIL": "admin_email",
+    "DEFAULT_ADMIN_FIRST_NAME": "admin_first_name",
+    "DEFAULT_ADMIN_LAST_NAME": "admin_last_name",
+    "DEFAULT_ADMIN_PASSWORD_FILE": "admin_password_file",
+    "DEFAULT_ADMIN_USERNAME": "admin_username",
+    "DEFAULT_ORGANIZATION_NAME": "organization_name",
+    "DEFAULT_ORGANIZATION_SLUG": "organization_slug",
+    "JWT_ISSUER": "jwt_issuer",
+    "JWT_SECRET": "jwt_secret",
+    "JWT_TTL_SECONDS": "session_lifetime_s",
+    "OPENAI_WORKER_STALE_SECONDS": "worker_stale_s",
+    "REDIS_URL": "redis_url",
+    "SESSION_COOKIE_NAME": "session_cookie_name",
+    "WORKER_CONTROL_PLANE_URL": "public_url",
+}
+"""Names under which deployments made for earlier servers know our settings."""
+
+FOR_CLIENTS: Final = frozenset({"INVENTIV_URL", "INVENTIV_USERNAME", "INVENTIV_PASSWORD"})
+"""What the command line reads for itself."""
+
+_TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
+
+Seconds = Annotated[float, Meta(ge=0)]
+PositiveSeconds = Annotated[int, Meta(ge=1)]
+Text = Annotated[str, Meta(min_length=1)]
+
+
+class SettingsInvalid(Exception):
+    """A setting is unknown, or its value is not one it can have."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything an operator may choose. ``INVENTIV_DATABASE_URL`` sets ``database_url``."""
+
+    host: Text = "127.0.0.1"
+    """The address to listen on."""
+
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8003
+    """The TCP port to listen on."""
+
+    public_url: Text | None = None
+    """Where workers reach this server; by default where it listens."""
+
+    data_dir: Text | None = None
+    """Where the embedded database and the mock cloud live."""
+
+    database_url: Text | None = None
+    """Where PostgreSQL is, as a libpq URL. Without it, an embedded server is started."""
+
+    database_max_connections: Annotated[int, Meta(ge=2)] = 10
+    """Most connections one process may hold."""
+
+    redis_url: Text | None = None
+    """Where Redis is: tells other processes what happens here. Not needed for one process."""
+
+    jwt_secret: Annotated[str, Meta(min_length=16)] | None = None
+    """Signs sessions and makes worker tokens. In embedded mode one is drawn and kept."""
+
+    jwt_issuer: Text = "inventiv-api"
+
+    session_lifetime_s: Annotated[int, Meta(ge=60)] = 12 * 3600
+    """How long a sign-in lasts, in seconds."""
+
+    session_cookie_name: Text = "inventiv_session"
+
+    cookie_secure: bool = False
+    """Whether browsers send the session cookie over TLS only: switch it on behind TLS."""
+
+    trusted_proxies: str = ""
+    """Addresses whose ``X-Forwarded-For`` is believed, separated by commas."""
+
+    background: bool = True
+    """Whether this process also does the background work."""
+
+    admin_username: Text = "admin"
+    admin_email: Text = "admin@inventiv.local"
+    admin_first_name: str = "Admin"
+    admin_last_name: str = "User"
+    admin_password: Text | None = None
+    """Of the first administrator; by default one is drawn and shown once."""
+    admin_password_file: Text | None = None
+    """A file with that password; wins over it."""
+    update_admin_password: bool = False
+    """Whether to set the administrator's password again at each start."""
+    organization_name: Text = "Inventiv IT"
+    organization_slug: Text = "inventiv-it"
+
+    worker_stale_s: Annotated[int, Meta(ge=10, le=86400)] = 120
+    """How long a worker may be silent before it gets no more calls."""
+
+    worker_heartbeat_interval_s: PositiveSeconds = 4
+    startup_timeout_s: Annotated[int, Meta(ge=30, le=86400)] = 3600
+    """The longest stay in each step of a start, in seconds."""
+
+    sweep_interval_s: PositiveSeconds = 30
+    """How often to look for machines that nobody should pay for."""
+
+    mock_boot_s: Seconds = 1.5
+    """How long simulated machines take to boot."""
+    mock_install_s: Seconds = 1.5
+    mock_load_s: Seconds = 1.5
+    """How long simulated engines take to load their model."""
+    mock_token_delay_s: Seconds = 0.03
+    """How long simulated engines take for each token."""
+    mock_faults: str = ""
+    """Faults of the mock cloud and their probabilities: ``out_of_stock=0.1,create_lost=0.2``."""
+    mock_seed: int = 0
+    """Makes the mock cloud's faults repeatable."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read the settings; an unknown or malformed one is an error, now rather than later.
+
+        Raises:
+            SettingsInvalid: With a sentence that says which one, and what it may be.
+        """
+        chosen: dict[str, object] = {}
+        for name, value in environment.items():
+            field = _field(name)
+            if field is None or not value.strip():  # blank means default
+                continue
+            _must_be_known(name, field)
+            if field not in chosen or name.startswith(PREFIX):  # our own name wins
+                chosen[field] = _boolean(value) if cls.__annotations__[field] is bool else value
+        try:
+            return msgspec.convert(chosen, cls, strict=False)
+        except msgspec.ValidationError as error:
+            raise SettingsInvalid(_explain(str(error))) from error
+
+    def first_password(self) -> str | None:
+        """Return the password that the operator has chosen for the first administrator.
+
+        Raises:
+            SettingsInvalid: The file cannot be read, or is empty.
+        """
+        if self.admin_password_file is None:
+            return self.admin_password
+        try:
+            password = Path(self.admin_password_file).read_text().strip()
+        except OSError as error:
+            message = f"The file {self.admin_password_file} cannot be read: {error.strerror}."
+            raise SettingsInvalid(message) from error
+        if not password:
+            message = f"The file {self.admin_password_file} is empty: it must hold a password."
+            raise SettingsInvalid(message)
+        return password
+
+
+def _field(name: str) -> str | None:
+    """Return which setting a variable of the environment sets; ``None`` if it is not ours."""
+    if name in FOR_CLIENTS:
+        return None
+    if name.startswith(PREFIX):
+        return name.removeprefix(PREFIX).lower()
+    return OTHER_NAMES.get(name)
+
+
+def _must_be_known(name: str, field: str) -> None:
+    known = Settings.__struct_fields__
+    if field in known:
+        return
+    similar = get_close_matches(field, known, n=1)
+    hint = f" Did you mean {PREFIX}{similar[0].upper()}?" if similar else ""
+    message = f"There is no setting {name}.{hint}"
+    raise SettingsInvalid(message)
+
+
+def _boolean(value: str) -> object:
+    word = value.strip().lower()
+    return True if word in _TRUE else False if word in _FALSE else value
+
+
+def _explain(error: str) -> str:
+    """Return msgspec's sentence with the name that the operator knows."""
+    sentence, _, path = error.partition(" - at `$.")
+    if not path:
+        return error
+    return f"{PREFIX}{path.rstrip('`').upper()}: {sentence}."

@@ -1,0 +1,76 @@
+"""``/internal/worker``"""
+
+from typing import Any
+
+from litestar import Controller, Request, Response, post
+from litestar.di import NamedDependency
+from litestar.exceptions import ValidationException
+from litestar.params import JSONBody
+
+from inventiv_core.instances.entities import InstanceId
+from inventiv_core.workers.entities import WorkerCaller
+from inventiv_core.workers.use_cases import Heartbeat, RegisterWorker
+from inventiv_http.kernel.auth import WORKER, bearer_token, caller
+from inventiv_http.kernel.errors import Json, answer, http_error
+from inventiv_http.workers.schemas import (
+    HeardBody,
+    HeartbeatReport,
+    RegisteredBody,
+    Registration,
+)
+
+_MAX_BODY_BYTES = 256 * 1024
+
+
+def invalid_body(request: Request[Any, Any, Any], error: ValidationException) -> Response[Json]:
+    """Answer as agents expect when it is not even clear which instance is meant."""
+    problems = error.extra if isinstance(error.extra, list) else []
+    if not any("instance_id" in str(problem) for problem in problems):
+        return http_error(request, error)
+    return answer(
+        request,
+        400,
+        kind="invalid_body",
+        code="missing_or_invalid_instance_id",
+        detail="The body must name the instance, by its uuid.",
+    )
+
+
+class Workers(Controller):
+    """What agents on rented machines call."""
+
+    path = "/internal/worker"
+    opt = WORKER
+    tags = ["workers"]  # noqa: RUF012 - Litestar reads it from the class
+    exception_handlers = {ValidationException: invalid_body}  # noqa: RUF012
+    request_max_body_size = _MAX_BODY_BYTES
+
+    @post("/register", status_code=200, summary="Report for duty")
+    async def register(
+        self,
+        request: Request[Any, Any, Any],
+        data: JSONBody[Registration],
+        register_worker: NamedDependency[RegisterWorker],
+    ) -> RegisteredBody:
+        registered = await register_worker(
+            InstanceId(data.instance_id), data.to_report(), actor=_worker(request)
+        )
+        return RegisteredBody(
+            status="ok",
+            bootstrap_token=registered.bootstrap_token,
+            bootstrap_token_prefix=registered.bootstrap_token_prefix,
+        )
+
+    @post("/heartbeat", status_code=200, summary="Say how the worker is")
+    async def heartbeat(
+        self,
+        request: Request[Any, Any, Any],
+        data: JSONBody[HeartbeatReport],
+        heartbeat: NamedDependency[Heartbeat],
+    ) -> HeardBody:
+        await heartbeat(InstanceId(data.instance_id), data.to_report(), actor=_worker(request))
+        return HeardBody(status="ok")
+
+
+def _worker(request: Request[Any, Any, Any]) -> WorkerCaller:
+    return WorkerCaller(token=bearer_token(request), ip_address=caller(request).ip_address)

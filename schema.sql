@@ -1,0 +1,269 @@
+-- Everything Inventiv keeps. Applied as a whole, in one transaction, whenever its text has changed;
+-- so every statement must do nothing when what it makes is there already, and a later column
+-- comes as ALTER TABLE … ADD COLUMN IF NOT EXISTS, below the table. PostgreSQL 14 to 18, no extension.
+-- Text that people sort by is COLLATE "C": the order must not depend on the server's locale.
+
+CREATE TABLE IF NOT EXISTS installation (
+    only_one   boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+    id         uuid NOT NULL DEFAULT gen_random_uuid(),  -- written on every machine we rent
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+INSERT INTO installation DEFAULT VALUES ON CONFLICT DO NOTHING;
+
+
+-- identity
+
+CREATE TABLE IF NOT EXISTS users (
+    id            uuid PRIMARY KEY,
+    username      text COLLATE "C" NOT NULL UNIQUE CHECK (username = lower(username)),
+    email         text COLLATE "C" NOT NULL UNIQUE CHECK (email = lower(email)),
+    password_hash text NOT NULL,
+    role          text NOT NULL DEFAULT 'user' CHECK (role IN ('admin', 'user')),
+    first_name    text,
+    last_name     text,
+    created_at    timestamptz NOT NULL,
+    updated_at    timestamptz NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS organizations (
+    id                 uuid PRIMARY KEY,
+    name               text NOT NULL,
+    slug               text COLLATE "C" NOT NULL UNIQUE,
+    created_by_user_id uuid NOT NULL REFERENCES users,
+    created_at         timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS organizations_by_creator ON organizations (created_by_user_id);
+
+CREATE TABLE IF NOT EXISTS organization_memberships (
+    organization_id uuid NOT NULL REFERENCES organizations ON DELETE CASCADE,
+    user_id         uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    role            text NOT NULL CHECK (role IN ('owner', 'admin', 'manager', 'user')),
+    created_at      timestamptz NOT NULL,
+    PRIMARY KEY (organization_id, user_id)
+);
+CREATE INDEX IF NOT EXISTS organization_memberships_by_user ON organization_memberships (user_id);
+
+CREATE TABLE IF NOT EXISTS user_sessions (
+    id                      uuid PRIMARY KEY,
+    user_id                 uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    current_organization_id uuid REFERENCES organizations ON DELETE SET NULL,
+    token_hash              text NOT NULL UNIQUE,
+    ip_address              text,
+    user_agent              text,
+    created_at              timestamptz NOT NULL,
+    last_used_at            timestamptz NOT NULL,
+    expires_at              timestamptz NOT NULL,
+    revoked_at              timestamptz
+);
+CREATE INDEX IF NOT EXISTS user_sessions_by_user ON user_sessions (user_id, last_used_at DESC);
+CREATE INDEX IF NOT EXISTS user_sessions_by_organization
+    ON user_sessions (current_organization_id) WHERE current_organization_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS user_sessions_by_expiry ON user_sessions (expires_at);
+
+
+-- catalog
+
+CREATE TABLE IF NOT EXISTS providers (
+    id          uuid PRIMARY KEY,
+    name        text COLLATE "C" NOT NULL UNIQUE,
+    code        text COLLATE "C" NOT NULL UNIQUE,
+    description text,
+    is_active   boolean NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS regions (
+    id          uuid PRIMARY KEY,
+    provider_id uuid NOT NULL REFERENCES providers,
+    name        text COLLATE "C" NOT NULL,
+    code        text COLLATE "C" NOT NULL,
+    is_active   boolean NOT NULL,
+    UNIQUE (provider_id, code),
+    UNIQUE (provider_id, name),
+    UNIQUE (id, provider_id)
+);
+
+CREATE TABLE IF NOT EXISTS zones (
+    id          uuid PRIMARY KEY,
+    region_id   uuid NOT NULL,
+    provider_id uuid NOT NULL,
+    name        text COLLATE "C" NOT NULL,
+    code        text COLLATE "C" NOT NULL,
+    is_active   boolean NOT NULL,
+    FOREIGN KEY (region_id, provider_id) REFERENCES regions (id, provider_id),
+    UNIQUE (provider_id, code),
+    UNIQUE (region_id, name)
+);
+
+CREATE TABLE IF NOT EXISTS instance_types (
+    id              uuid PRIMARY KEY,
+    provider_id     uuid NOT NULL REFERENCES providers,
+    name            text COLLATE "C" NOT NULL,
+    code            text COLLATE "C" NOT NULL,
+    gpu_count       integer NOT NULL CHECK (gpu_count >= 0),
+    vram_per_gpu_gb integer NOT NULL CHECK (vram_per_gpu_gb >= 0),  -- decimal gigabytes
+    cpu_count       integer NOT NULL CHECK (cpu_count >= 0),
+    ram_gb          integer NOT NULL CHECK (ram_gb >= 0),  -- decimal gigabytes
+    bandwidth_bps   bigint NOT NULL CHECK (bandwidth_bps >= 0),  -- bits per second
+    cost_per_hour   numeric(10, 4) CHECK (cost_per_hour >= 0),  -- EUR
+    is_active       boolean NOT NULL,
+    UNIQUE (provider_id, code),
+    UNIQUE (provider_id, name)
+);
+
+CREATE TABLE IF NOT EXISTS instance_type_zones (
+    instance_type_id uuid NOT NULL REFERENCES instance_types ON DELETE CASCADE,
+    zone_id          uuid NOT NULL REFERENCES zones ON DELETE CASCADE,
+    is_available     boolean NOT NULL,
+    PRIMARY KEY (instance_type_id, zone_id)
+);
+CREATE INDEX IF NOT EXISTS instance_type_zones_by_zone ON instance_type_zones (zone_id);
+
+CREATE TABLE IF NOT EXISTS models (
+    id               uuid PRIMARY KEY,
+    name             text COLLATE "C" NOT NULL,
+    model_id         text COLLATE "C" NOT NULL UNIQUE,  -- as on Hugging Face
+    required_vram_gb integer NOT NULL CHECK (required_vram_gb >= 0),  -- decimal gigabytes, all GPUs
+    context_length   integer NOT NULL CHECK (context_length > 0),  -- tokens
+    is_active        boolean NOT NULL,
+    data_volume_gb   bigint CHECK (data_volume_gb >= 0),  -- decimal gigabytes
+    created_at       timestamptz NOT NULL,
+    updated_at       timestamptz NOT NULL
+);
+
+
+-- instances
+
+CREATE TABLE IF NOT EXISTS instances (
+    id                   uuid PRIMARY KEY,
+    organization_id      uuid NOT NULL REFERENCES organizations,
+    provider_id          uuid NOT NULL REFERENCES providers,
+    zone_id              uuid NOT NULL REFERENCES zones,
+    instance_type_id     uuid NOT NULL REFERENCES instance_types,
+    model_id             uuid NOT NULL REFERENCES models,
+    status               text NOT NULL CHECK (status IN (
+        'provisioning', 'booting', 'installing', 'starting', 'unavailable', 'ready', 'draining',
+        'terminated', 'failed', 'startup_failed', 'terminating', 'provisioning_failed',
+        'archived')),
+    status_since         timestamptz NOT NULL,
+    version              integer NOT NULL,
+    provider_instance_id text,
+    ip_address           text,
+    created_at           timestamptz NOT NULL,
+    boot_started_at      timestamptz,
+    ready_at             timestamptz,
+    failed_at            timestamptz,
+    terminated_at        timestamptz,
+    missing_since        timestamptz,
+    error_code           text,
+    error_message        text,
+    deletion_reason      text,
+    deleted_by_provider  boolean NOT NULL,
+    is_archived          boolean NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS instances_by_machine
+    ON instances (provider_id, provider_instance_id) WHERE provider_instance_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS instances_by_owner
+    ON instances (organization_id, is_archived, created_at DESC, id DESC);
+CREATE INDEX IF NOT EXISTS instances_serving
+    ON instances (id) WHERE status = 'ready' AND ip_address IS NOT NULL;
+CREATE INDEX IF NOT EXISTS instances_by_model ON instances (model_id);
+
+CREATE TABLE IF NOT EXISTS instance_state_history (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    instance_id uuid NOT NULL REFERENCES instances ON DELETE CASCADE,
+    from_status text,
+    to_status   text NOT NULL,
+    reason      text NOT NULL,
+    created_at  timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS instance_state_history_by_instance
+    ON instance_state_history (instance_id, id);
+
+-- One row for each instance that the reconciler still has to look at.
+CREATE TABLE IF NOT EXISTS instance_leases (
+    instance_id uuid PRIMARY KEY REFERENCES instances ON DELETE CASCADE,
+    due_at      timestamptz,  -- null: not until somebody asks
+    token       bigint NOT NULL DEFAULT 0,  -- the fencing token: grows with every claim
+    until       timestamptz,  -- null: nobody works on it
+    attempts    integer NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS instance_leases_by_due ON instance_leases (due_at) WHERE due_at IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS workers (
+    instance_id       uuid PRIMARY KEY REFERENCES instances ON DELETE CASCADE,
+    status            text NOT NULL CHECK (status IN ('starting', 'ready', 'draining')),
+    worker_id         uuid,
+    model_id          text,
+    vllm_port         integer CHECK (vllm_port BETWEEN 1 AND 65535),
+    health_port       integer CHECK (health_port BETWEEN 1 AND 65535),
+    queue_depth       integer,
+    gpu_utilization   double precision,  -- percent, mean over all GPUs
+    agent_version     text,
+    metadata          jsonb,
+    registered_at     timestamptz NOT NULL,
+    last_heartbeat_at timestamptz NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS worker_auth_tokens (
+    instance_id  uuid PRIMARY KEY REFERENCES instances ON DELETE CASCADE,
+    token_hash   text NOT NULL,
+    token_prefix text NOT NULL,
+    generation   integer NOT NULL,
+    created_at   timestamptz NOT NULL,
+    last_seen_at timestamptz,
+    revoked_at   timestamptz
+);
+
+
+-- what was done
+
+CREATE TABLE IF NOT EXISTS action_logs (
+    id                     uuid PRIMARY KEY,
+    action_type            text NOT NULL,
+    component              text NOT NULL CHECK (component IN ('api', 'orchestrator')),
+    status                 text NOT NULL CHECK (status IN ('in_progress', 'success', 'failed')),
+    organization_id        uuid NOT NULL,  -- outlives what it names
+    instance_id            uuid,
+    user_id                uuid,
+    source_ip              text,
+    error_code             text,
+    error_message          text,
+    metadata               jsonb NOT NULL,
+    instance_status_before text,
+    instance_status_after  text,
+    duration_ms            bigint,
+    created_at             timestamptz NOT NULL,
+    completed_at           timestamptz
+);
+CREATE INDEX IF NOT EXISTS action_logs_by_owner ON action_logs (organization_id, created_at DESC, id DESC);
+CREATE INDEX IF NOT EXISTS action_logs_by_instance
+    ON action_logs (instance_id, action_type, created_at DESC, id DESC);
+
+CREATE TABLE IF NOT EXISTS inference_usage (
+    id              uuid PRIMARY KEY,
+    occurred_at     timestamptz NOT NULL,
+    organization_id uuid NOT NULL,
+    user_id         uuid,
+    instance_id     uuid NOT NULL,
+    model_id        text NOT NULL,
+    path            text NOT NULL,
+    streamed        boolean NOT NULL,
+    status_code     integer NOT NULL,
+    input_tokens    bigint,
+    output_tokens   bigint,
+    total_tokens    bigint,
+    ttft_ms         bigint,
+    duration_ms     bigint NOT NULL
+);
+CREATE INDEX IF NOT EXISTS inference_usage_by_owner ON inference_usage (organization_id, occurred_at DESC);
+
+-- What has happened and is to be told. Ids follow the order of insertion, not of commit.
+CREATE TABLE IF NOT EXISTS outbox (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name         text NOT NULL,
+    payload      jsonb NOT NULL,
+    occurred_at  timestamptz NOT NULL,
+    published_at timestamptz
+);
+CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (id) WHERE published_at IS NULL;
+CREATE INDEX IF NOT EXISTS outbox_published ON outbox (occurred_at) WHERE published_at IS NOT NULL;

@@ -1,0 +1,347 @@
+"""A little Inventiv server on loopback: real HTTP, nothing behind it.
+
+An instance moves to its next status each time it has been read, and the move is
+announced on the stream of events: no test waits for a clock.
+"""
+
+import asyncio
+import json
+import signal
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+from aiohttp import web
+
+Json = dict[str, Any]
+
+TOKEN = "token-of-ada"
+PASSWORD = "the password of ada"
+INSTANCE_ID = "018f0000-0000-7000-8000-00000000000a"
+STAGES = ("provisioning", "booting", "installing", "starting", "ready")
+ECHO = "018e0000-0000-7000-8000-000000000001"
+PERCENT = {"provisioning": 20, "booting": 40, "installing": 60, "starting": 80, "ready": 100}
+
+
+def a_model(number: int, model_id: str, name: str, vram_gb: int) -> Json:
+    return {
+        "id": f"018e0000-0000-7000-8000-{number:012}",
+        "model_id": model_id,
+        "name": name,
+        "required_vram_gb": vram_gb,
+        "context_length": 2048,
+        "is_active": True,
+    }
+
+
+def a_type(provider: str, code: str, gpus: int, vram_gb: int, eur: float | None) -> Json:
+    return {
+        "id": f"type-{code}",
+        "provider_id": provider,
+        "name": code,
+        "code": code,
+        "gpu_count": gpus,
+        "vram_per_gpu_gb": vram_gb,
+        "cpu_count": 8,
+        "ram_gb": 48,
+        "is_active": True,
+        "cost_per_hour": eur,
+    }
+
+
+def an_instance(instance_id: str = INSTANCE_ID, status: str = "provisioning") -> Json:
+    return {
+        "id": instance_id,
+        "status": status,
+        "provider_name": "Mock",
+        "zone": "Local",
+        "instance_type": "Local Instance",
+        "model_name": "Mock Echo Model",
+        "model_code": "mock-echo-model",
+        "ip_address": None,
+        "error_code": None,
+        "error_message": None,
+        "cost_per_hour": 0.5,
+        "total_cost": 0.0125,
+        "progress_percent": PERCENT.get(status, 0),
+        "created_at": "2026-01-01T12:00:00.123Z",
+    }
+
+
+class LittleServer:
+    """What it has, what it was asked, and how it misbehaves when told to."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.calls: list[str] = []
+        self.bodies: dict[str, Json] = {}
+        self.models = [
+            a_model(1, "mock-echo-model", "Mock Echo Model", 0),
+            a_model(2, "small/one", "Small", 16),
+            a_model(3, "big/one", "Big", 100),
+            a_model(4, "twin/a", "Twin", 16),
+            a_model(5, "twin/b", "Twin", 16),
+            a_model(6, "huge/one", "Huge", 5000),
+        ]
+        self.providers: list[Json] = [
+            {"id": "mock", "name": "Mock", "code": "mock", "is_active": True},
+            {"id": "sky", "name": "Sky", "code": "sky", "is_active": True},
+            {"id": "gone", "name": "Gone", "code": "gone", "is_active": False},
+        ]
+        self.regions: list[Json] = [
+            {"id": "r-mock", "provider_id": "mock", "is_active": True},
+            {"id": "r-sky", "provider_id": "sky", "is_active": True},
+            {"id": "r-gone", "provider_id": "gone", "is_active": True},
+        ]
+        self.zones: list[Json] = [
+            {"id": "z-local", "region_id": "r-mock", "code": "local", "is_active": True},
+            {"id": "z-1", "region_id": "r-sky", "code": "sky-1", "is_active": True},
+            {"id": "z-2", "region_id": "r-sky", "code": "sky-2", "is_active": False},
+            {"id": "z-gone", "region_id": "r-gone", "code": "gone-1", "is_active": True},
+        ]
+        self.types = {
+            "z-local": [a_type("mock", "mock-local-instance", 1, 2, 0.0)],
+            "z-1": [
+                a_type("sky", "Q4", 4, 48, 5.6),
+                a_type("sky", "L1", 1, 24, 0.75),
+                a_type("sky", "S1", 1, 16, None),
+            ],
+            "z-2": [a_type("sky", "L1", 1, 24, 0.75)],
+            "z-gone": [a_type("gone", "G1", 8, 80, 0.1)],
+        }
+        self.instances: dict[str, Json] = {}
+        self.archived: dict[str, Json] = {}
+        self.coming = list(STAGES[1:])
+        self.logs: list[Json] = []
+        self.failing: dict[str, tuple[int, Any]] = {}
+        self.interrupt_at = ""
+        self.events_work = True
+        self.not_routed_yet = 0
+        self.chunks: list[Json] = self.said("Hello ", "you")
+        self.ends_streams = True
+        self._watchers: list[asyncio.Queue[tuple[str, Json]]] = []
+
+    @staticmethod
+    def said(*pieces: str) -> list[Json]:
+        usage = {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}
+        return [
+            {"choices": [{"delta": {"role": "assistant"}}]},
+            *({"choices": [{"delta": {"content": piece}}]} for piece in pieces),
+            {"choices": [{"delta": {}, "finish_reason": "stop"}]},
+            {"choices": [], "usage": usage},
+        ]
+
+    @contextmanager
+    def running(self) -> Generator["LittleServer"]:
+        """Serve from a thread of its own."""
+        started = threading.Event()
+        loop = asyncio.new_event_loop()
+        stop = asyncio.Event()
+
+        async def serve() -> None:
+            runner = web.AppRunner(
+                self._application(), handler_cancellation=True, shutdown_timeout=0.01
+            )
+            await runner.setup()
+            site = web.TCPSite(runner, "127.0.0.1", 0)
+            await site.start()
+            self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            started.set()
+            await stop.wait()
+            await runner.cleanup()
+
+        thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+        thread.start()
+        started.wait()
+        try:
+            yield self
+        finally:
+            loop.call_soon_threadsafe(stop.set)
+            thread.join()
+            loop.close()
+
+    def _application(self) -> web.Application:
+        application = web.Application(middlewares=[self._guard])
+        application.add_routes(
+            [
+                web.get("/health", self._health),
+                web.post("/auth/login", self._login),
+                web.post("/auth/logout", self._ok),
+                web.get("/auth/me", self._me),
+                web.get("/zones/{zone}/instance_types", self._types),
+                web.get("/instances", self._list),
+                web.get("/instances/{id}", self._instance),
+                web.delete("/instances/{id}", self._terminate),
+                web.get("/action_logs", self._action_logs),
+                web.post("/deployments", self._deploy),
+                web.get("/events/stream", self._events),
+                web.post("/v1/chat/completions", self._chat),
+                web.get("/{catalog}", self._catalog),
+            ]
+        )
+        return application
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        self.calls.append(f"{request.method} {request.path}")
+        if request.can_read_body:
+            self.bodies[request.path] = await request.json()
+        if request.path in self.failing:
+            status, body = self.failing[request.path]
+            if isinstance(body, str):
+                return web.Response(status=status, text=body)
+            return web.json_response(body, status=status)
+        is_open = request.path in {"/health", "/auth/login"}
+        if not is_open and request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            body = {
+                "error": "unauthorized",
+                "message": "session_invalid_or_expired",
+                "detail": "This session is over",
+            }
+            return web.json_response(body, status=401)
+        answer: web.StreamResponse = await handler(request)
+        return answer
+
+    async def _health(self, request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def _ok(self, request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def _login(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if body != {"email": "ada", "password": PASSWORD}:
+            refused = {
+                "error": "invalid_credentials",
+                "message": "invalid_credentials",
+                "detail": "The username or the password is wrong.",
+                "request_id": "r-1",
+            }
+            return web.json_response(refused, status=401)
+        response = web.json_response({"user_id": "u-1", "email": "ada@example.org"})
+        response.set_cookie("other", "nothing")
+        response.set_cookie("inventiv_session", TOKEN, httponly=True, secure=True)
+        return response
+
+    async def _me(self, request: web.Request) -> web.Response:
+        return web.json_response(
+            {
+                "user_id": "u-1",
+                "username": "ada",
+                "email": "ada@example.org",
+                "current_organization_name": "Analytical Engines",
+                "current_organization_role": "owner",
+            }
+        )
+
+    async def _catalog(self, request: web.Request) -> web.Response:
+        everything = {kind["id"]: kind for kinds in self.types.values() for kind in kinds}
+        catalog = {
+            "models": self.models,
+            "providers": self.providers,
+            "regions": self.regions,
+            "zones": self.zones,
+            "instance_types": list(everything.values()),
+        }
+        return web.json_response(catalog[request.match_info["catalog"]])
+
+    async def _types(self, request: web.Request) -> web.Response:
+        return web.json_response(self.types[request.match_info["zone"]])
+
+    async def _list(self, request: web.Request) -> web.Response:
+        rows = self.archived if request.query["archived"] == "true" else self.instances
+        return web.json_response(list(rows.values()))
+
+    async def _deploy(self, request: web.Request) -> web.Response:
+        self.instances[INSTANCE_ID] = an_instance()
+        self._log("REQUEST_CREATE")
+        if self.interrupt_at == "deploying":
+            self._interrupt()
+        return web.json_response(
+            {"status": "accepted", "instance_id": INSTANCE_ID, "message": "Accepted."}
+        )
+
+    async def _instance(self, request: web.Request) -> web.Response:
+        wanted = request.match_info["id"]
+        row = self.instances.get(wanted) or self.archived.get(wanted)
+        if row is None:
+            return web.Response(status=404, text="There is no such instance.")
+        answer = web.json_response(row)
+        if self.interrupt_at == row["status"]:
+            self._interrupt()
+        elif self.coming:
+            self._move(row, self.coming.pop(0))
+        return answer
+
+    def _interrupt(self) -> None:
+        """Press Ctrl-C, once."""
+        self.interrupt_at = ""
+        main = threading.main_thread().ident
+        assert main is not None
+        signal.pthread_kill(main, signal.SIGINT)
+
+    def _move(self, row: Json, status: str) -> None:
+        row.update(status=status, progress_percent=PERCENT.get(status, 0))
+        if "failed" in status:
+            row.update(error_code="NO_STOCK", error_message="No machine is left")
+        self._log(f"ENTERED_{status.upper()}")
+        stranger = {"ids": ["someone-else"], "emitted_at": "now"}
+        for watcher in self._watchers:
+            watcher.put_nowait(("instance.updated", stranger))
+            watcher.put_nowait(("instance.updated", {"ids": [row["id"]], "emitted_at": "now"}))
+
+    def _log(self, action: str) -> None:
+        self.logs.append(
+            {
+                "id": f"log-{len(self.logs)}",
+                "action_type": action,
+                "component": "orchestrator",
+                "status": "success",
+                "error_message": None,
+                "duration_ms": 12,
+                "created_at": "2026-01-01T12:00:00Z",
+            }
+        )
+
+    async def _terminate(self, request: web.Request) -> web.Response:
+        row = self.instances.get(request.match_info["id"])
+        if row is None:
+            return web.Response(status=404, text="There is no such instance.")
+        row["status"] = "terminating"
+        self.coming = ["terminated"]
+        return web.Response(status=202, text="Termination accepted.")
+
+    async def _action_logs(self, request: web.Request) -> web.Response:
+        return web.json_response(self.logs[::-1][: int(request.query["limit"])])
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        if not self.events_work:
+            return web.Response(status=500)
+        stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await stream.prepare(request)
+        await stream.write(b'event: hello\ndata: {"ok":true}\n\n')
+        watcher: asyncio.Queue[tuple[str, Json]] = asyncio.Queue()
+        self._watchers.append(watcher)
+        while True:
+            name, data = await watcher.get()
+            await stream.write(f"event: {name}\ndata: {json.dumps(data)}\n\n".encode())
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        if self.not_routed_yet:
+            self.not_routed_yet -= 1
+            sentence = "No machine serves this model."
+            error = {"message": sentence, "type": "unavailable", "code": "no_ready_worker"}
+            return web.json_response({"error": error, "message": sentence}, status=503)
+        if not (await request.json()).get("stream"):
+            usage = self.chunks[-1]["usage"]
+            message = {"role": "assistant", "content": "Hello you"}
+            choice = {"message": message, "finish_reason": "stop"}
+            return web.json_response({"choices": [choice], "usage": usage})
+        stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await stream.prepare(request)
+        for chunk in self.chunks:
+            await stream.write(f"data: {json.dumps(chunk)}\n\n".encode())
+        if self.ends_streams:
+            await stream.write(b"data: [DONE]\n\n")
+        return stream

@@ -1,0 +1,107 @@
+"""The entry point: what is installed, and how commands end."""
+
+import subprocess
+import sys
+from importlib.metadata import version
+from types import ModuleType
+from typing import Annotated, Any
+
+import pytest
+import typer
+
+from inventiv_http.cli import main
+from tests.http.cli.conftest import Cli
+
+SERVER_ONLY = sorted(main.SERVER_PACKAGES | {"inventiv_adapters", "inventiv_core"})
+
+
+def a_module(name: str, **attributes: Any) -> ModuleType:
+    module = ModuleType(name)
+    vars(module).update(attributes)
+    return module
+
+
+def serve(*, port: Annotated[int, typer.Option("--port")] = 8003) -> None:
+    """Serve for real."""
+    typer.echo(f"port {port}")
+
+
+def test_version(cli: Cli) -> None:
+    assert cli("--version").stdout == f"inventiv {version('inventiv')}\n"
+
+
+def test_every_command_explains_itself(cli: Cli) -> None:
+    overview = cli("--help")
+    assert overview.exit_code == 0
+    clients = "login logout models types instances logs deploy chat terminate demo"
+    for command in clients.split():
+        assert f" {command} " in overview.stdout
+        assert cli(command, "-h").exit_code == 0
+
+
+def test_an_unknown_command_is_a_matter_of_usage(cli: Cli) -> None:
+    result = cli("deplot")
+    assert result.exit_code == 2
+    assert "deploy" in result.stderr
+
+
+def test_the_client_needs_nothing_of_the_server() -> None:
+    code = (
+        "import sys, inventiv_http.cli.main\n"
+        f"print([name for name in {SERVER_ONLY} if name in sys.modules])"
+    )
+    done = subprocess.run(  # noqa: S603 — our own words
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("name", ["serve", "orchestrate", "mock"])
+@pytest.mark.parametrize("missing", ["litestar", "psycopg.rows"])
+def test_a_missing_server_says_what_to_install(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, name: str, missing: str
+) -> None:
+    def not_found(module: str) -> ModuleType:
+        raise ModuleNotFoundError(name=missing)
+
+    monkeypatch.setattr("importlib.import_module", not_found)
+    result = cli(name, "machines", "--port", "1")
+    assert result.exit_code == 1
+    assert 'pip install "inventiv[embedded]"' in result.stderr
+    assert cli("--help").exit_code == 0
+
+
+def test_a_defect_of_the_server_is_not_taken_for_its_absence(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_found(module: str) -> ModuleType:
+        raise ModuleNotFoundError(name="inventiv_http.asgy")
+
+    monkeypatch.setattr("importlib.import_module", not_found)
+    assert isinstance(cli("serve").exception, ModuleNotFoundError)
+
+
+def test_the_server_side_is_loaded_when_called_for(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mock = typer.Typer()
+    mock.command("machines")(lambda: typer.echo("mocking"))
+    modules = {
+        "inventiv_http.cli.serve": a_module("serve", serve=serve),
+        "inventiv_http.cli.mock": a_module("mock", app=mock),
+    }
+    monkeypatch.setattr("importlib.import_module", modules.__getitem__)
+
+    assert "Serve for real." in cli("serve", "--help").stdout
+    assert cli("serve", "--port", "1").stdout == "port 1\n"
+    assert cli("mock", "machines").stdout == "mocking\n"
+
+
+def test_ctrl_c_at_a_question(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*words: object, **options: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("typer.prompt", interrupted)
+    result = cli("login", "--url", "http://127.0.0.1:9")
+    assert result.exit_code == 130
+    assert result.stderr == "Interrupted.\n"
