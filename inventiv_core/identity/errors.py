@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from inventiv_core.kernel.errors import Forbidden, Invalid, Unauthenticated
+from inventiv_core.kernel.errors import Conflict, Forbidden, Invalid, Unauthenticated
 
 
 @dataclass(eq=False, kw_only=True)
@@ -30,6 +30,22 @@ class InvalidCredentials(Unauthenticated):
 @dataclass(eq=False, kw_only=True)
 class CredentialsMissing(Invalid):
     """Both a user name (or e-mail address) and a password are needed."""
+
+
+@dataclass(eq=False, kw_only=True)
+class LoginTaken(Conflict):
+    """Another user has this user name or e-mail address."""
+
+    code = "username_or_email_already_exists"
+
+
+@dataclass(eq=False, kw_only=True)
+class SlugTaken(Conflict):
+    """Another organization has this slug."""
+
+    code = "organization_slug_already_exists"
+
+    slug: str
 
 
 @dataclass(eq=False, kw_only=True)

@@ -12,7 +12,7 @@ class UserRepository(Protocol):
     """All users, one at a time."""
 
     async def add(self, user: User) -> None:
-        """Store a new user. Names and addresses are unique: a second one is a database error."""
+        """Store a new user, or raise `LoginTaken`."""
         ...
 
     async def find_by_login(self, login: str) -> User | None:
@@ -20,7 +20,7 @@ class UserRepository(Protocol):
         ...
 
     async def save(self, user: User) -> None:
-        """Replace what is stored of this user."""
+        """Replace what is stored of this user, or raise `LoginTaken`."""
         ...
 
 
@@ -28,7 +28,7 @@ class OrganizationRepository(Protocol):
     """Organizations and who belongs to them."""
 
     async def add(self, organization: Organization) -> None:
-        """Store a new organization."""
+        """Store a new organization, or raise `SlugTaken`."""
         ...
 
     async def find_by_slug(self, slug: str) -> Organization | None:

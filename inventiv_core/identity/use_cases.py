@@ -25,7 +25,9 @@ from inventiv_core.identity.errors import (
     InvalidCredentials,
     InvalidToken,
     LoginRequired,
+    LoginTaken,
     SessionInvalidOrExpired,
+    SlugTaken,
 )
 from inventiv_core.identity.ports import (
     IdentityWork,
@@ -255,61 +257,84 @@ class Bootstrap:
             user = await work.users.find_by_login(first.username)
         if user is None or update_password:
             password_hash = await self.password_hasher.hash(first.password)
-            created, user = user is None, await self._put_admin(first, user, password_hash)
+            user, created = await self._put_admin(first, user, password_hash)
         else:
             created = False
         await self._ensure_organization(first, user)
         return Bootstrapped(user=user, created=created)
 
-    async def _put_admin(self, first: FirstAdmin, known: User | None, password_hash: str) -> User:
+    async def _put_admin(
+        self, first: FirstAdmin, known: User | None, password_hash: str
+    ) -> tuple[User, bool]:
+        """Store the administrator; tell whether it was us who created them."""
         now = self.clock.now()
-        async with self.unit_of_work() as work:
-            if known is not None:
-                user = replace(
-                    known,
-                    email=first.email,
-                    first_name=first.first_name,
-                    last_name=first.last_name,
-                    password_hash=password_hash,
-                    updated_at=now,
-                )
-                await work.users.save(user)
-                return user
-            user = User(
-                id=UserId(self.new_id()),
-                username=first.username,
+        if known is not None:
+            user = replace(
+                known,
                 email=first.email,
-                password_hash=password_hash,
-                role=PlatformRole.ADMIN,
                 first_name=first.first_name,
                 last_name=first.last_name,
-                created_at=now,
+                password_hash=password_hash,
                 updated_at=now,
             )
-            await work.users.add(user)
-            return user
+            async with self.unit_of_work() as work:
+                await work.users.save(user)
+            return user, False
+        user = User(
+            id=UserId(self.new_id()),
+            username=first.username,
+            email=first.email,
+            password_hash=password_hash,
+            role=PlatformRole.ADMIN,
+            first_name=first.first_name,
+            last_name=first.last_name,
+            created_at=now,
+            updated_at=now,
+        )
+        try:
+            async with self.unit_of_work() as work:
+                await work.users.add(user)
+        except LoginTaken:  # another process starts at the same time
+            async with self.unit_of_work() as work:
+                theirs = await work.users.find_by_login(first.username)
+            if theirs is None:  # no: the address is somebody else's
+                raise
+            return theirs, False
+        return user, True
 
     async def _ensure_organization(self, first: FirstAdmin, admin: User) -> None:
-        now = self.clock.now()
         async with self.unit_of_work() as work:
             organization = await work.organizations.find_by_slug(first.organization_slug)
-            if organization is None:
-                organization = Organization(
-                    id=OrganizationId(self.new_id()),
-                    name=first.organization_name,
-                    slug=first.organization_slug,
-                    created_by_user_id=admin.id,
-                    created_at=now,
-                )
-                await work.organizations.add(organization)
+        if organization is None:
+            organization = await self._add_organization(first, admin)
+        async with self.unit_of_work() as work:
             await work.organizations.add_member(
                 Membership(
                     organization_id=organization.id,
                     user_id=admin.id,
                     role=Role.OWNER,
-                    created_at=now,
+                    created_at=self.clock.now(),
                 )
             )
+
+    async def _add_organization(self, first: FirstAdmin, admin: User) -> Organization:
+        organization = Organization(
+            id=OrganizationId(self.new_id()),
+            name=first.organization_name,
+            slug=first.organization_slug,
+            created_by_user_id=admin.id,
+            created_at=self.clock.now(),
+        )
+        try:
+            async with self.unit_of_work() as work:
+                await work.organizations.add(organization)
+        except SlugTaken:  # by another process that starts at the same time
+            async with self.unit_of_work() as work:
+                theirs = await work.organizations.find_by_slug(first.organization_slug)
+            if theirs is None:
+                raise
+            return theirs
+        return organization
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -117,8 +117,8 @@ class ForwardInference:
                 self.router.end(route)
                 raise
             if reply.status_code in RETRIED and self._has_another(model_id, owner, tried):
-                await reply.close()
                 self.router.end(route)
+                await reply.close()
                 continue
             return Exchange(
                 reply=reply,

@@ -28,7 +28,7 @@ def _deadlines() -> Mapping[InstanceStatus, timedelta]:
 class Patience:
     """How long to wait for what."""
 
-    lease: timedelta = timedelta(seconds=30)
+    lease: timedelta = timedelta(seconds=15)
     """How long one worker may keep an instance without a sign of life."""
     poll: timedelta = timedelta(seconds=1)
     """Between looks at a machine that is on its way up or down."""

@@ -9,7 +9,15 @@ from uuid import UUID
 
 from inventiv_core.action_logs.entities import ActionLog, ActionLogId, ActionStatus, ActionType
 from inventiv_core.action_logs.use_cases import record
-from inventiv_core.cloud.entities import Denied, Machine, MachineTag, Throttled, Trouble, Unknown
+from inventiv_core.cloud.entities import (
+    Denied,
+    Machine,
+    MachineState,
+    MachineTag,
+    Throttled,
+    Trouble,
+    Unknown,
+)
 from inventiv_core.cloud.ports import CloudProvider
 from inventiv_core.identity.access import PLATFORM
 from inventiv_core.instances.entities import ErrorCode, Instance, InstanceStatus, Lease
@@ -17,11 +25,18 @@ from inventiv_core.instances.use_cases import change
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
 from inventiv_core.kernel.unit_of_work import UnitOfWork
-from inventiv_core.orchestration.entities import Next, Patience
+from inventiv_core.orchestration.entities import Next, Patience, keeper
 from inventiv_core.orchestration.ports import EngineProbe, OrchestrationWork
 from inventiv_core.orchestration.views import Particulars, Situation
 from inventiv_core.workers.entities import Worker
 from inventiv_core.workers.ports import WorkerTokens
+
+_ASKED_OF_PROVIDER = (
+    ActionType.PROVIDER_CREATE,
+    ActionType.PROVIDER_START,
+    ActionType.PROVIDER_TERMINATE,
+)
+_INTERRUPTED = "Whoever began this is gone."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +146,7 @@ class Desk:
         self, moment: Moment, action: ActionType, metadata: Mapping[str, Any] | None = None
     ) -> ActionLog:
         """Record that something begins. One of the kind that never ended was cut off."""
-        await self.fail_open(moment, action, ErrorCode.INTERRUPTED, "Whoever began this is gone.")
+        await self.fail_open(moment, action, ErrorCode.INTERRUPTED, _INTERRUPTED)
         log = self.begin(moment, action, metadata)
         await record(log, moment.work)
         return log
@@ -171,6 +186,16 @@ class Desk:
         last = await self.open_action(moment, action)
         if last is not None:
             await self.fail(moment, last, code=code, message=message)
+
+    async def close_interrupted(self, moment: Moment) -> None:
+        """Record the end of what was asked of the provider by somebody who was then cut off."""
+        for action in _ASKED_OF_PROVIDER:
+            await self.fail_open(moment, action, ErrorCode.INTERRUPTED, _INTERRUPTED)
+
+    async def may_be_rented(self, moment: Moment) -> bool:
+        """Tell whether there may be a machine: one is known, or somebody has asked for one."""
+        asked = await moment.work.action_logs.last(self.instance.id, ActionType.PROVIDER_CREATE)
+        return asked is not None or moment.instance.provider_instance_id is not None
 
     def trouble(self, outcome: Trouble) -> Next:
         """Return when to look again after such an answer."""
@@ -222,6 +247,18 @@ class Case(Desk):
         async with self.moment() as moment:
             after = moment.instance.change(missing_since=None)
             await moment.work.instances.save(moment.instance, after, reason="")
+
+    def knows_one_of(self, machines: tuple[Machine, ...]) -> bool:
+        """Tell whether the recorded machine is among these."""
+        return any(machine.id == self.instance.provider_instance_id for machine in machines)
+
+    async def keep_one(self, machines: tuple[Machine, ...]) -> Machine:
+        """Return the machine of this instance, and have all others deleted."""
+        kept = keeper(machines, self.instance.provider_instance_id)
+        for machine in machines:
+            if machine.id != kept.id and machine.state is not MachineState.STOPPING:
+                await self.delete(machine, reason="duplicate")
+        return kept
 
     async def delete(self, machine: Machine, *, reason: str) -> Next:
         """Stop renting a machine."""

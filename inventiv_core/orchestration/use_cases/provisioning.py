@@ -17,7 +17,7 @@ from inventiv_core.cloud.entities import (
     WorkerSetup,
 )
 from inventiv_core.instances.entities import DeletionReason, ErrorCode, InstanceStatus
-from inventiv_core.orchestration.entities import AT_ONCE, NEVER, Next, keeper
+from inventiv_core.orchestration.entities import AT_ONCE, NEVER, Next
 from inventiv_core.orchestration.use_cases.case import Case, Desk, Moment, said
 from inventiv_core.workers.use_cases import new_token
 
@@ -31,13 +31,11 @@ _REFUSALS = {
 async def provision(case: Case) -> Next:
     """Rent the machine, unless it is rented already, and start it."""
     if case.overdue:
-        return await _abandon(case)
+        return await abandon(case)
     match await case.cloud.find(case.tag, zone=case.particulars.zone):
         case Found(machines=machines):
-            machine = keeper(machines, case.instance.provider_instance_id)
-            for extra in machines:
-                if extra.id != machine.id:
-                    await case.delete(extra, reason="duplicate")
+            await case.present()
+            machine = await case.keep_one(machines)
             await _adopt(case, machine)
             return await start(case, machine)
         case Absent():
@@ -135,13 +133,16 @@ async def _refuse(case: Desk, moment: Moment, code: ErrorCode, message: str) -> 
         InstanceStatus.PROVISIONING_FAILED, code=code, message=message, at=moment.now
     )
     await case.alter(moment, failed, reason=message)
+    await case.close_interrupted(moment)
     return NEVER
 
 
-async def refuse_unconfigured(case: Desk, message: str) -> Next:
-    """Say that there is nobody to rent from."""
+async def refuse_unconfigured(case: Desk, message: str) -> Next | None:
+    """Say that there is nobody to rent from; ``None`` if there may be a machine already."""
     async with case.moment() as moment:
-        return await _refuse(case, moment, ErrorCode.MISSING_PROVIDER_CREDENTIALS, message)
+        if not await case.may_be_rented(moment):
+            return await _refuse(case, moment, ErrorCode.MISSING_PROVIDER_CREDENTIALS, message)
+    return await abandon(case) if case.overdue else None
 
 
 async def _adopt(case: Case, machine: Machine) -> None:
@@ -149,7 +150,7 @@ async def _adopt(case: Case, machine: Machine) -> None:
     if case.instance.provider_instance_id == machine.id:
         return
     async with case.moment() as moment:
-        after = moment.instance.change(provider_instance_id=machine.id, missing_since=None)
+        after = moment.instance.change(provider_instance_id=machine.id)
         await case.alter(moment, after, reason="found by its tag")
         asked = await case.open_action(moment, ActionType.PROVIDER_CREATE)
         if asked is not None:
@@ -188,7 +189,7 @@ async def start(case: Case, machine: Machine) -> Next:
                 return case.trouble(outcome)
 
 
-async def _abandon(case: Case) -> Next:
+async def abandon(case: Desk) -> Next:
     """Give up on renting. There may be a machine all the same: it has to be looked for."""
     message = "No machine was up in time."
     async with case.moment() as moment:

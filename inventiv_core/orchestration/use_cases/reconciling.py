@@ -127,13 +127,13 @@ class ReconcileInstance:
         """Go on without anybody to ask: only what was never rented can be concluded."""
         case = Desk(tools=await self._tools(), lease=lease, situation=situation)
         match situation.instance.status:
-            case InstanceStatus.PROVISIONING if situation.instance.provider_instance_id is None:
-                return await refuse_unconfigured(case, message)
+            case InstanceStatus.PROVISIONING:
+                upcoming = await refuse_unconfigured(case, message)
             case InstanceStatus.TERMINATING:
-                concluded = await conclude_unrented(case)
-                return concluded or Next(after=self.patience.watch, trouble=True)
+                upcoming = await conclude_unrented(case)
             case _:
-                return Next(after=self.patience.watch, trouble=True)
+                upcoming = None
+        return upcoming or Next(after=self.patience.watch, trouble=True)
 
     async def _tools(self) -> Tools:
         return Tools(

@@ -4,7 +4,7 @@ from inventiv_core.action_logs.entities import ActionType
 from inventiv_core.action_logs.use_cases import record
 from inventiv_core.cloud.entities import Absent, Found, Machine, MachineState
 from inventiv_core.instances.entities import DeletionReason, ErrorCode, Instance, InstanceStatus
-from inventiv_core.orchestration.entities import AT_ONCE, Next, keeper
+from inventiv_core.orchestration.entities import AT_ONCE, Next
 from inventiv_core.orchestration.use_cases.case import Case
 from inventiv_core.orchestration.use_cases.provisioning import start
 from inventiv_core.workers.entities import Worker, WorkerStatus, engine_url
@@ -15,14 +15,10 @@ _GONE = "The machine disappeared at the provider."
 async def look(case: Case) -> Machine | Next:
     """Return the instance's machine as the provider sees it, or what to do without."""
     match await case.cloud.find(case.tag, zone=case.particulars.zone):
-        case Found(machines=machines):
+        case Found(machines=machines) if case.knows_one_of(machines):
             await case.present()
-            machine = keeper(machines, case.instance.provider_instance_id)
-            for extra in machines:
-                if extra.id != machine.id:
-                    await case.delete(extra, reason="duplicate")
-            return machine
-        case Absent():
+            return await case.keep_one(machines)
+        case Found() | Absent():  # a double of a machine that is gone was never set up
             if not await case.missing():
                 return Next(after=case.tools.patience.confirm)
             return await _vanished(case)
@@ -145,6 +141,7 @@ async def examine(case: Case) -> Next:
         created = await case.open_action(moment, ActionType.EXECUTE_CREATE)
         if created is not None:
             await case.succeed(moment, created)
+        await case.close_interrupted(moment)
     return Next(after=case.tools.patience.watch)
 
 

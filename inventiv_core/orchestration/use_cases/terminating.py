@@ -29,11 +29,10 @@ async def terminate(case: Case) -> Next:
 
 
 async def conclude_unrented(case: Desk) -> Next | None:
-    """End an instance for which nobody was ever asked for a machine; ``None`` if somebody was."""
+    """End an instance that never had a machine; ``None`` if there may be one."""
     async with case.moment() as moment:
-        asked = await moment.work.action_logs.last(case.instance.id, ActionType.PROVIDER_CREATE)
-    if asked is not None or case.instance.status is not InstanceStatus.TERMINATING:
-        return None
+        if await case.may_be_rented(moment):
+            return None
     return await _conclude(case)
 
 
@@ -54,10 +53,7 @@ async def _conclude(case: Desk) -> Next:
         by_provider = moment.instance.deleted_by_provider
         gone = moment.instance.gone(at=moment.now, by_provider=by_provider)
         await case.alter(moment, gone, reason="the provider confirmed it")
-        for interrupted in (ActionType.PROVIDER_CREATE, ActionType.PROVIDER_START):
-            await case.fail_open(
-                moment, interrupted, ErrorCode.INTERRUPTED, "Whoever began this is gone."
-            )
+        await case.close_interrupted(moment)
         facts = {"provider_instance_id": gone.provider_instance_id}
         await case.note(moment, ActionType.TERMINATION_CONFIRMED, facts)
         await case.note(moment, ActionType.INSTANCE_TERMINATED, facts)

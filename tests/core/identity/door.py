@@ -1,0 +1,93 @@
+"""The door: everything one can do about who one is, in memory."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from inventiv_adapters.identity.jwt import JwtSessionTokens
+from inventiv_adapters.identity.memory import MemorySessionQueries
+from inventiv_adapters.kernel.clock import ManualClock
+from inventiv_adapters.kernel.ids import SerialIds
+from inventiv_adapters.kernel.memory import MemoryDatabase
+from inventiv_adapters.unit_of_work import MemoryUnitOfWork
+from inventiv_core.identity.entities import Membership, Organization, Session, User
+from inventiv_core.identity.ports import PasswordHasher
+from inventiv_core.identity.use_cases import (
+    Bootstrap,
+    Caller,
+    ForgetSessions,
+    LogIn,
+    LogOut,
+    OpenLocalSession,
+    Recognise,
+    SignedIn,
+)
+from tests.builders import NOON, PASSWORD, given
+
+LIFETIME = timedelta(hours=12)
+CALLER = Caller(ip_address="203.0.113.9", user_agent="a browser")
+
+
+@dataclass
+class PlainPasswords(PasswordHasher):
+    """Hashes that anybody can read, and a memory of what was compared."""
+
+    compared: list[str | None] = field(default_factory=list)
+
+    async def hash(self, password: str) -> str:
+        return f"hash of {password}"
+
+    async def verify(self, password: str, password_hash: str | None) -> bool:
+        self.compared.append(password_hash)
+        return password_hash == f"hash of {password}"
+
+
+class Door:
+    """Everything one can do about who one is."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock(NOON)
+        self.database = MemoryDatabase()
+        self.unit_of_work = MemoryUnitOfWork(self.database)
+        self.passwords = PlainPasswords()
+        self.tokens = JwtSessionTokens("a secret for tests only, and long enough", issuer="us")
+        work: dict[str, Any] = {"unit_of_work": self.unit_of_work, "clock": self.clock}
+        new: dict[str, Any] = work | {"new_id": SerialIds()}
+        queries: dict[str, Any] = work | {
+            "session_queries": MemorySessionQueries(self.database),
+            "session_tokens": self.tokens,
+        }
+        self.log_in = LogIn(
+            password_hasher=self.passwords,
+            session_tokens=self.tokens,
+            session_lifetime=LIFETIME,
+            **new,
+        )
+        self.recognise = Recognise(**queries)
+        self.log_out = LogOut(**queries)
+        self.bootstrap = Bootstrap(password_hasher=self.passwords, **new)
+        self.open_local_session = OpenLocalSession(
+            session_tokens=self.tokens, local_session_lifetime=30 * LIFETIME, **new
+        )
+        self.forget_sessions = ForgetSessions(keep_expired=timedelta(days=7), **work)
+
+    async def sign_in(self, login: str = "alice") -> SignedIn:
+        return await self.log_in(login, PASSWORD, actor=CALLER)
+
+    @property
+    def sessions(self) -> list[Session]:
+        return list(self.database.table(Session).values())
+
+    @property
+    def users(self) -> list[User]:
+        return list(self.database.table(User).values())
+
+    async def join(self, *memberships: Membership) -> None:
+        await given(self.unit_of_work, *memberships)
+
+    async def leave_all(self) -> None:
+        """Begin the memberships anew: nobody belongs anywhere."""
+        fresh = MemoryDatabase()
+        for kept in (User, Organization, Session):
+            fresh.table(kept).update(self.database.table(kept))
+        self.database.accept(fresh)
