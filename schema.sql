@@ -182,12 +182,13 @@ CREATE INDEX IF NOT EXISTS instance_state_history_by_instance
 -- One row for each instance that the reconciler still has to look at.
 CREATE TABLE IF NOT EXISTS instance_leases (
     instance_id uuid PRIMARY KEY REFERENCES instances ON DELETE CASCADE,
-    due_at      timestamptz,  -- null: not until somebody asks
+    due_at      timestamptz,  -- null: not until somebody asks; during a claim, asked for since
     token       bigint NOT NULL DEFAULT 0,  -- the fencing token: grows with every claim
-    until       timestamptz,  -- null: nobody works on it
+    until       timestamptz,  -- how long somebody may work on it; null: nobody does
     attempts    integer NOT NULL DEFAULT 0
 );
-CREATE INDEX IF NOT EXISTS instance_leases_by_due ON instance_leases (due_at) WHERE due_at IS NOT NULL;
+DROP INDEX IF EXISTS instance_leases_by_due;
+CREATE INDEX IF NOT EXISTS instance_leases_by_turn ON instance_leases (COALESCE(until, due_at));
 
 CREATE TABLE IF NOT EXISTS workers (
     instance_id       uuid PRIMARY KEY REFERENCES instances ON DELETE CASCADE,

@@ -38,6 +38,7 @@ from inventiv_core.instances.ports import InstanceWork
 from inventiv_core.kernel.unit_of_work import UnitOfWork
 from inventiv_core.models.entities import MOCK_MODEL, Model, ModelId
 from inventiv_core.models.ports import ModelWork
+from inventiv_core.workers.entities import Worker, WorkerStatus
 from inventiv_core.workers.ports import WorkerWork
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -233,6 +234,16 @@ def an_action(
     )
 
 
+def a_worker(instance: Instance, *, at: datetime = NOON, **facts: Any) -> Worker:
+    worker = Worker(
+        instance_id=instance.id,
+        status=WorkerStatus.READY,
+        registered_at=at,
+        last_heartbeat_at=at,
+    )
+    return replace(worker, **facts)
+
+
 class WholeWork(
     ActionLogWork, CatalogWork, IdentityWork, InstanceWork, ModelWork, WorkerWork, Protocol
 ):
@@ -241,7 +252,7 @@ class WholeWork(
 
 Thing = (
     User | Organization | Membership | Provider | Region | Zone | InstanceType | InstanceTypeZone
-    | Model | Instance | ActionLog
+    | Model | Instance | Worker | ActionLog
 )  # fmt: skip
 
 
@@ -274,6 +285,8 @@ async def _store(thing: Thing, work: WholeWork) -> None:  # noqa: C901 - a table
             await work.models.add(thing)
         case Instance():
             await work.instances.add(thing)
+        case Worker():
+            await work.workers.put(thing)
         case ActionLog():
             await work.action_logs.put(thing)
 

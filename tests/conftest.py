@@ -25,7 +25,7 @@ settings.register_profile(
 )
 settings.load_profile("default")
 
-SECRET = "a secret for tests only"
+SECRET = "a secret that is long enough, for tests only"
 SETTINGS = Settings(jwt_secret=SECRET, port=8003)
 
 

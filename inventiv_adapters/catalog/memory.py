@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from inventiv_adapters.kernel.memory import MemoryDatabase
 from inventiv_core.catalog.entities import (
@@ -82,7 +82,7 @@ class MemoryCatalog(CatalogRepository):
 
 def _link_id(link: InstanceTypeZone) -> UUID:
     """Return one id for two: whatever is linked, the same pair always gets the same."""
-    return UUID(int=link.instance_type_id.int ^ (link.zone_id.int << 1) & (1 << 128) - 1)
+    return uuid5(link.instance_type_id, str(link.zone_id))
 
 
 def on_sale(database: MemoryDatabase, zone_id: ZoneId) -> Sequence[InstanceType]:

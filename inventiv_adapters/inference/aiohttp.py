@@ -53,6 +53,7 @@ class AiohttpEngines(Engines):
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
+            headers={"Accept-Encoding": "identity"},  # what comes is relayed, and read, as it is
             timeout=self._timeout,
             read_bufsize=_READ_BYTES,
             skip_auto_headers=("User-Agent",),

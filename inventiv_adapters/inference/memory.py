@@ -44,7 +44,8 @@ class MemoryRoutingQueries(RoutingQueries):
                 routes.append(_route(instance, worker, model))
         return RoutingSnapshot(
             models=[
-                ServableModel(id=model.id, model_id=model.model_id) for model in models.values()
+                ServableModel(id=model.id, model_id=model.model_id)
+                for model in sorted(models.values(), key=lambda model: model.model_id)
             ],
             routes=sorted(routes, key=lambda route: route.instance_id),
         )

@@ -82,6 +82,11 @@ class _Lease:
     until: datetime | None = None
     attempts: int = 0
 
+    @property
+    def turn(self) -> datetime | None:
+        """When somebody may claim it: an unfinished look is taken up again when it runs out."""
+        return self.due_at if self.until is None else self.until
+
 
 class MemoryLeases(LeaseRepository):
     """Who works on what."""
@@ -97,16 +102,15 @@ class MemoryLeases(LeaseRepository):
     async def claim(self, *, now: datetime, until: datetime, limit: int) -> Sequence[Lease]:
         table = self._database.table(_Lease)
         due = sorted(
-            (lease.due_at, instance_id)
+            (lease.turn, instance_id)
             for instance_id, lease in table.items()
-            if lease.due_at is not None
-            and lease.due_at <= now
-            and (lease.until is None or lease.until <= now)
+            if lease.turn is not None and lease.turn <= now
         )
         claimed: list[Lease] = []
         for _, instance_id in due[:limit]:
             known = table[instance_id]
-            table[instance_id] = replace(known, token=known.token + 1, until=until, due_at=until)
+            later = known.due_at if known.due_at is not None and known.due_at > now else None
+            table[instance_id] = replace(known, token=known.token + 1, until=until, due_at=later)
             claimed.append(
                 Lease(
                     instance_id=InstanceId(instance_id),
@@ -122,28 +126,21 @@ class MemoryLeases(LeaseRepository):
 
     async def renew(self, lease: Lease, *, now: datetime, until: datetime) -> None:
         known = self._held(lease, now)
-        due_at = known.due_at
-        if due_at == known.until:
-            due_at = until
-        self._database.table(_Lease)[lease.instance_id] = replace(known, until=until, due_at=due_at)
+        self._database.table(_Lease)[lease.instance_id] = replace(known, until=until)
 
     async def release(self, lease: Lease, *, due_at: datetime | None, attempts: int) -> None:
         known = self._database.table(_Lease).get(lease.instance_id)
         if known is None or known.token != lease.token:
             return
-        asked = known.due_at if known.due_at != known.until else None
-        times = [time for time in (asked, due_at) if time is not None]
+        times = [time for time in (known.due_at, due_at) if time is not None]
         self._database.table(_Lease)[lease.instance_id] = replace(
             known, until=None, due_at=min(times, default=None), attempts=attempts
         )
 
     async def next_due(self, *, now: datetime) -> timedelta | None:
-        times = [
-            max(lease.due_at, lease.until or lease.due_at)
-            for lease in self._database.table(_Lease).values()
-            if lease.due_at is not None
-        ]
-        return max(min(times) - now, timedelta(0)) if times else None
+        leases = self._database.table(_Lease).values()
+        turns = [lease.turn for lease in leases if lease.turn is not None]
+        return max(min(turns) - now, timedelta(0)) if turns else None
 
     def _held(self, lease: Lease, now: datetime) -> _Lease:
         known = self._database.table(_Lease).get(lease.instance_id)

@@ -79,17 +79,24 @@ _SCHEDULE = """
     SET due_at = LEAST(instance_leases.due_at, EXCLUDED.due_at)
 """
 
+# Whose turn it is: what nobody works on when it is due, the rest when the claim on it runs out.
+# During a claim, due_at is what somebody has asked for since.
 _CLAIM = """
-    UPDATE instance_leases
-    SET token = token + 1, until = %(until)s, due_at = %(until)s
-    WHERE instance_id IN (
-        SELECT instance_id FROM instance_leases
-        WHERE due_at <= %(now)s AND (until IS NULL OR until <= %(now)s)
-        ORDER BY due_at, instance_id
+    WITH due AS (
+        SELECT instance_id, COALESCE(until, due_at) AS turn FROM instance_leases
+        WHERE COALESCE(until, due_at) <= %(now)s
+        ORDER BY turn, instance_id
         LIMIT %(limit)s
         FOR UPDATE SKIP LOCKED
+    ), claimed AS (
+        UPDATE instance_leases l
+        SET token = l.token + 1, until = %(until)s,
+            due_at = CASE WHEN l.due_at > %(now)s THEN l.due_at END
+        FROM due
+        WHERE l.instance_id = due.instance_id
+        RETURNING l.instance_id, l.token, l.until, l.attempts, due.turn
     )
-    RETURNING instance_id, token, until, attempts
+    SELECT instance_id, token, until, attempts FROM claimed ORDER BY turn, instance_id
 """
 
 _HOLD = """
@@ -100,20 +107,18 @@ _HOLD = """
 
 _RENEW = """
     UPDATE instance_leases
-    SET due_at = CASE WHEN due_at = until THEN %(until)s ELSE due_at END, until = %(until)s
+    SET until = %(until)s
     WHERE instance_id = %(instance_id)s AND token = %(token)s AND until > %(now)s
 """
 
 _RELEASE = """
     UPDATE instance_leases
-    SET due_at = LEAST(NULLIF(due_at, until), %(due_at)s::timestamptz),
+    SET due_at = LEAST(due_at, %(due_at)s::timestamptz),
         until = NULL, attempts = %(attempts)s
     WHERE instance_id = %(instance_id)s AND token = %(token)s
 """
 
-_NEXT_DUE = """
-    SELECT min(GREATEST(due_at, until)) FROM instance_leases WHERE due_at IS NOT NULL
-"""
+_NEXT_DUE = "SELECT min(COALESCE(until, due_at)) FROM instance_leases"
 
 
 def _rows(where: LiteralString) -> LiteralString:

@@ -51,6 +51,9 @@ def encode(message: Message) -> bytes:
 
 
 def decode(data: bytes) -> Message | None:
-    """Return the message that `encode` made, or ``None`` if it is unknown here."""
-    wire = msgspec.json.decode(data, type=WireMessage)
-    return revive(wire.id, wire.name, wire.payload)
+    """Return the message that `encode` made, or ``None`` if it is nothing that is known here."""
+    try:
+        wire = msgspec.json.decode(data, type=WireMessage)
+        return revive(wire.id, wire.name, wire.payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None

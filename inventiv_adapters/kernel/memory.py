@@ -15,6 +15,8 @@ Row = TypeVar("Row")
 INSTALLATION_ID = UUID("00000000-0000-7000-8000-00000000face")
 """The installation that a database in memory belongs to: it cannot outlive a test anyway."""
 
+_RELAYED_AT_ONCE = 500
+
 
 class MemoryDatabase:
     """Tables of frozen rows: copying a table copies no row."""
@@ -30,18 +32,18 @@ class MemoryDatabase:
         return self._tables[row]
 
     def draft(self) -> Self:
-        """Return a copy to work on."""
+        """Return a copy to work on, with an outbox of its own."""
         draft = type(self)()
         for entity, rows in self._tables.items():
             draft.table(entity).update(rows)
-        draft.outbox.extend(self.outbox)
         draft.events_added = self.events_added
         return draft
 
     def accept(self, draft: Self) -> None:
         """Make ``draft`` the truth, all at once."""
-        self._tables, self.outbox = draft._tables, draft.outbox
-        if draft.events_added != self.events_added:
+        self._tables = draft._tables
+        if draft.outbox:
+            self.outbox += draft.outbox
             self.events_added = draft.events_added
             self.committed.set()
 
@@ -64,10 +66,12 @@ class MemoryRelay(Relay):
         self._database = database
 
     async def deliver(self, publish: Callable[[Sequence[Message]], Awaitable[None]]) -> int:
-        waiting = list(self._database.outbox)
+        waiting = self._database.outbox[:_RELAYED_AT_ONCE]
         if waiting:
             await publish(waiting)
-            del self._database.outbox[: len(waiting)]
+            self._database.outbox = [
+                message for message in self._database.outbox if message not in waiting
+            ]
         return len(waiting)
 
     async def wait(self, *, at_most: timedelta) -> None:

@@ -7,6 +7,7 @@ depends on it but speed, for all work is found in tables as well.
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Any, cast
 
 import structlog
 from redis.asyncio import Redis
@@ -61,12 +62,13 @@ class RedisBus(Bus):
             try:
                 async with self._redis.pubsub() as channel:
                     await channel.subscribe(CHANNEL)
-                    self._listening.set()
                     while True:
-                        raw = await channel.get_message(
-                            ignore_subscribe_messages=True, timeout=_POLL_S
-                        )
-                        if raw is not None:
+                        raw = cast("Any", await channel.get_message(timeout=_POLL_S))
+                        if raw is None:
+                            continue
+                        if raw["type"] == "subscribe":
+                            self._listening.set()
+                        elif raw["type"] == "message":
                             await self._hear(raw["data"])
             except (RedisError, OSError) as error:
                 self._log.warning("bus_lost", error=str(error), retry_in_s=_RECONNECT_S)

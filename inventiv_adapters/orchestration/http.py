@@ -1,5 +1,7 @@
 """A look at engines over HTTP, as their callers will see them."""
 
+import asyncio
+
 import httpx
 import msgspec
 
@@ -29,7 +31,7 @@ class HttpEngineProbe(EngineProbe):
             return None
         try:
             listed = msgspec.json.decode(answer, type=_Models)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
         return tuple(model.id for model in listed.data)
 
@@ -50,6 +52,7 @@ class HttpEngineProbe(EngineProbe):
         """Return the body of a good answer; anything else is none."""
         try:
             async with (
+                asyncio.timeout(deadline_s),  # of the whole; that of httpx is of each read
                 httpx.AsyncClient(timeout=deadline_s, trust_env=False) as client,
                 client.stream(method, url, json=body) as response,
             ):
@@ -61,5 +64,5 @@ class HttpEngineProbe(EngineProbe):
                     if len(received) > _MAX_BODY_BYTES:
                         return None
                 return bytes(received)
-        except (httpx.HTTPError, httpx.InvalidURL):
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError):
             return None

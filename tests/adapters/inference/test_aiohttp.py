@@ -1,0 +1,199 @@
+"""Calls to engines, against a real server."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+
+import pytest
+from aiohttp import web
+
+from inventiv_adapters.cloud.mock.loopback import port_of, reserve, serving
+from inventiv_adapters.inference.aiohttp import AiohttpEngines
+from inventiv_core.inference.entities import Route
+from inventiv_core.inference.ports import EngineNotReached
+from inventiv_core.instances.entities import InstanceId
+from tests.builders import ACME, NOON, a_number
+
+
+class Engine:
+    """Answers as each test wants it to."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.go_on = asyncio.Event()
+        """Set to have the second half of a stream sent."""
+        self.hung_up = asyncio.Event()
+        """Set when a caller has left in the middle of a stream."""
+        self.followed = False
+        self.calls: list[tuple[bytes, dict[str, str]]] = []
+
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        await response.write(b"data: one\n\n")
+        try:
+            await self.go_on.wait()
+        except asyncio.CancelledError:
+            self.hung_up.set()
+            raise
+        await response.write(b"data: two\n\n")
+        return response
+
+    async def whole(self, request: web.Request) -> web.Response:
+        self.calls.append((await request.read(), dict(request.headers)))
+        response = web.Response(body=b'{"text": "%s"}' % (b"so " * 1000))
+        response.headers["Content-Type"] = "application/json"
+        response.enable_compression()  # for those who say that they understand it
+        return response
+
+    async def redirect(self, request: web.Request) -> web.Response:
+        return web.Response(status=307, headers={"Location": "/followed"}, text="elsewhere")
+
+    async def follow(self, request: web.Request) -> web.Response:
+        self.followed = True
+        return web.Response()
+
+    async def busy(self, request: web.Request) -> web.Response:
+        return web.json_response({"error": "busy"}, status=503)
+
+    async def cut(self, request: web.Request) -> web.StreamResponse:
+        """Promise more than is sent."""
+        response = web.StreamResponse(headers={"Content-Length": "100"})
+        await response.prepare(request)
+        await response.write(b"half")
+        assert request.transport is not None
+        request.transport.close()
+        return response
+
+    async def never(self, request: web.Request) -> web.Response:
+        await self.go_on.wait()
+        return web.Response()
+
+
+@pytest.fixture
+async def engine() -> AsyncGenerator[Engine]:
+    with reserve(None) as port:
+        engine = Engine(f"http://127.0.0.1:{port_of(port)}")
+        app = web.Application()
+        handlers = ("stream", "whole", "redirect", "busy", "cut", "never")
+        app.add_routes([web.post(f"/{name}", getattr(engine, name)) for name in handlers])
+        app.add_routes([web.route("*", "/followed", engine.follow)])
+        async with serving(app, port):
+            yield engine
+
+
+@pytest.fixture
+async def engines() -> AsyncGenerator[AiohttpEngines]:
+    engines = AiohttpEngines(connect_s=2, first_byte_s=0.2)
+    await engines.open()
+    yield engines
+    await engines.close()
+
+
+def to(url: str) -> Route:
+    return Route(
+        instance_id=InstanceId(a_number()),
+        organization_id=ACME,
+        model_id="acme/chat",
+        base_url=url,
+        queue_depth=0,
+        fresh_at=NOON,
+    )
+
+
+async def test_an_answer_is_relayed_byte_by_byte(engine: Engine, engines: AiohttpEngines) -> None:
+    body = b'{"model": "acme/chat"}'
+    reply = await engines.send(to(engine.url), "/whole", body, accept="application/json")
+    assert (reply.status_code, reply.content_type) == (200, "application/json")
+    assert b"".join([chunk async for chunk in reply.chunks()]) == b'{"text": "%s"}' % (
+        b"so " * 1000
+    )
+    await reply.close()
+    [(received, headers)] = engine.calls
+    assert received == body
+    assert (headers["Content-Type"], headers["Accept"]) == ("application/json", "application/json")
+
+
+async def test_chunks_come_as_they_are_sent(engine: Engine, engines: AiohttpEngines) -> None:
+    reply = await engines.send(to(engine.url), "/stream", b"{}", accept="text/event-stream")
+    assert reply.content_type == "text/event-stream"
+    chunks = reply.chunks()
+    assert await anext(chunks) == b"data: one\n\n"
+    engine.go_on.set()
+    assert [chunk async for chunk in chunks] == [b"data: two\n\n"]
+    await reply.close()
+    assert not engine.hung_up.is_set()
+
+
+async def test_to_hang_up_in_mid_stream_stops_the_engine(
+    engine: Engine, engines: AiohttpEngines
+) -> None:
+    reply = await engines.send(to(engine.url), "/stream", b"{}", accept="text/event-stream")
+    await anext(reply.chunks())
+    await reply.close()
+    await asyncio.wait_for(engine.hung_up.wait(), 5)
+
+
+async def test_connections_are_used_again(engine: Engine, engines: AiohttpEngines) -> None:
+    for _ in range(3):
+        reply = await engines.send(to(engine.url), "/whole", b"{}", accept="*/*")
+        async for _chunk in reply.chunks():
+            pass
+        await reply.close()
+    assert len(engine.calls) == 3
+
+
+async def test_a_refusal_of_the_engine_is_an_answer(
+    engine: Engine, engines: AiohttpEngines
+) -> None:
+    reply = await engines.send(to(engine.url), "/busy", b"{}", accept="*/*")
+    assert reply.status_code == 503
+    assert b"".join([chunk async for chunk in reply.chunks()]) == b'{"error": "busy"}'
+    await reply.close()
+
+
+async def test_redirects_are_not_followed(engine: Engine, engines: AiohttpEngines) -> None:
+    reply = await engines.send(to(engine.url), "/redirect", b"{}", accept="*/*")
+    assert reply.status_code == 307
+    await reply.close()
+    assert not engine.followed
+
+
+@pytest.mark.parametrize("url", ["", "http://[::1", "http://a b", "ftp://127.0.0.1"])
+async def test_an_address_that_is_none_is_not_reached(engines: AiohttpEngines, url: str) -> None:
+    with pytest.raises(EngineNotReached):
+        await engines.send(to(url), "/whole", b"{}", accept="*/*")
+
+
+async def test_an_engine_that_does_not_listen_is_not_reached(engines: AiohttpEngines) -> None:
+    with reserve(None) as port, pytest.raises(EngineNotReached):
+        await engines.send(to(f"http://127.0.0.1:{port_of(port)}"), "/whole", b"{}", accept="*/*")
+
+
+async def test_an_engine_that_does_not_answer_in_time_is_not_reached(
+    engine: Engine, engines: AiohttpEngines
+) -> None:
+    with pytest.raises(EngineNotReached):
+        await engines.send(to(engine.url), "/never", b"{}", accept="*/*")
+
+
+@pytest.mark.parametrize("path", ["/cut", "/stream"], ids=["breaks off", "falls silent"])
+async def test_an_answer_without_an_end_is_no_answer(
+    engine: Engine, engines: AiohttpEngines, path: str
+) -> None:
+    reply = await engines.send(to(engine.url), path, b"{}", accept="*/*")
+    with pytest.raises(EngineNotReached):
+        async for _chunk in reply.chunks():
+            pass
+    await reply.close()
+
+
+async def test_a_client_that_is_not_open_reaches_nobody(engine: Engine) -> None:
+    engines = AiohttpEngines()
+    for _ in range(2):
+        with pytest.raises(EngineNotReached):
+            await engines.send(to(engine.url), "/whole", b"{}", accept="*/*")
+        await engines.open()
+        await engines.close()
+    with suppress(EngineNotReached):
+        await engines.close()

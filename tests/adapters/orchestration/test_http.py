@@ -1,0 +1,166 @@
+"""The look at engines, against a real server."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from inventiv_adapters.cloud.mock.loopback import port_of, reserve, serving
+from inventiv_adapters.orchestration.http import HttpEngineProbe
+
+LOOK_S = 0.25
+LISTED = {"object": "list", "data": [{"id": "acme/chat", "object": "model"}, {"id": "acme/b"}]}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Engine:
+    """Answers every call as it was told to, and writes down what was asked."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.asked: list[tuple[str, str, Any]] = []
+        self.answers: Handler = self.listing
+
+    async def hear(self, request: web.Request) -> web.StreamResponse:
+        said = await request.json() if request.can_read_body else None
+        self.asked.append((request.method, request.path, said))
+        return await self.answers(request)
+
+    async def listing(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response(LISTED)
+
+
+@pytest.fixture
+async def engine() -> AsyncGenerator[Engine]:
+    with reserve(None) as port:
+        engine = Engine(f"http://127.0.0.1:{port_of(port)}")
+        app = web.Application()
+        app.add_routes([web.route("*", "/{path:.*}", engine.hear)])
+        async with serving(app, port):
+            yield engine
+
+
+@pytest.fixture
+def probe() -> HttpEngineProbe:
+    return HttpEngineProbe(look_s=LOOK_S, warm_up_s=LOOK_S)
+
+
+async def silent(request: web.Request) -> web.StreamResponse:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def dripping(request: web.Request) -> web.StreamResponse:
+    """Say something again and again, and never come to an end."""
+    response = web.StreamResponse()
+    await response.prepare(request)
+    while True:
+        await response.write(b" ")
+        await asyncio.sleep(LOOK_S / 10)
+
+
+async def breaking_off(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Length": "100"})
+    await response.prepare(request)
+    await response.write(b'{"data":')
+    assert request.transport is not None
+    request.transport.close()
+    return response
+
+
+async def hanging_up(request: web.Request) -> web.StreamResponse:
+    assert request.transport is not None
+    request.transport.close()
+    return web.Response()
+
+
+async def endless(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    while True:
+        await response.write(b" " * 100_000)
+
+
+def answering(
+    body: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Handler:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.Response(body=body, status=status, headers=headers)
+
+    return answer
+
+
+GOOD = b'{"data": [{"id": "acme/chat"}]}'
+
+UNABLE: dict[str, Handler] = {
+    "silent": silent,
+    "dripping": dripping,
+    "breaking off": breaking_off,
+    "hanging up": hanging_up,
+    "endless": endless,
+    "out of order": answering(GOOD, status=500),
+    "elsewhere": answering(GOOD, status=307, headers={"Location": "/v1/models"}),
+    "badly packed": answering(GOOD, headers={"Content-Encoding": "gzip"}),
+}
+"""Engines that nobody can use."""
+
+NONSENSE: dict[str, bytes] = {
+    "not JSON": b"<html>",
+    "not UTF-8": b'{"data": [{"id": "\xff"}]}',
+    "nothing": b"",
+    "another shape": b'{"data": ["acme/chat"]}',
+    "a list": b"[]",
+    "too deep": b'{"more": ' + b"[" * 200_000,
+}
+
+
+async def test_an_engine_is_asked_what_it_serves(engine: Engine, probe: HttpEngineProbe) -> None:
+    assert await probe.models(engine.url) == ("acme/chat", "acme/b")
+    assert engine.asked == [("GET", "/v1/models", None)]
+
+
+async def test_an_engine_is_warmed_up_with_one_token(
+    engine: Engine, probe: HttpEngineProbe
+) -> None:
+    assert await probe.warm_up(engine.url, "acme/chat")
+    [(method, path, body)] = engine.asked
+    assert (method, path) == ("POST", "/v1/chat/completions")
+    assert (body["model"], body["max_tokens"], body["stream"]) == ("acme/chat", 1, False)
+
+
+@pytest.mark.parametrize("name", UNABLE)
+async def test_an_engine_that_is_not_well_serves_nothing(
+    engine: Engine, probe: HttpEngineProbe, name: str
+) -> None:
+    engine.answers = UNABLE[name]
+    async with asyncio.timeout(20 * LOOK_S):
+        assert await probe.models(engine.url) is None
+        assert not await probe.warm_up(engine.url, "acme/chat")
+
+
+@pytest.mark.parametrize("name", NONSENSE)
+async def test_an_engine_that_talks_nonsense_serves_nothing(
+    engine: Engine, probe: HttpEngineProbe, name: str
+) -> None:
+    engine.answers = answering(NONSENSE[name])
+    assert await probe.models(engine.url) is None
+
+
+async def test_an_engine_may_serve_nothing_yet(engine: Engine, probe: HttpEngineProbe) -> None:
+    engine.answers = answering(b'{"data": []}')
+    assert await probe.models(engine.url) == ()
+
+
+async def test_an_engine_that_does_not_listen_does_not_answer(probe: HttpEngineProbe) -> None:
+    with reserve(None) as port:
+        url = f"http://127.0.0.1:{port_of(port)}"
+        assert await probe.models(url) is None
+        assert not await probe.warm_up(url, "acme/chat")
+
+
+@pytest.mark.parametrize("url", ["", "http://", "http://[::1", "http://a b:8000", "http://é\x00"])
+async def test_an_address_that_is_none_does_not_answer(probe: HttpEngineProbe, url: str) -> None:
+    assert await probe.models(url) is None
