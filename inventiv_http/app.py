@@ -57,7 +57,7 @@ def create_app(
             "started_at": adapters.clock().now(),
         }
     )
-    return Litestar(
+    app = Litestar(
         route_handlers=[
             ActionLogs, Catalog, Deployments, Events, Instances, Models, OpenAiModels, Public,
             Sessions, Workers, forward,
@@ -75,12 +75,15 @@ def create_app(
             **dict.fromkeys(OUTAGES, outage),
         },
         guards=[check_access],
-        middleware=[with_request_ids(adapters.new_id())],
         openapi_config=_documentation(),
+        logging_config=None,  # ours is set up where the process starts
         request_max_body_size=_MAX_BODY_BYTES,
         state=state,
         **options,
     )  # fmt: skip
+    # outside of the router: what no route answers has an id, too
+    app.asgi_handler = with_request_ids(adapters.new_id())(app.asgi_handler)
+    return app
 
 
 def _documentation() -> OpenAPIConfig:

@@ -56,6 +56,7 @@ from inventiv_adapters.orchestration.postgres import PostgresSituationQueries
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork, PostgresUnitOfWork
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
 from inventiv_core.action_logs.use_cases import ListActionLogs
+from inventiv_core.catalog.entities import MOCK
 from inventiv_core.catalog.use_cases import (
     ListInstanceTypes,
     ListOnSale,
@@ -64,6 +65,7 @@ from inventiv_core.catalog.use_cases import (
     ListZones,
     SeedCatalog,
 )
+from inventiv_core.cloud.ports import CloudProvider
 from inventiv_core.deployments.use_cases import CreateDeployment
 from inventiv_core.identity.use_cases import (
     Bootstrap,
@@ -134,6 +136,7 @@ def mock_directory(data_dir: str | Path | None) -> Path:
 def _patience(settings: Settings) -> Patience:
     longest = timedelta(seconds=settings.startup_timeout_s)
     return Patience(
+        lease=timedelta(seconds=settings.lease_s),
         stale_after=timedelta(seconds=settings.worker_stale_s),
         deadlines=dict.fromkeys(STARTING_UP, longest),
     )
@@ -155,13 +158,16 @@ def _behaviour(settings: Settings) -> MockBehaviour:
     )
 
 
+def _mock_only(cloud: CloudProvider) -> FixedClouds:
+    return FixedClouds({MOCK: cloud})
+
+
 def _bus(settings: Settings) -> MemoryBus | RedisBus:
     return MemoryBus() if settings.redis_url is None else RedisBus(settings.redis_url)
 
 
 def _public_url(settings: Settings) -> str:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return settings.public_url or f"http://{host}:{settings.port}"
+    return settings.public_url or settings.url
 
 
 class _Common(DeclarativeContainer):
@@ -204,7 +210,7 @@ class MemoryAdapters(_Common):
     bus = Singleton(MemoryBus)
     relay = Singleton(MemoryRelay, database)
     cloud = Singleton(MemoryCloud, clock=_Common.clock, new_id=_Common.new_id)
-    clouds = Singleton(lambda cloud: FixedClouds({"mock": cloud}), cloud)
+    clouds = Singleton(_mock_only, cloud)
     engine_probe = Singleton(HealthyEngines)
 
 
@@ -243,7 +249,7 @@ class PostgresAdapters(_Common):
         new_id=_Common.new_id,
         wake=datacenter.provided.wake,
     )
-    clouds = Singleton(lambda cloud: FixedClouds({"mock": cloud}), mock_cloud)
+    clouds = Singleton(_mock_only, mock_cloud)
     engine_probe = Singleton(HttpEngineProbe)
 
 

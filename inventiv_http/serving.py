@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import msgspec
+import platformdirs
 import uvicorn
 from litestar import Litestar
 
@@ -26,7 +27,7 @@ class PortTaken(Exception):
 
 
 def complete(settings: Settings) -> Settings:
-    """Return the settings if they are enough to run with, else say what is missing.
+    """Return the settings, with the usual data directory, if they are enough to run with.
 
     Raises:
         SettingsInvalid: There is no database, or no secret. None is ever made up: every
@@ -37,11 +38,18 @@ def complete(settings: Settings) -> Settings:
         raise SettingsInvalid(message)
     if settings.jwt_secret is None:
         message = (
-            "Set INVENTIV_JWT_SECRET to at least 16 characters that nobody can guess, the same "
+            "Set INVENTIV_JWT_SECRET to at least 32 characters that nobody can guess, the same "
             "for every process: `openssl rand -hex 32` prints some."
         )
         raise SettingsInvalid(message)
-    return settings
+    return with_directory(settings)
+
+
+def with_directory(settings: Settings) -> Settings:
+    """Return the settings with a data directory: by default where users' data belongs."""
+    if settings.data_dir is not None:
+        return settings
+    return msgspec.structs.replace(settings, data_dir=str(platformdirs.user_data_path("inventiv")))
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -78,15 +86,28 @@ def readiness(adapters: PostgresAdapters) -> dict[str, Callable[[], Awaitable[An
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, with the signals left to us."""
+    """Uvicorn, with the signals left to us, that says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         yield
 
 
-async def serve(app: Litestar, listener: socket.socket, settings: Settings) -> None:
-    """Answer requests until told to stop by SIGINT or SIGTERM; at the second one, at once."""
+async def serve(
+    app: Litestar, listener: socket.socket, settings: Settings, *, ready: Callable[[], None]
+) -> None:
+    """Answer requests until told to stop by SIGINT or SIGTERM; at the second one, at once.
+
+    ``ready`` is called when answers begin.
+    """
     server = _Server(
         uvicorn.Config(
             app,
@@ -98,7 +119,8 @@ async def serve(app: Litestar, listener: socket.socket, settings: Settings) -> N
             timeout_graceful_shutdown=GRACE_S,
             proxy_headers=bool(settings.trusted_proxies),
             forwarded_allow_ips=settings.trusted_proxies or None,
-        )
+        ),
+        ready,
     )
     feed: Feed = app.state.feed
 

@@ -70,7 +70,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     redis_url: Text | None = None
     """Where Redis is: tells other processes what happens here. Not needed for one process."""
 
-    jwt_secret: Annotated[str, Meta(min_length=16)] | None = None
+    jwt_secret: Annotated[str, Meta(min_length=32)] | None = None
     """Signs sessions and makes worker tokens. In embedded mode one is drawn and kept."""
 
     jwt_issuer: Text = "inventiv-api"
@@ -109,6 +109,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     startup_timeout_s: Annotated[int, Meta(ge=30, le=86400)] = 3600
     """The longest stay in each step of a start, in seconds."""
 
+    lease_s: PositiveSeconds = 15
+    """How long after a crash others wait before they take over the work on an instance."""
+
     sweep_interval_s: PositiveSeconds = 30
     """How often to look for machines that nobody should pay for."""
 
@@ -132,6 +135,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             SettingsInvalid: With a sentence that says which one, and what it may be.
         """
         chosen: dict[str, object] = {}
+        names: dict[str, str] = {}
         for name, value in environment.items():
             field = _field(name)
             if field is None or not value.strip():  # blank means default
@@ -139,10 +143,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             _must_be_known(name, field)
             if field not in chosen or name.startswith(PREFIX):  # our own name wins
                 chosen[field] = _boolean(value) if cls.__annotations__[field] is bool else value
+                names[field] = name
         try:
             return msgspec.convert(chosen, cls, strict=False)
         except msgspec.ValidationError as error:
-            raise SettingsInvalid(_explain(str(error))) from error
+            raise SettingsInvalid(_explain(str(error), names)) from error
+
+    @property
+    def url(self) -> str:
+        """Where this process answers, as seen from this machine."""
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     def first_password(self) -> str | None:
         """Return the password that the operator has chosen for the first administrator.
@@ -187,9 +198,9 @@ def _boolean(value: str) -> object:
     return True if word in _TRUE else False if word in _FALSE else value
 
 
-def _explain(error: str) -> str:
-    """Return msgspec's sentence with the name that the operator knows."""
+def _explain(error: str, names: Mapping[str, str]) -> str:
+    """Return msgspec's sentence with the name that the operator has used."""
     sentence, _, path = error.partition(" - at `$.")
     if not path:
         return error
-    return f"{PREFIX}{path.rstrip('`').upper()}: {sentence}."
+    return f"{names[path.rstrip('`')]}: {sentence}."

@@ -53,7 +53,7 @@ class Catalog(Controller):
     ) -> list[InstanceTypeBody]:
         return [InstanceTypeBody.of(kind) for kind in await list_instance_types(actor=actor)]
 
-    @get("/zones/{zone_id:uuid}/instance_types", summary="List what is on sale in a zone")
+    @get("/zones/{zone_id:str}/instance_types", summary="List what is on sale in a zone")
     async def on_sale(
         self,
         zone_id: FromPath[UUID],

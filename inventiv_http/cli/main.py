@@ -132,7 +132,7 @@ def _register_servers() -> None:
     for name, help_ in {
         "serve": "Run the API and the background work here; needs the server installed.",
         "orchestrate": "Run the background work alone; needs the server installed.",
-        "mock": "Run mock machines; needs the server installed.",
+        "mock": "Look into the simulated cloud's books; needs the server installed.",
     }.items():
         app.command(name, help=help_, rich_help_panel="Run", context_settings=anything)(
             _not_installed

@@ -6,14 +6,13 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Coroutine, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Coroutine, Generator
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-import platformdirs
 import typer
 from dependency_injector.providers import Object
 
@@ -31,14 +30,25 @@ from inventiv_http.container import (
 )
 from inventiv_http.logs import set_up
 from inventiv_http.process import bootstrap, running
-from inventiv_http.serving import PortTaken, bound, complete, listen, readiness
+from inventiv_http.serving import (
+    PortTaken,
+    bound,
+    complete,
+    listen,
+    readiness,
+    with_directory,
+)
 from inventiv_http.serving import serve as serve_requests
 from inventiv_http.settings import Settings, SettingsInvalid
 
 CLIENT_FILE = "client.json"
 """Where the command line of this machine finds the running server, and a session on it."""
 
+ALIVE_FILE = "orchestrator-alive"
+"""Touched every few seconds while the background work runs and its database answers."""
+
 _PASSWORD_BYTES = 15
+_PULSE_S = 5.0
 
 DataDir = Annotated[
     Path | None,
@@ -95,11 +105,13 @@ async def _serve(settings: Settings, directory: DataDirectory, listener: Any) ->
         password = chosen or secrets.token_urlsafe(_PASSWORD_BYTES)
         bootstrapped = await bootstrap(application, settings, password=password)
         shown = password if bootstrapped.created and chosen is None else None
-        url = adapters.control_plane_url()
-        await _leave_session(application, settings, directory, url)
-        _welcome(url, settings, directory, shown)
-        app = create_app(application, readiness=readiness(adapters))
-        await serve_requests(app, listener, settings)
+        await _leave_session(application, settings, directory)
+        await serve_requests(
+            create_app(application, readiness=readiness(adapters)),
+            listener,
+            settings,
+            ready=lambda: _welcome(settings, directory, shown),
+        )
 
 
 async def _orchestrate(settings: Settings) -> None:
@@ -107,20 +119,21 @@ async def _orchestrate(settings: Settings) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    alive = Path(settings.data_dir or "") / ALIVE_FILE
+    alive.parent.mkdir(parents=True, exist_ok=True)
     async with running(adapters, Application(adapters=adapters), works=True):
         told("Doing the background work. Ctrl-C stops it.")
-        await stopped.wait()
+        while not stopped.is_set():
+            await adapters.situation_queries().probe()
+            alive.touch()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopped.wait(), _PULSE_S)
 
 
 def _settings(chosen: dict[str, Any]) -> Settings:
     settings = Settings.from_environment(os.environ)
     given = {name: value for name, value in chosen.items() if value is not None}
-    settings = msgspec.structs.replace(settings, **given)
-    if settings.data_dir is None:
-        settings = msgspec.structs.replace(
-            settings, data_dir=str(platformdirs.user_data_path("inventiv"))
-        )
-    return settings
+    return with_directory(msgspec.structs.replace(settings, **given))
 
 
 def _with_database(settings: Settings, directory: DataDirectory, stack: ExitStack) -> Settings:
@@ -144,16 +157,17 @@ def _with_database(settings: Settings, directory: DataDirectory, stack: ExitStac
 
 
 async def _leave_session(
-    application: Application, settings: Settings, directory: DataDirectory, url: str
+    application: Application, settings: Settings, directory: DataDirectory
 ) -> None:
     """Let the command line of whoever owns the data directory in without a password."""
     signed_in = await application.open_local_session()(settings.admin_username, actor=PLATFORM)
     if signed_in is not None:
-        known = {"url": url, "token": signed_in.token}
+        known = {"url": settings.url, "token": signed_in.token}
         directory.write_private(CLIENT_FILE, json.dumps(known))
 
 
-def _welcome(url: str, settings: Settings, directory: DataDirectory, password: str | None) -> None:
+def _welcome(settings: Settings, directory: DataDirectory, password: str | None) -> None:
+    url = settings.url
     told(f"Inventiv is ready at {url}")
     told(f"  API documentation   {url}/docs   ({url}/api-docs/openapi.json)")
     told(f"  Data directory      {directory.path}")
@@ -164,9 +178,11 @@ def _welcome(url: str, settings: Settings, directory: DataDirectory, password: s
 
 
 @contextmanager
-def _sentences() -> Iterator[None]:
+def _sentences() -> Generator[None]:
     """Turn what an operator can mend into a sentence that says how."""
     set_up()
+    # until the event loop takes the signal over, it must unwind what was started, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         yield
     except (SettingsInvalid, PortTaken, DataDirectoryUnusable) as error:

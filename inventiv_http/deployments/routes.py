@@ -34,7 +34,7 @@ class Deployments(Controller):
     path = "/deployments"
     opt = SESSION
     tags = ["deployments"]  # noqa: RUF012 - Litestar reads it from the class
-    exception_handlers = {DeploymentRefused: refused}  # noqa: RUF012
+    exception_handlers: Any = {DeploymentRefused: refused}  # noqa: RUF012
 
     @post(status_code=200, summary="Deploy a model on a new machine")
     async def create(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias
@@ -15,6 +16,7 @@ from inventiv_core.identity.access import Actor
 from inventiv_core.inference.ports import EngineNotReached
 from inventiv_core.inference.use_cases import Exchange, ForwardInference, InferenceCall
 from inventiv_core.kernel.clock import Clock
+from inventiv_core.kernel.errors import Invalid
 from inventiv_http.inference import wire
 from inventiv_http.kernel.errors import openai_body
 
@@ -27,6 +29,16 @@ Send: TypeAlias = Callable[[Any], Awaitable[None]]
 """Sends ASGI messages: plain dictionaries here, for they are made by the thousand."""
 
 
+@dataclass(eq=False, kw_only=True)
+class InvalidJson(Invalid):
+    """The body is not valid JSON, or a field of it is of the wrong kind."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"This is not valid JSON: {self.reason}"
+
+
 class Gateway:
     """Forwards one call after another; knows nothing of what they say."""
 
@@ -37,14 +49,16 @@ class Gateway:
     async def handle(self, scope: HTTPScope, receive: Receive, send: Send, actor: Actor) -> None:
         """Answer one request. Errors before the first byte are raised."""
         if scope["method"] != "POST":
-            raise HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED, detail="Use POST.")
+            raise HTTPException(
+                status_code=HTTPStatus.METHOD_NOT_ALLOWED,
+                detail="Use POST.",
+                headers={"Allow": "POST"},
+            )
         body = await _body(receive)
         try:
             asked = wire.head(body)
         except msgspec.MsgspecError as error:
-            raise HTTPException(
-                status_code=HTTPStatus.BAD_REQUEST, detail=f"This is not valid JSON: {error}"
-            ) from error
+            raise InvalidJson(reason=str(error)) from error
         call = InferenceCall(
             path=scope["path"],
             model=asked.model,
@@ -83,7 +97,7 @@ class Gateway:
                 await send(_part(relay.rest(), last=True))
             except EngineNotReached:
                 if not gone.done():
-                    await _break_off(send, relay.rest(), is_stream=is_stream)
+                    await _break_off(send, is_stream=is_stream)
         finally:
             hang_up.cancel()
             with suppress(asyncio.CancelledError):
@@ -92,13 +106,16 @@ class Gateway:
             exchange.finish(relay.used, first_byte_at)
 
 
-async def _break_off(send: Send, rest: bytes, *, is_stream: bool) -> None:
-    """End an answer whose status is sent already, and say so where that is possible."""
+async def _break_off(send: Send, *, is_stream: bool) -> None:
+    """End an answer whose status is sent already, and say so where that is possible.
+
+    Half an event, if there is one, is dropped: it would swallow ours.
+    """
     if not is_stream:
         message = "the engine broke off in the middle of its answer"
         raise ConnectionError(message)  # the server cuts the connection: no valid end is faked
     body = openai_body(502, "upstream_read_failed", "The worker broke off in mid-answer.")
-    await send(_part(rest + wire.error_event(body), last=True))
+    await send(_part(wire.error_event(body), last=True))
 
 
 def _start(exchange: Exchange, *, is_stream: bool) -> dict[str, object]:
@@ -153,10 +170,11 @@ async def _hang_up(exchange: Exchange, gone: asyncio.Task[None]) -> None:
 async def _unless(gone: asyncio.Task[None], answer: Awaitable[Exchange]) -> Exchange | None:
     """Return the answer, or ``None`` if the caller left before there was one."""
     waiting = asyncio.ensure_future(answer)
-    await asyncio.wait({waiting, gone}, return_when=asyncio.FIRST_COMPLETED)
-    if waiting.done():
-        return waiting.result()
-    waiting.cancel()
-    with suppress(asyncio.CancelledError):
-        await waiting
-    return None
+    try:
+        await asyncio.wait({waiting, gone}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        if not waiting.done():
+            waiting.cancel()
+            with suppress(asyncio.CancelledError):
+                await waiting
+    return None if waiting.cancelled() else waiting.result()

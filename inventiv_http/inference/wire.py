@@ -1,5 +1,6 @@
 """The bytes of the OpenAI protocol: read no more than needed, re-encode nothing that passes."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ _TAIL_BYTES: Final = 256 * 1024
 """The most of an unfinished event, or of a plain answer, that is kept to look for usage."""
 
 _ENDS: Final = (b"\n\n", b"\r\n\r\n", b"\r\r")
+_END: Final = re.compile(b"|".join(_ENDS))
 
 
 class StreamOptions(msgspec.Struct):
@@ -139,7 +141,9 @@ class EventRelay:
 
     def _is_usage_alone(self, event: bytes) -> bool:
         """Read an event that may say what was used; tell whether it is to be left out."""
-        payload = event.strip().removeprefix(b"data:").strip()
+        payload = b"\n".join(
+            line.removeprefix(b"data:") for line in event.splitlines() if line.startswith(b"data:")
+        )
         used = token_counts(payload)
         if used is None:
             return False
@@ -149,12 +153,12 @@ class EventRelay:
 
 def _events(complete: bytes) -> Iterator[bytes]:
     """Split whole events apart, each with the blank line that ends it."""
-    separator = next(end for end in _ENDS if end in complete)
-    parts = complete.split(separator)
-    for part in parts[:-1]:
-        yield part + separator
-    if parts[-1]:
-        yield parts[-1]
+    start = 0
+    for end in _END.finditer(complete):
+        yield complete[start : end.end()]
+        start = end.end()
+    if start < len(complete):
+        yield complete[start:]
 
 
 def error_event(body: dict[str, Any]) -> bytes:

@@ -35,7 +35,7 @@ class Instances(Controller):
         seen = await list_instances(archived=archived, actor=actor)
         return [InstanceBody.of(row, seen.at) for row in seen.rows]
 
-    @get("/{instance_id:uuid}", summary="Look at one instance")
+    @get("/{instance_id:str}", summary="Look at one instance")
     async def get(
         self,
         instance_id: FromPath[UUID],
@@ -47,7 +47,7 @@ class Instances(Controller):
         return InstanceDetailsBody.of(row, seen.at)
 
     @delete(
-        "/{instance_id:uuid}",
+        "/{instance_id:str}",
         status_code=202,
         media_type="text/plain",
         summary="Terminate an instance",

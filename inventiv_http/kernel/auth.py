@@ -6,7 +6,7 @@ from typing import Any
 
 from litestar import Request
 from litestar.connection import ASGIConnection
-from litestar.exceptions import HTTPException
+from litestar.exceptions import ClientException, HTTPException, NotFoundException
 from litestar.handlers import BaseRouteHandler
 
 from inventiv_core.identity.access import Actor
@@ -39,6 +39,7 @@ async def check_access(
     access = handler.opt.get("access")
     if access is None:  # documentation: Litestar's own routes
         return
+    _must_be_exact(connection, handler)
     if access is Access.SESSION:
         recognise = connection.app.state.recognise()
         token = session_token(connection)
@@ -78,6 +79,15 @@ def current_actor(request: Request[Recognised, Any, Any]) -> Actor:
     return request.user.actor
 
 
+def _must_be_exact(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+) -> None:
+    """Know no path with a slash at its end, which Litestar would take for the one without."""
+    path = connection.scope.get("raw_path", b"")
+    if path != b"/" and path.endswith(b"/") and not handler.opt.get("slash"):
+        raise NotFoundException
+
+
 def _must_be_json(
     connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
 ) -> None:
@@ -91,3 +101,6 @@ def _must_be_json(
             status_code=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             detail="Send JSON, with Content-Type: application/json.",
         )
+    is_chunked = "transfer-encoding" in connection.headers
+    if not is_chunked and connection.headers.get("content-length", "0") == "0":
+        raise ClientException(detail="Send JSON: the body is empty.")

@@ -46,13 +46,12 @@ _WORDS: Final[Mapping[int, str]] = {
 }
 
 _OPENAI_TYPES: Final[Mapping[int, str]] = {
-    400: "invalid_request_error",
     401: "authentication_error",
     403: "permission_error",
-    404: "invalid_request_error",
-    413: "invalid_request_error",
     429: "rate_limit_error",
 }
+
+_OUR_FAULT: Final = 500
 
 _OPENAI_PATHS: Final = "/v1/"
 
@@ -137,6 +136,7 @@ def answer(
 
 def openai_body(status: int, code: str, sentence: str) -> Json:
     """Return an error as OpenAI's clients expect it; ``message`` is for those who do not."""
-    kind = _OPENAI_TYPES.get(status, "api_error")
+    others = "invalid_request_error" if status < _OUR_FAULT else "api_error"
+    kind = _OPENAI_TYPES.get(status, others)
     error = {"message": sentence, "type": kind, "param": None, "code": code}
     return {"error": error, "message": sentence}

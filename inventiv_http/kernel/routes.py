@@ -47,7 +47,12 @@ class Public(Controller):
     async def banner(self) -> str:
         return f"Inventiv {VERSION}. The API is described at /docs.\n"
 
-    @get(["/docs", "/swagger-ui"], media_type="text/html", include_in_schema=False)
+    @get(
+        ["/docs", "/swagger-ui"],
+        media_type="text/html",
+        include_in_schema=False,
+        opt={"slash": True},  # as older clients ask for it
+    )
     async def documentation(self, request: Request[Any, Any, Any]) -> bytes:
         return SwaggerRenderPlugin().render(request, request.app.openapi_schema.to_schema())
 

@@ -45,11 +45,26 @@ class ActionsCreated(msgspec.Struct, frozen=True, kw_only=True):
 class _Client:
     """One reader: what it wants, and what waits for it."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: Watch | None) -> None:
         self.watch = watch
         self.waiting: list[DomainEvent] = []
         self.news = asyncio.Event()
         self.dropped = False
+
+    def hear(self, event: DomainEvent) -> None:
+        """Have the event wait, if it is wanted; whoever is too far behind gets nothing more."""
+        if self.dropped or self.watch is None or not self.watch.wants(event):
+            return
+        self.waiting.append(event)
+        if len(self.waiting) > MAX_WAITING:
+            self.waiting.clear()
+            self.drop()
+        self.news.set()
+
+    def drop(self) -> None:
+        """Let the reader go."""
+        self.dropped = True
+        self.news.set()
 
 
 class Feed:
@@ -63,40 +78,32 @@ class Feed:
     def hear(self, message: Message) -> None:
         """Take a message from the bus to those who want it."""
         for client in self._clients:
-            if client.watch.wants(message.event):
-                client.waiting.append(message.event)
-                if len(client.waiting) > MAX_WAITING:
-                    client.dropped = True
-                client.news.set()
+            client.hear(message.event)
 
     def close(self) -> None:
         """Let all readers go: the server is stopping."""
         self._closed = True
         for client in self._clients:
-            client.dropped = True
-            client.news.set()
+            client.drop()
+
+    @property
+    def readers(self) -> int:
+        """How many read now."""
+        return len(self._clients)
 
     async def read(self, watch: Watch | None) -> AsyncGenerator[bytes]:
         """Yield server-sent events until the reader leaves or is let go.
 
         Without a watch nothing ever happens, but the line is kept.
         """
-        client = _Client(watch) if watch is not None else None
-        if client is not None:
-            self._clients.add(client)
+        client = _Client(watch)
+        self._clients.add(client)
         try:
             yield _HELLO
-            while not self._closed:
-                if client is None:
-                    await asyncio.sleep(KEEP_ALIVE_S)
-                    yield _KEEP_ALIVE
-                    continue
+            while not (client.dropped or self._closed):
                 yield await self._next(client)
-                if client.dropped:
-                    return
         finally:
-            if client is not None:
-                self._clients.discard(client)
+            self._clients.discard(client)
 
     async def _next(self, client: _Client) -> bytes:
         try:

@@ -1,10 +1,11 @@
 """``/internal/worker``"""
 
+from http import HTTPStatus
 from typing import Any
 
 from litestar import Controller, Request, Response, post
 from litestar.di import NamedDependency
-from litestar.exceptions import ValidationException
+from litestar.exceptions import ClientException
 from litestar.params import JSONBody
 
 from inventiv_core.instances.entities import InstanceId
@@ -22,10 +23,11 @@ from inventiv_http.workers.schemas import (
 _MAX_BODY_BYTES = 256 * 1024
 
 
-def invalid_body(request: Request[Any, Any, Any], error: ValidationException) -> Response[Json]:
+def invalid_body(request: Request[Any, Any, Any], error: ClientException) -> Response[Json]:
     """Answer as agents expect when it is not even clear which instance is meant."""
     problems = error.extra if isinstance(error.extra, list) else []
-    if not any("instance_id" in str(problem) for problem in problems):
+    names_it = problems and not any("instance_id" in str(problem) for problem in problems)
+    if names_it or error.status_code != HTTPStatus.BAD_REQUEST:
         return http_error(request, error)
     return answer(
         request,
@@ -42,7 +44,7 @@ class Workers(Controller):
     path = "/internal/worker"
     opt = WORKER
     tags = ["workers"]  # noqa: RUF012 - Litestar reads it from the class
-    exception_handlers = {ValidationException: invalid_body}  # noqa: RUF012
+    exception_handlers: Any = {ClientException: invalid_body}  # noqa: RUF012
     request_max_body_size = _MAX_BODY_BYTES
 
     @post("/register", status_code=200, summary="Report for duty")

@@ -1,0 +1,400 @@
+"""``/v1/chat/completions``, over real HTTP, in front of an engine."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from aiohttp import web
+
+from inventiv_adapters.kernel.clock import ManualClock
+from inventiv_core.identity.access import PLATFORM
+from inventiv_http.container import Application, MemoryAdapters
+from inventiv_http.inference import gateway
+from tests.builders import OTHER, Market, a_model, a_number, given
+from tests.http.conftest import SignIn
+from tests.http.inference.conftest import CountingRouter, Worker, asking
+from tests.http.inference.engine import (
+    DONE,
+    USAGE_EVENT,
+    Engine,
+    chunk,
+    streaming,
+)
+from tests.http.server import PATIENCE_S, eventually, served
+
+CHAT = "/v1/chat/completions"
+NOBODY_LISTENS = 1
+"""A port on which there is no engine."""
+
+
+async def used(memory: MemoryAdapters, router: CountingRouter) -> Any:
+    """Return the one call that was metered, once it is over."""
+    await eventually(lambda: router.begun and not router.under_way)
+    [usage] = memory.usage_queue().take(10)
+    return usage
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/completions", "/v1/embeddings"])
+async def test_a_plain_answer_comes_as_the_engine_gave_it(
+    owner: httpx.AsyncClient, engine: Engine, worker: Worker, path: str
+) -> None:
+    instance = await worker(engine.port)
+    answer = await owner.post(path, json=asking(temperature=0.5))
+    assert (answer.status_code, answer.json()) == (200, engine.body)
+    assert answer.headers["content-type"].startswith("application/json")
+    assert answer.headers["x-inventiv-instance"] == str(instance.id)
+    [(asked, _, body)] = engine.calls
+    assert (asked, body) == (path, asking(temperature=0.5))
+
+
+async def test_the_engine_learns_nothing_about_the_caller(
+    caller: httpx.AsyncClient, engine: Engine, worker: Worker
+) -> None:
+    await worker(engine.port)
+    headers = {"Cookie": "a=b", "X-Api-Key": "secret", "User-Agent": "me", "X-Other": "x"}
+    await caller.post(f"{CHAT}?q=secret", json=asking(), headers=headers)
+    [(_, sent, _)] = engine.calls
+    known = {"Host", "Accept", "Accept-Encoding", "Content-Type", "Content-Length"}
+    assert set(sent) <= known
+    assert (sent["Content-Type"], sent["Accept"]) == ("application/json", "application/json")
+
+
+async def test_a_model_goes_by_its_id_too_and_the_engine_hears_the_name_it_knows(
+    owner: httpx.AsyncClient, engine: Engine, worker: Worker, market: Market
+) -> None:
+    await worker(engine.port)
+    for name in (str(market.model.id), str(market.model.id).upper(), "  mock-echo-model "):
+        answer = await owner.post(CHAT, json=asking(model=name))
+        assert answer.status_code == 200
+    assert [body["model"] for _, _, body in engine.calls] == ["mock-echo-model"] * 3
+
+
+async def test_the_first_piece_arrives_before_the_engine_has_the_last(
+    caller: httpx.AsyncClient, engine: Engine, worker: Worker
+) -> None:
+    await worker(engine.port)
+    arrived = asyncio.Event()
+
+    async def answer(request: web.Request, response: web.StreamResponse) -> None:
+        await response.prepare(request)
+        await response.write(chunk("one"))
+        await arrived.wait()
+        await response.write(chunk("two") + DONE)
+
+    engine.streams = answer
+    got = b""
+    async with (
+        asyncio.timeout(PATIENCE_S),
+        caller.stream("POST", CHAT, json=asking(stream=True)) as stream,
+    ):
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        assert stream.headers["cache-control"] == "no-cache"
+        assert stream.headers["x-accel-buffering"] == "no"
+        async for part in stream.aiter_raw():
+            got += part
+            if got == chunk("one"):
+                arrived.set()
+    assert got == chunk("one") + chunk("two") + DONE
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        ({}, False),
+        ({"stream_options": None}, False),
+        ({"stream_options": {"include_usage": False}}, False),
+        ({"stream_options": {"include_usage": True}}, True),
+    ],
+)
+async def test_usage_is_always_metered_and_shown_to_who_asks(
+    caller: httpx.AsyncClient,
+    engine: Engine,
+    worker: Worker,
+    memory: MemoryAdapters,
+    router: CountingRouter,
+    options: dict[str, Any],
+    shown: bool,  # noqa: FBT001
+) -> None:
+    await worker(engine.port)
+    engine.streams = streaming(chunk("one"), USAGE_EVENT, DONE)
+    answer = await caller.post(CHAT, json=asking(stream=True, **options))
+    assert answer.content == chunk("one") + (USAGE_EVENT if shown else b"") + DONE
+    [(_, headers, body)] = engine.calls
+    assert body["stream_options"] == {"include_usage": True}
+    assert headers["Accept"] == "text/event-stream"
+    usage = await used(memory, router)
+    assert (usage.input_tokens, usage.output_tokens, usage.total_tokens) == (9, 3, 12)
+
+
+async def test_what_was_used_by_whom_and_how_long_it_took_is_kept(
+    caller: httpx.AsyncClient,
+    engine: Engine,
+    worker: Worker,
+    memory: MemoryAdapters,
+    router: CountingRouter,
+    clock: ManualClock,
+) -> None:
+    instance = await worker(engine.port)
+    me = (await caller.get("/auth/me")).json()
+    arrived = asyncio.Event()
+
+    async def answer(request: web.Request, response: web.StreamResponse) -> None:
+        clock.advance(timedelta(milliseconds=250))
+        await response.prepare(request)
+        await response.write(chunk("one"))
+        await arrived.wait()
+        clock.advance(timedelta(milliseconds=500))
+        await response.write(USAGE_EVENT + DONE)
+
+    engine.streams = answer
+    async with caller.stream("POST", CHAT, json=asking(stream=True)) as stream:
+        async for _ in stream.aiter_raw():
+            arrived.set()
+    usage = await used(memory, router)
+    assert (usage.ttft_ms, usage.duration_ms) == (250, 750)
+    assert (usage.instance_id, usage.model_id) == (instance.id, "mock-echo-model")
+    assert str(usage.organization_id) == me["current_organization_id"]
+    assert str(usage.user_id) == me["user_id"]
+    assert (usage.path, usage.streamed, usage.status_code) == (CHAT, True, 200)
+
+
+@pytest.mark.parametrize("status", [400, 404, 422, 429, 500, 503])
+async def test_errors_of_the_engine_come_through(
+    owner: httpx.AsyncClient,
+    engine: Engine,
+    worker: Worker,
+    memory: MemoryAdapters,
+    router: CountingRouter,
+    status: int,
+) -> None:
+    await worker(engine.port)
+    engine.status, engine.body = status, {"object": "error", "message": "too long"}
+    answer = await owner.post(CHAT, json=asking())
+    assert (answer.status_code, answer.json()) == (status, engine.body)
+    usage = await used(memory, router)
+    assert (usage.status_code, usage.total_tokens) == (status, None)
+
+
+@pytest.mark.parametrize("status", [None, 502, 503])
+async def test_a_worker_that_cannot_is_replaced_by_one_that_can(
+    owner: httpx.AsyncClient,
+    engine: Engine,
+    worker: Worker,
+    memory: MemoryAdapters,
+    router: CountingRouter,
+    status: int | None,
+) -> None:
+    async with Engine().running() as broken:
+        broken.status = status or 200
+        await worker(broken.port if status else NOBODY_LISTENS, queue_depth=0)  # comes first
+        able = await worker(engine.port, queue_depth=5)
+        answer = await owner.post(CHAT, json=asking())
+        assert (answer.status_code, answer.json()) == (200, engine.body)
+        assert answer.headers["x-inventiv-instance"] == str(able.id)
+        assert len(broken.calls) == (status is not None)
+    assert router.begun == 2
+    assert (await used(memory, router)).instance_id == able.id
+
+
+async def test_when_no_worker_can_be_reached_the_caller_is_told(
+    owner: httpx.AsyncClient, worker: Worker, router: CountingRouter
+) -> None:
+    await worker(NOBODY_LISTENS)
+    answer = await owner.post(CHAT, json=asking())
+    assert answer.status_code == 502
+    assert answer.json()["error"]["code"] == "upstream_unreachable"
+    assert "127.0.0.1" not in answer.text
+    assert (router.begun, router.under_way) == (1, 0)
+
+
+async def test_nobody_is_served_by_another_organization_s_worker(
+    owner: httpx.AsyncClient, engine: Engine, worker: Worker
+) -> None:
+    await worker(engine.port, owner=OTHER)
+    answer = await owner.post(CHAT, json=asking())
+    assert answer.status_code == 503
+    assert answer.json()["error"]["code"] == "no_ready_worker"
+    assert (await owner.get("/v1/models")).json() == {"object": "list", "data": []}
+    assert not engine.calls
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (asking(model="nobody/has-this"), 404, "model_not_found"),
+        (asking(model=str(a_number())), 404, "model_not_found"),
+        (asking(model="acme/off"), 404, "model_not_found"),
+        (asking(model=""), 400, "missing_model"),
+        (asking(model="  "), 400, "missing_model"),
+        (asking(model=None), 400, "missing_model"),
+        ({}, 400, "missing_model"),
+        (asking(model=5), 400, "invalid_json"),
+        (asking(stream="yes"), 400, "invalid_json"),
+        ([], 400, "invalid_json"),
+        (b"{", 400, "invalid_json"),
+        (b"", 400, "invalid_json"),
+        (asking(), 503, "no_ready_worker"),
+    ],
+)
+async def test_a_call_that_cannot_be_forwarded_says_why(
+    app: Any,
+    owner: httpx.AsyncClient,
+    memory: MemoryAdapters,
+    application: Application,
+    market: Market,
+    body: Any,
+    status: int,
+    code: str,
+) -> None:
+    await given(memory.unit_of_work(), a_model(model_id="acme/off", is_active=False))
+    await application.refresh_routes()(actor=PLATFORM)
+    content = {"content": body} if isinstance(body, bytes) else {"json": body}
+    answer = await owner.post(CHAT, **content)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert answer.json()["message"] == answer.json()["error"]["message"]
+
+
+async def test_calls_need_a_session_and_an_organization(
+    anonymous: httpx.AsyncClient, sign_in: SignIn
+) -> None:
+    answer = await anonymous.post(CHAT, json=asking())
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "login_required")
+    answer = await (await sign_in("loner")).post(CHAT, json=asking())
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "no_current_organization")
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+async def test_calls_are_posted(owner: httpx.AsyncClient, method: str) -> None:
+    answer = await owner.request(method, CHAT)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert answer.json()["error"]["code"] == "method_not_allowed"
+
+
+async def test_calls_may_be_larger_than_other_bodies_but_not_endless(
+    owner: httpx.AsyncClient, worker: Worker, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = asking(model="nobody/has-this", picture="x" * (3 * 1024 * 1024))
+    assert (await owner.post(CHAT, json=large)).status_code == 404
+    monkeypatch.setattr(gateway, "MAX_BODY_BYTES", 1024)
+    await worker(engine.port)
+    answer = await owner.post(CHAT, json=asking(picture="x" * 1024))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
+    assert not engine.calls
+    assert (await owner.post(CHAT, json=asking(picture="x" * 900))).status_code == 200
+
+
+@pytest.mark.parametrize("begun", [True, False])
+async def test_the_engine_stops_when_the_caller_leaves(
+    caller: httpx.AsyncClient,
+    engine: Engine,
+    worker: Worker,
+    memory: MemoryAdapters,
+    router: CountingRouter,
+    begun: bool,  # noqa: FBT001
+) -> None:
+    await worker(engine.port)
+    asked = asyncio.Event()
+
+    async def answer(request: web.Request, response: web.StreamResponse) -> None:
+        if begun:
+            await response.prepare(request)
+            await response.write(chunk("one"))
+        asked.set()
+        await asyncio.Event().wait()
+
+    async def call() -> None:
+        async with caller.stream("POST", CHAT, json=asking(stream=True)) as stream:
+            async for _ in stream.aiter_raw():
+                return
+
+    engine.streams = answer
+    calling = asyncio.create_task(call())
+    async with asyncio.timeout(PATIENCE_S):
+        await asked.wait()
+        if not begun:
+            calling.cancel()
+        await asyncio.wait({calling})
+        await engine.hung_up.wait()
+    await eventually(lambda: not router.under_way)
+    usages = memory.usage_queue().take(10)
+    assert [usage.total_tokens for usage in usages] == [None] * begun
+
+
+@pytest.mark.parametrize("half", [b"", b'data: {"choices":[{"del'])
+async def test_a_stream_that_breaks_ends_with_an_error_that_can_be_read(
+    caller: httpx.AsyncClient,
+    engine: Engine,
+    worker: Worker,
+    memory: MemoryAdapters,
+    router: CountingRouter,
+    half: bytes,
+) -> None:
+    await worker(engine.port)
+
+    arrived = asyncio.Event()
+
+    async def answer(request: web.Request, response: web.StreamResponse) -> None:
+        await response.prepare(request)
+        await response.write(chunk("one") + half)
+        await arrived.wait()
+        assert request.transport is not None
+        request.transport.close()
+
+    engine.streams = answer
+    got = b""
+    async with caller.stream("POST", CHAT, json=asking(stream=True)) as stream:
+        async for part in stream.aiter_raw():
+            got += part
+            arrived.set()
+    events = got.decode().split("\n\n")
+    assert events[0] + "\n\n" == chunk("one").decode()
+    assert '"code":"upstream_read_failed"' in events[1]
+    assert events[2:] == ["data: [DONE]", ""]
+    assert (await used(memory, router)).total_tokens is None
+
+
+async def test_a_plain_answer_that_breaks_is_cut_off_and_not_completed(
+    caller: httpx.AsyncClient,
+    engine: Engine,
+    worker: Worker,
+    memory: MemoryAdapters,
+    router: CountingRouter,
+) -> None:
+    await worker(engine.port)
+
+    async def answer(request: web.Request, response: web.StreamResponse) -> None:
+        response.content_type = "application/json"
+        await response.prepare(request)
+        await response.write(b'{"choices":')
+        assert request.transport is not None
+        request.transport.close()
+
+    engine.streams = answer
+    with pytest.raises(httpx.RemoteProtocolError):
+        await caller.post(CHAT, json=asking())
+    await used(memory, router)
+
+
+async def test_calls_under_way_are_counted_off_when_the_server_stops(
+    app: Any,
+    engine: Engine,
+    worker: Worker,
+    memory: MemoryAdapters,
+    router: CountingRouter,
+    token: str,
+) -> None:
+    await worker(engine.port)
+
+    async def answer(request: web.Request, response: web.StreamResponse) -> None:
+        await asyncio.Event().wait()
+
+    engine.streams = answer
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as client:
+        async with served(app) as url:
+            calling = asyncio.create_task(client.post(url + CHAT, json=asking()))
+            await eventually(lambda: router.under_way)
+        await asyncio.wait({calling})
+    assert calling.exception() is not None or calling.result().is_error
+    assert router.under_way == 0

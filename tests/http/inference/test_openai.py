@@ -1,0 +1,95 @@
+"""The gateway, as OpenAI's own client sees it."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import openai
+import pytest
+from aiohttp import web
+from openai import AsyncOpenAI
+
+from inventiv_core.identity.access import PLATFORM
+from inventiv_http.container import Application
+from tests.builders import NOON, Market
+from tests.http.inference.conftest import Worker
+from tests.http.inference.engine import DONE, USAGE_EVENT, Engine, chunk, streaming
+
+MESSAGES = [{"role": "user", "content": "Hi."}]
+
+
+@pytest.fixture
+async def client(url: str, token: str) -> AsyncGenerator[AsyncOpenAI]:
+    client = AsyncOpenAI(
+        base_url=f"{url}/v1", api_key=token, max_retries=0, default_headers={"X-Team": "acme"}
+    )
+    async with client:
+        yield client
+
+
+async def test_it_completes(client: AsyncOpenAI, engine: Engine, worker: Worker) -> None:
+    await worker(engine.port)
+    completion = await client.chat.completions.create(model="mock-echo-model", messages=MESSAGES)  # type: ignore[call-overload]
+    assert completion.choices[0].message.content == "Hello."
+    assert completion.usage.total_tokens == 12
+
+
+async def test_it_streams(client: AsyncOpenAI, engine: Engine, worker: Worker) -> None:
+    await worker(engine.port)
+    engine.streams = streaming(chunk("Hel"), chunk("lo."), USAGE_EVENT, DONE)
+    words, usage = [], None
+    stream = await client.chat.completions.create(  # type: ignore[call-overload]
+        model="mock-echo-model",
+        messages=MESSAGES,
+        stream=True,
+        stream_options={"include_usage": True},
+    )
+    async for event in stream:
+        words += [choice.delta.content for choice in event.choices]
+        usage = event.usage or usage
+    assert words == ["Hel", "lo."]
+    assert usage.total_tokens == 12
+
+
+async def test_it_understands_what_went_wrong(client: AsyncOpenAI, market: Market) -> None:
+    with pytest.raises(openai.NotFoundError) as refused:
+        await client.chat.completions.create(model="nobody/has-this", messages=MESSAGES)  # type: ignore[call-overload]
+    assert refused.value.code == "model_not_found"
+    wrong = client.with_options(api_key="wrong")
+    with pytest.raises(openai.AuthenticationError):
+        await wrong.models.list()
+
+
+async def test_it_understands_a_stream_that_breaks(
+    client: AsyncOpenAI, engine: Engine, worker: Worker
+) -> None:
+    await worker(engine.port)
+    arrived = asyncio.Event()
+
+    async def answer(request: web.Request, response: web.StreamResponse) -> None:
+        await response.prepare(request)
+        await response.write(chunk("Hel") + b'data: {"cho')
+        await arrived.wait()
+        assert request.transport is not None
+        request.transport.close()
+
+    engine.streams = answer
+    words = []
+    stream = await client.chat.completions.create(  # type: ignore[call-overload]
+        model="mock-echo-model", messages=MESSAGES, stream=True
+    )
+    with pytest.raises(openai.APIError, match="broke off"):
+        async for event in stream:
+            words.append(event.choices[0].delta.content)
+            arrived.set()
+    assert words == ["Hel"]
+
+
+async def test_it_lists_the_models_that_answer(
+    client: AsyncOpenAI, engine: Engine, worker: Worker, application: Application
+) -> None:
+    await application.seed_models()(actor=PLATFORM)
+    assert (await client.models.list()).data == []
+    await worker(engine.port)
+    [model] = (await client.models.list()).data
+    assert (model.id, model.object, model.owned_by) == ("mock-echo-model", "model", "inventiv")
+    assert model.created == int(NOON.timestamp())

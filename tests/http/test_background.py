@@ -1,0 +1,293 @@
+"""Background work, for real, over memory."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from dependency_injector.providers import Object
+
+from inventiv_adapters.cloud.memory import MemoryCloud
+from inventiv_adapters.kernel.clock import SystemClock
+from inventiv_core.deployments.entities import Deployment
+from inventiv_core.identity.access import PLATFORM
+from inventiv_core.inference.entities import InferenceUsage
+from inventiv_core.instances.entities import Instance, InstanceId, InstanceStatus
+from inventiv_core.instances.errors import LeaseLost
+from inventiv_core.models.entities import MOCK_MODEL
+from inventiv_core.orchestration.entities import Patience
+from inventiv_core.workers.entities import WorkerCaller, WorkerReport, WorkerStatus
+from inventiv_http import background
+from inventiv_http.background import Background
+from inventiv_http.container import Application, MemoryAdapters
+from tests.builders import Market, a_number, an_actor, given, given_teams
+from tests.conftest import SETTINGS, under_control
+from tests.http.server import eventually
+
+MOMENT = timedelta(milliseconds=2)
+IMPATIENT = Patience(
+    lease=timedelta(seconds=1), poll=MOMENT, watch=MOMENT, settle=MOMENT, confirm=MOMENT,
+    first_retry=MOMENT, last_retry=MOMENT,
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def without_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "_PAUSE_AFTER_ERROR_S", 0.002)
+
+
+@pytest.fixture
+def memory() -> MemoryAdapters:
+    """The world in memory, where time passes, and nobody waits for long."""
+    controlled = under_control() | {"clock": Object(SystemClock())}
+    return MemoryAdapters(settings=Object(SETTINGS), patience=Object(IMPATIENT), **controlled)
+
+
+@pytest.fixture
+async def market(memory: MemoryAdapters) -> Market:
+    market = Market()
+    await given_teams(memory.unit_of_work(), *market.everything)
+    return market
+
+
+@asynccontextmanager
+async def at_work(application: Application, *, works: bool = True) -> AsyncGenerator[None]:
+    """Do the background work; afterwards nothing of it is left."""
+    before = asyncio.all_tasks()
+    async with Background(application, works=works, sweep_interval_s=1).running():
+        yield
+    assert asyncio.all_tasks() <= before
+
+
+def the_only(memory: MemoryAdapters) -> Instance:
+    [instance] = memory.database().table(Instance).values()
+    return instance
+
+
+def is_in(memory: MemoryAdapters, status: InstanceStatus) -> bool:
+    return the_only(memory).status is status
+
+
+async def deploy(application: Application, market: Market) -> InstanceId:
+    deployment: Deployment = await application.create_deployment()(
+        market.request(), actor=an_actor()
+    )
+    return InstanceId(deployment.instance_id)
+
+
+async def test_a_deployment_gets_ready_by_itself_and_is_gone_when_nobody_wants_it(
+    application: Application, memory: MemoryAdapters, market: Market
+) -> None:
+    cloud: MemoryCloud = memory.cloud()
+    heard: list[str] = []
+    memory.bus().subscribe(lambda message: heard.append(type(message.event).__name__))
+    async with at_work(application):
+        instance_id = await deploy(application, market)
+        await eventually(lambda: is_in(memory, InstanceStatus.INSTALLING))
+        [order] = cloud.orders
+        memory.engine_probe().serving["http://127.0.0.1:9000"] = (MOCK_MODEL,)
+        worker = WorkerCaller(token=order.setup.auth_token, ip_address=None)
+        await application.register_worker()(
+            instance_id, WorkerReport(vllm_port=9000, status=WorkerStatus.READY), actor=worker
+        )
+        await eventually(lambda: is_in(memory, InstanceStatus.READY))
+        await eventually(lambda: memory.router().served(the_only(memory).organization_id))
+        await application.terminate_instance()(instance_id, actor=an_actor())
+        await eventually(lambda: is_in(memory, InstanceStatus.TERMINATED))
+        await eventually(lambda: not memory.router().served(the_only(memory).organization_id))
+    assert (len(cloud.orders), cloud.machines) == (1, {})
+    assert {"InstanceChanged", "ActionLogged"} == set(heard)
+
+
+class Fragile:
+    """Fails the first times, then works."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+        self.calls = 0
+
+    async def __call__(self, *_: Any, **__: Any) -> Any:
+        self.calls += 1
+        if self.calls <= self.failures:
+            message = "the database is away"
+            raise ConnectionError(message)
+        return None
+
+
+@pytest.mark.parametrize(
+    "name", ["refresh_routes", "flush_usage", "sweep_machines", "forget_sessions", "forget_events"]
+)
+async def test_a_job_that_fails_does_not_stop_the_others(
+    application: Application, memory: MemoryAdapters, market: Market, name: str
+) -> None:
+    fragile = Fragile(failures=10**9)
+    with application.providers[name].override(Object(fragile)):
+        async with at_work(application):
+            await deploy(application, market)
+            await eventually(lambda: is_in(memory, InstanceStatus.INSTALLING))
+            await eventually(lambda: fragile.calls)
+
+
+async def test_a_job_that_fails_is_tried_again(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fragile = Fragile(failures=3)
+    with application.relay_events.override(Object(fragile)):
+        async with at_work(application):
+            await eventually(lambda: fragile.calls > 3)
+
+
+async def test_when_claiming_fails_it_is_tried_again(
+    application: Application, memory: MemoryAdapters, market: Market
+) -> None:
+    claim, failures = application.claim_instances(), iter(range(3))
+
+    async def fragile(**options: Any) -> Any:
+        if next(failures, None) is not None:
+            raise ConnectionError
+        return await claim(**options)
+
+    with application.claim_instances.override(Object(fragile)):
+        async with at_work(application):
+            await deploy(application, market)
+            await eventually(lambda: is_in(memory, InstanceStatus.INSTALLING))
+
+
+async def test_an_instance_that_cannot_be_reconciled_does_not_keep_the_others_waiting(
+    application: Application, memory: MemoryAdapters, market: Market
+) -> None:
+    poisoned = market.instance()
+    await given(memory.unit_of_work(), poisoned)
+    async with memory.unit_of_work()() as work:
+        await work.leases.schedule(poisoned.id, at=memory.clock().now())
+    reconcile = application.reconcile_instance()
+
+    async def fragile(lease: Any, **options: Any) -> Any:
+        if lease.instance_id == poisoned.id:
+            raise RuntimeError
+        return await reconcile(lease, **options)
+
+    with application.reconcile_instance.override(Object(fragile)):
+        async with at_work(application):
+            instance_id = await deploy(application, market)
+            table = memory.database().table
+            await eventually(
+                lambda: table(Instance)[instance_id].status is InstanceStatus.INSTALLING
+            )
+
+
+async def test_work_goes_on_no_longer_than_the_right_to_do_it(
+    application: Application,
+    memory: MemoryAdapters,
+    market: Market,
+) -> None:
+    ended = asyncio.Event()
+
+    async def endless(*_: Any, **__: Any) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def lost(lease: Any, **_: Any) -> None:
+        raise LeaseLost(instance_id=lease.instance_id)
+
+    brief = Object(Patience(lease=timedelta(milliseconds=30)))
+    with (
+        memory.patience.override(brief),
+        application.reconcile_instance.override(Object(endless)),
+        application.renew_lease.override(Object(lost)),
+    ):
+        async with at_work(application):
+            await deploy(application, market)
+            await eventually(ended.is_set)
+
+
+async def test_a_long_job_keeps_its_lease(
+    application: Application, memory: MemoryAdapters, market: Market
+) -> None:
+    renewed, may_end = asyncio.Event(), asyncio.Event()
+    renewals = 0
+
+    async def slow(*_: Any, **__: Any) -> None:
+        await renewed.wait()
+        may_end.set()
+
+    async def renew(*_: Any, **__: Any) -> None:
+        nonlocal renewals
+        renewals += 1
+        if renewals == 1:
+            raise ConnectionError  # as long as it has not run out, it is ours
+        renewed.set()
+
+    brief = Object(Patience(lease=timedelta(milliseconds=30)))
+    with (
+        memory.patience.override(brief),
+        application.reconcile_instance.override(Object(slow)),
+        application.renew_lease.override(Object(renew)),
+    ):
+        async with at_work(application):
+            await deploy(application, market)
+            await eventually(may_end.is_set)
+
+
+async def test_stopping_in_the_middle_stops_the_work_and_keeps_what_was_used(
+    application: Application, memory: MemoryAdapters, market: Market
+) -> None:
+    asked = asyncio.Event()
+
+    async def endless(*_: Any, **__: Any) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    with application.reconcile_instance.override(Object(endless)):
+        async with at_work(application):
+            await deploy(application, market)
+            await eventually(asked.is_set)
+            memory.usage_queue().put(a_call())
+    assert len(memory.database().table(InferenceUsage)) == 1
+
+
+async def test_a_process_that_only_serves_rents_nothing(
+    application: Application, memory: MemoryAdapters, market: Market
+) -> None:
+    refreshed = Fragile(failures=0)
+    with application.refresh_routes.override(Object(refreshed)):
+        async with at_work(application, works=False):
+            await deploy(application, market)
+            memory.usage_queue().put(a_call())
+            await eventually(lambda: refreshed.calls > 1)
+            await eventually(lambda: memory.database().table(InferenceUsage))
+            assert await application.relay_events()(actor=PLATFORM)  # nobody has
+    assert is_in(memory, InstanceStatus.PROVISIONING)
+
+
+async def test_routes_are_known_before_the_first_request_comes(application: Application) -> None:
+    refreshed = Fragile(failures=0)
+    with application.refresh_routes.override(Object(refreshed)):
+        async with at_work(application, works=False):
+            assert refreshed.calls == 1
+
+
+def a_call() -> InferenceUsage:
+    now = SystemClock().now()
+    actor = an_actor()
+    assert actor.organization_id is not None
+    return InferenceUsage(
+        id=a_number(),
+        occurred_at=now,
+        organization_id=actor.organization_id,
+        user_id=actor.user_id,
+        instance_id=InstanceId(a_number()),
+        model_id=MOCK_MODEL,
+        path="/v1/completions",
+        streamed=False,
+        status_code=200,
+        input_tokens=1,
+        output_tokens=1,
+        total_tokens=2,
+        ttft_ms=1,
+        duration_ms=1,
+    )

@@ -1,0 +1,66 @@
+"""The composition root: what type checkers cannot see."""
+
+from collections.abc import Callable
+
+import pytest
+from dependency_injector.containers import DeclarativeContainer
+from dependency_injector.providers import Factory, Object
+
+from inventiv_http.container import Application, MemoryAdapters, PostgresAdapters, schema_text
+from inventiv_http.settings import Settings, SettingsInvalid
+from tests.conftest import SECRET
+
+
+def in_memory() -> DeclarativeContainer:
+    return MemoryAdapters(settings=Object(Settings(jwt_secret=SECRET)))
+
+
+def in_postgres(**settings: object) -> DeclarativeContainer:
+    known = {"jwt_secret": SECRET, "database_url": "postgresql:///nowhere", "data_dir": "nowhere"}
+    return PostgresAdapters(settings=Object(Settings(**(known | settings))))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("world", [in_memory, in_postgres])
+async def test_every_use_case_can_be_built(world: Callable[[], DeclarativeContainer]) -> None:
+    use_cases = Application(adapters=world()).providers
+    built = [name for name, provider in use_cases.items() if isinstance(provider, Factory)]
+    assert len(built) > 25
+    for name in built:
+        assert callable(use_cases[name]()), name
+
+
+def test_both_worlds_have_what_use_cases_need_under_the_same_name() -> None:
+    needed = {
+        name
+        for name in Application.adapters.providers
+        if name in {*MemoryAdapters.providers, *PostgresAdapters.providers}
+    }
+    assert needed <= set(MemoryAdapters.providers)
+    assert needed <= set(PostgresAdapters.providers)
+
+
+@pytest.mark.parametrize(
+    ("host", "public_url", "expected"),
+    [
+        ("127.0.0.1", None, "http://127.0.0.1:8003"),
+        ("::1", None, "http://[::1]:8003"),
+        ("0.0.0.0", "https://gpu.example.org", "https://gpu.example.org"),  # noqa: S104
+    ],
+)
+def test_workers_are_told_where_the_control_plane_is(
+    host: str, public_url: str | None, expected: str
+) -> None:
+    settings = Settings(host=host, public_url=public_url)
+    assert MemoryAdapters(settings=Object(settings)).control_plane_url() == expected
+
+
+def test_wrong_words_about_the_mock_cloud_are_named(tmp_path: object) -> None:
+    world = in_postgres(data_dir=str(tmp_path), mock_faults="no_such_fault=0.5")
+    with pytest.raises(SettingsInvalid, match="INVENTIV_MOCK_FAULTS"):
+        world.mock_behaviour()  # type: ignore[attr-defined]
+    with pytest.raises(SettingsInvalid, match="INVENTIV_DATA_DIR"):
+        in_postgres(data_dir=None).mock_ledger()  # type: ignore[attr-defined]
+
+
+def test_the_schema_is_found() -> None:
+    assert "CREATE TABLE" in schema_text()

@@ -1,0 +1,63 @@
+"""What the server writes about itself."""
+
+import json
+import logging
+from collections.abc import Generator
+
+import pytest
+import structlog
+
+from inventiv_http.logs import set_up
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Generator[None]:
+    """Leave the logs as they were."""
+    level = logging.getLogger("httpx").level
+    yield
+    structlog.reset_defaults()
+    logging.getLogger("httpx").setLevel(level)
+
+
+def test_a_line_is_one_json_object_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up()
+    with structlog.contextvars.bound_contextvars(request_id="r-1"):
+        structlog.get_logger().warning("something_happened", number=7)
+    output = capsys.readouterr()
+    line = json.loads(output.err)
+    assert output.out == ""
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {
+        "event": "something_happened",
+        "level": "warning",
+        "number": 7,
+        "request_id": "r-1",
+    }
+
+
+def test_a_traceback_does_not_show_the_values_of_variables(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    set_up()
+    password = "hunter" + "2"
+    try:
+        raise ValueError(len(password))
+    except ValueError as error:
+        structlog.get_logger().error("failed", exc_info=error)
+    line = capsys.readouterr().err
+    assert "ValueError: 7" in json.loads(line)["exception"]
+    assert "hunter2" not in line
+
+
+def test_debugging_is_silent_unless_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up()
+    structlog.get_logger().debug("detail")
+    set_up(logging.DEBUG)
+    structlog.get_logger().debug("shown")
+    [line] = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["event"] == "shown"
+
+
+def test_the_http_client_does_not_log_every_request() -> None:
+    set_up()
+    assert not logging.getLogger("httpx").isEnabledFor(logging.INFO)
