@@ -1,11 +1,15 @@
 """From a machine that was told to start to one that serves."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
 from inventiv_core.action_logs.entities import ActionType
 from inventiv_core.action_logs.use_cases import record
 from inventiv_core.cloud.entities import Absent, Found, Machine, MachineState
 from inventiv_core.instances.entities import DeletionReason, ErrorCode, Instance, InstanceStatus
 from inventiv_core.orchestration.entities import AT_ONCE, Next
-from inventiv_core.orchestration.use_cases.case import Case
+from inventiv_core.orchestration.use_cases.case import Case, Moment
 from inventiv_core.orchestration.use_cases.provisioning import start
 from inventiv_core.workers.entities import Worker, WorkerStatus, engine_url
 
@@ -110,31 +114,30 @@ def is_well(case: Case, worker: Worker | None) -> bool:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was tried on an engine."""
+
+    action: ActionType
+    passed: bool
+    began_at: datetime
+    ended_at: datetime
+
+
 async def examine(case: Case) -> Next:
     """Ask the engine for its models and for one token; let it serve if it can do both."""
     worker, address = case.worker, case.instance.ip_address
     if worker is None or address is None:
         return Next(after=case.tools.patience.poll)
-    url = engine_url(address, worker.vllm_port)
-    models = await case.tools.engine_probe.models(url)
-    loaded = models is not None and case.particulars.model_id in models
-    warm = loaded and await case.tools.engine_probe.warm_up(url, case.particulars.model_id)
-    findings = (
-        (ActionType.WORKER_VLLM_HTTP_OK, models is not None),
-        (ActionType.WORKER_MODEL_LOADED, loaded),
-        (ActionType.WORKER_VLLM_WARMUP, warm),
-        (ActionType.HEALTH_CHECK, warm),
-    )
+    findings = await _try_out(case, engine_url(address, worker.vllm_port))
     facts = {"ip": address, "vllm_port": worker.vllm_port, "model_id": case.particulars.model_id}
     async with case.moment() as moment:
         if moment.instance.status is not case.instance.status:
             return AT_ONCE
-        for action, passed in findings:
-            if not passed:
-                log = case.begin(moment, action, facts)
-                await case.fail(moment, log, code=action, message="The engine did not do this yet.")
-                return Next(after=case.tools.patience.poll, trouble=True)
-            await case.note(moment, action, facts)
+        for finding in findings:
+            await _note(case, moment, finding, facts)
+        if not all(finding.passed for finding in findings):
+            return Next(after=case.tools.patience.poll, trouble=True)
         serving = _serve(moment.instance, case)
         await case.alter(moment, serving, reason="healthy")
         await case.note(moment, ActionType.INSTANCE_READY)
@@ -143,6 +146,66 @@ async def examine(case: Case) -> Next:
             await case.succeed(moment, created)
         await case.close_interrupted(moment)
     return Next(after=case.tools.patience.watch)
+
+
+async def _try_out(case: Case, url: str) -> list[Finding]:
+    """Try one thing after the other, up to the first that fails."""
+    clock, model_id = case.tools.clock, case.particulars.model_id
+    began_at = clock.now()
+    models = await case.tools.engine_probe.models(url)
+    listed_at = clock.now()
+    findings = [
+        Finding(
+            action=ActionType.WORKER_VLLM_HTTP_OK,
+            passed=models is not None,
+            began_at=began_at,
+            ended_at=listed_at,
+        )
+    ]
+    if models is None:
+        return findings
+    loaded = model_id in models
+    findings.append(
+        Finding(
+            action=ActionType.WORKER_MODEL_LOADED,
+            passed=loaded,
+            began_at=began_at,
+            ended_at=listed_at,
+        )
+    )
+    if loaded:
+        warm = await case.tools.engine_probe.warm_up(url, model_id)
+        warm_at = clock.now()
+        findings.append(
+            Finding(
+                action=ActionType.WORKER_VLLM_WARMUP,
+                passed=warm,
+                began_at=listed_at,
+                ended_at=warm_at,
+            )
+        )
+        if warm:
+            findings.append(
+                Finding(
+                    action=ActionType.HEALTH_CHECK, passed=warm, began_at=began_at, ended_at=warm_at
+                )
+            )
+    return findings
+
+
+async def _note(case: Case, moment: Moment, finding: Finding, facts: Mapping[str, object]) -> None:
+    """Record what was tried, and how long it took."""
+    log = replace(case.begin(moment, finding.action, facts), created_at=finding.began_at)
+    if finding.passed:
+        ended = log.succeed(at=finding.ended_at, status_after=moment.instance.status)
+    else:
+        ended = log.fail(
+            code=finding.action,
+            message="The engine did not do this yet.",
+            at=finding.ended_at,
+            status_after=moment.instance.status,
+        )
+    await record(ended, moment.work)
 
 
 def _serve(instance: Instance, case: Case) -> Instance:
