@@ -4,7 +4,7 @@ Any number of processes may run it. What must be done once is claimed, in the da
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,6 +24,7 @@ _AT_ONCE: Final = 32
 _IDLE: Final = timedelta(seconds=2)
 _HOURLY_S: Final = 3600.0
 _PAUSE_AFTER_ERROR_S: Final = 1.0
+_CANCEL_AGAIN_S: Final = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -68,9 +69,7 @@ class Background:
             yield
         finally:
             unsubscribe()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _stop(tasks)
             with suppress(Exception):  # the last second's usage, if the database still answers
                 await self._application.flush_usage()(actor=PLATFORM)
 
@@ -175,10 +174,20 @@ async def _guarded(name: str, job: Job) -> Any:
         return None
 
 
+async def _stop(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel the tasks until they are done: what they call may swallow a cancellation."""
+    remaining = set(tasks)
+    while remaining:
+        for task in remaining:
+            task.cancel()
+        _, remaining = await asyncio.wait(remaining, timeout=_CANCEL_AGAIN_S)
+
+
 async def _sleep(seconds: float, wake: asyncio.Event | None) -> None:
     if wake is None:
         await asyncio.sleep(seconds)
         return
     with suppress(TimeoutError):
-        await asyncio.wait_for(wake.wait(), seconds)
+        async with asyncio.timeout(seconds):  # wait_for of Python 3.11 may swallow a cancellation
+            await wake.wait()
     wake.clear()

@@ -145,11 +145,11 @@ class Heartbeat:
                 worker = before.hear(report, at=now)
             await work.workers.put(worker)
             await work.worker_tokens.touch(instance_id, at=now)
-            recovered = await _recover(instance, now, work)
+            after = await _recover(instance, now, work)
             news = before is None or before.status is not worker.status
-            if recovered or news or instance.status is InstanceStatus.UNAVAILABLE:
+            if after is not instance or news or instance.status is InstanceStatus.UNAVAILABLE:
                 await work.leases.schedule(instance_id, at=now)
-                await work.outbox.add(InstanceChanged.of(instance, at=now))
+                await work.outbox.add(InstanceChanged.of(after, at=now))
 
 
 def _must_match(token: str, known: WorkerToken | None, tokens: WorkerTokens) -> None:
@@ -172,12 +172,14 @@ async def _living(instance_id: InstanceId, work: WorkerWork, *, known: bool) -> 
     return instance
 
 
-async def _recover(instance: Instance, now: datetime, work: WorkerWork) -> bool:
-    """Give an instance that was merely late another chance; tell whether it was one."""
+async def _recover(instance: Instance, now: datetime, work: WorkerWork) -> Instance:
+    """Give an instance that was merely late another chance; return it as it is now."""
     late = (
         instance.status is InstanceStatus.STARTUP_FAILED
         and instance.error_code == ErrorCode.STARTUP_TIMEOUT
     )
-    if late:
-        await change(instance, instance.boot(at=now), work, reason="the worker came late", at=now)
-    return late
+    if not late:
+        return instance
+    booting = instance.boot(at=now)
+    await change(instance, booting, work, reason="the worker came late", at=now)
+    return booting

@@ -177,12 +177,17 @@ def _welcome(settings: Settings, directory: DataDirectory, password: str | None)
     told("Next: `inventiv demo` in another terminal deploys a model and talks to it.")
 
 
+def _end(number: int, _: object) -> None:
+    """End as whoever sent the signal expects, but in order."""
+    sys.exit(128 + number)
+
+
 @contextmanager
 def _sentences() -> Generator[None]:
     """Turn what an operator can mend into a sentence that says how."""
     set_up()
     # until the event loop takes the signal over, it must unwind what was started, too
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGTERM, _end)
     try:
         yield
     except (SettingsInvalid, PortTaken, DataDirectoryUnusable) as error:

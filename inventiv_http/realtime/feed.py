@@ -107,7 +107,8 @@ class Feed:
 
     async def _next(self, client: _Client) -> bytes:
         try:
-            await asyncio.wait_for(client.news.wait(), KEEP_ALIVE_S)
+            async with asyncio.timeout(KEEP_ALIVE_S):
+                await client.news.wait()
         except TimeoutError:
             return _KEEP_ALIVE
         if not client.dropped:

@@ -139,6 +139,12 @@ class Agreement(RuleBasedStateMachine):
 
         return self.both(run)
 
+    def lease_work(self, command: Callable[[Any], Awaitable[object]]) -> Any:
+        """Do it, and see when the next turn is."""
+        answer = self.work(command)
+        self.work(lambda work: work.leases.next_due(now=self.clock.now()))
+        return answer
+
     @rule(by=seconds)
     def time_passes(self, by: timedelta) -> None:
         self.clock.advance(abs(by))
@@ -194,12 +200,12 @@ class Agreement(RuleBasedStateMachine):
 
     @rule(id=instances, at=seconds)
     def schedule(self, id: InstanceId, at: timedelta) -> None:
-        self.work(lambda work: work.leases.schedule(id, at=self.clock.now() + at))
+        self.lease_work(lambda work: work.leases.schedule(id, at=self.clock.now() + at))
 
     @rule(target=leases, limit=limits)
     def claim(self, limit: int) -> Any:
         now = self.clock.now()
-        leases: list[Lease] = self.work(
+        leases: list[Lease] = self.lease_work(
             lambda work: work.leases.claim(now=now, until=now + TERM, limit=limit)
         )
         return multiple(*leases)
@@ -211,12 +217,12 @@ class Agreement(RuleBasedStateMachine):
     @rule(lease=leases)
     def renew(self, lease: Lease) -> None:
         now = self.clock.now()
-        self.work(lambda work: work.leases.renew(lease, now=now, until=now + TERM))
+        self.lease_work(lambda work: work.leases.renew(lease, now=now, until=now + TERM))
 
     @rule(lease=leases, after=st.none() | seconds, attempts=limits)
     def release(self, lease: Lease, after: timedelta | None, attempts: int) -> None:
         due_at = None if after is None else self.clock.now() + after
-        self.work(lambda work: work.leases.release(lease, due_at=due_at, attempts=attempts))
+        self.lease_work(lambda work: work.leases.release(lease, due_at=due_at, attempts=attempts))
 
     @rule(
         id=instances,

@@ -133,7 +133,7 @@ class World:
         for _ in range(_MOST_LOOKS):
             if is_enough():
                 return
-            await self._beat()
+            await self.beat()
             if not await self.look():
                 if self.clock.now() >= end:
                     return
@@ -150,6 +150,11 @@ class World:
         except Killed:
             return True
         return bool(claimed.leases)
+
+    async def wake(self, instance_id: InstanceId) -> None:
+        """Have the instance looked at now, as those do who have news of it."""
+        async with self.unit_of_work() as work:
+            await work.leases.schedule(instance_id, at=self.clock.now())
 
     async def take(self) -> Lease:
         """Claim the one instance that is due."""
@@ -170,7 +175,7 @@ class World:
         machines = self.cloud.machines.values() if self.agents_work else ()
         return [machine for machine in machines if machine.state is MachineState.RUNNING]
 
-    async def _beat(self) -> None:
+    async def beat(self) -> None:
         """Have each agent report, if it is time: at first for duty, then that all is well."""
         now = self.clock.now()
         if now < self._next_beat:

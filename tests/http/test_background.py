@@ -16,15 +16,17 @@ from inventiv_core.identity.access import PLATFORM
 from inventiv_core.inference.entities import InferenceUsage
 from inventiv_core.instances.entities import Instance, InstanceId, InstanceStatus
 from inventiv_core.instances.errors import LeaseLost
+from inventiv_core.instances.events import InstanceChanged
+from inventiv_core.kernel.bus import Message
 from inventiv_core.models.entities import MOCK_MODEL
 from inventiv_core.orchestration.entities import Patience
 from inventiv_core.workers.entities import WorkerCaller, WorkerReport, WorkerStatus
 from inventiv_http import background
 from inventiv_http.background import Background
 from inventiv_http.container import Application, MemoryAdapters
-from tests.builders import Market, a_number, an_actor, given, given_teams
+from tests.builders import NOON, Market, a_number, an_actor, given, given_teams
 from tests.conftest import SETTINGS, under_control
-from tests.http.server import eventually
+from tests.http.server import PATIENCE_S, eventually
 
 MOMENT = timedelta(milliseconds=2)
 IMPATIENT = Patience(
@@ -36,6 +38,7 @@ IMPATIENT = Patience(
 @pytest.fixture(autouse=True)
 def without_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background, "_PAUSE_AFTER_ERROR_S", 0.002)
+    monkeypatch.setattr(background, "_IDLE", MOMENT)
 
 
 @pytest.fixture
@@ -248,6 +251,40 @@ async def test_stopping_in_the_middle_stops_the_work_and_keeps_what_was_used(
             await eventually(asked.is_set)
             memory.usage_queue().put(a_call())
     assert len(memory.database().table(InferenceUsage)) == 1
+
+
+async def test_a_stop_is_heard_although_there_is_news_at_that_very_moment(
+    application: Application, memory: MemoryAdapters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "_CANCEL_AGAIN_S", 3600.0)
+    news = InstanceChanged.of(Market().instance(), at=NOON)
+    refreshed = Fragile(failures=0)
+    with application.refresh_routes.override(Object(refreshed)):
+        async with asyncio.timeout(PATIENCE_S), at_work(application, works=False):
+            await eventually(lambda: refreshed.calls > 1)
+            await asyncio.sleep(0)
+            await memory.bus().publish([Message(id=1, event=news)])
+
+
+async def test_a_stop_is_repeated_for_whoever_did_not_hear_it(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "_CANCEL_AGAIN_S", 0.002)
+    told = 0
+
+    async def deaf(**_: Any) -> None:
+        nonlocal told
+        while told < 2:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                told += 1
+        await asyncio.Event().wait()
+
+    with application.sweep_machines.override(Object(deaf)):
+        async with asyncio.timeout(PATIENCE_S), at_work(application):
+            await asyncio.sleep(0)
+    assert told == 2
 
 
 async def test_a_process_that_only_serves_rents_nothing(

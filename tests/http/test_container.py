@@ -57,9 +57,9 @@ def test_workers_are_told_where_the_control_plane_is(
 def test_wrong_words_about_the_mock_cloud_are_named(tmp_path: object) -> None:
     world = in_postgres(data_dir=str(tmp_path), mock_faults="no_such_fault=0.5")
     with pytest.raises(SettingsInvalid, match="INVENTIV_MOCK_FAULTS"):
-        world.mock_behaviour()  # type: ignore[attr-defined]
+        world.mock_behaviour()
     with pytest.raises(SettingsInvalid, match="INVENTIV_DATA_DIR"):
-        in_postgres(data_dir=None).mock_ledger()  # type: ignore[attr-defined]
+        in_postgres(data_dir=None).mock_ledger()
 
 
 def test_the_schema_is_found() -> None:

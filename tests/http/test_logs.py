@@ -39,11 +39,13 @@ def test_a_traceback_does_not_show_the_values_of_variables(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     set_up()
-    password = "hunter" + "2"
-    try:
+
+    def fail(password: str) -> None:
         raise ValueError(len(password))
-    except ValueError as error:
-        structlog.get_logger().error("failed", exc_info=error)
+
+    with pytest.raises(ValueError, match="7") as failed:
+        fail("hunter" + "2")
+    structlog.get_logger().error("failed", exc_info=failed.value)
     line = capsys.readouterr().err
     assert "ValueError: 7" in json.loads(line)["exception"]
     assert "hunter2" not in line

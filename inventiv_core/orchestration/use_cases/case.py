@@ -235,9 +235,8 @@ class Case(Desk):
         if since is not None:
             return self.tools.clock.now() - since >= self.tools.patience.confirm
         async with self.moment() as moment:
-            if moment.instance.missing_since is None:
-                after = moment.instance.change(missing_since=moment.now)
-                await moment.work.instances.save(moment.instance, after, reason="")
+            after = moment.instance.change(missing_since=moment.now)
+            await moment.work.instances.save(moment.instance, after, reason="")
         return False
 
     async def present(self) -> None:

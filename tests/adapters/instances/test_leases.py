@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from inventiv_adapters.instances.postgres import PostgresLeases
 from inventiv_core.instances.entities import Instance, Lease
 from inventiv_core.instances.errors import LeaseLost
 from inventiv_http.container import PostgresAdapters
@@ -101,6 +102,23 @@ async def test_longest_due_comes_first_up_to_a_limit(adapters: Any) -> None:
     assert [names[lease.instance_id] for lease in first] == [1, 3, 0]
     rest = await claim(adapters, limit=3)
     assert [names[lease.instance_id] for lease in rest] == [5, 2]
+
+
+@pytest.mark.parametrize("plan", ["nestloop", "hashjoin", "mergejoin"])
+async def test_the_order_is_the_same_however_postgres_plans(
+    postgres: PostgresAdapters, plan: str
+) -> None:
+    instances = await deployed(postgres, 9)
+    for seconds, instance in enumerate(instances):
+        await schedule(postgres, instance, NOON - seconds * SECOND)
+    async with postgres.pool().connection() as connection:
+        for other in ("nestloop", "hashjoin", "mergejoin"):
+            await connection.execute(
+                "SELECT set_config(%s, %s, false)",
+                [f"enable_{other}", "on" if other == plan else "off"],
+            )
+        leases = await PostgresLeases(connection).claim(now=NOON, until=NOON + TERM, limit=9)
+    assert [lease.instance_id for lease in leases] == [instance.id for instance in instances[::-1]]
 
 
 async def test_what_is_claimed_is_nobody_elses_until_it_runs_out(adapters: Any) -> None:

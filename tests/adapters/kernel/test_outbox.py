@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
 
@@ -156,6 +156,21 @@ async def test_a_commit_while_nobody_waits_is_noticed_by_the_next_who_does(adapt
     await asyncio.wait_for(relay.wait(at_most=LONG), 5)
 
 
+async def test_a_commit_wakes_once(adapters: Any) -> None:
+    relay = adapters.relay()
+    await relay.wait(at_most=AT_ONCE)
+    await happen(adapters, an_event(), an_event())
+    await relay.wait(at_most=LONG)
+    await nobody_is_woken(relay)
+
+
+async def nobody_is_woken(relay: Any) -> None:
+    waiting = asyncio.create_task(relay.wait(at_most=LONG))
+    done, _ = await asyncio.wait([waiting], timeout=0.1)
+    waiting.cancel()
+    assert not done
+
+
 async def test_what_is_undone_wakes_nobody(adapters: Any) -> None:
     relay = adapters.relay()
     await relay.wait(at_most=AT_ONCE)
@@ -163,10 +178,7 @@ async def test_what_is_undone_wakes_nobody(adapters: Any) -> None:
         await almost_happen(adapters, an_event())
     async with adapters.unit_of_work()():
         pass
-    waiting = asyncio.create_task(relay.wait(at_most=LONG))
-    done, _ = await asyncio.wait([waiting], timeout=0.1)
-    waiting.cancel()
-    assert not done
+    await nobody_is_woken(relay)
 
 
 async def test_nobody_waits_longer_than_asked(adapters: Any) -> None:
@@ -235,13 +247,19 @@ async def test_a_relay_that_has_lost_its_connection_listens_again(
     relay = postgres.relay()
     await relay.wait(at_most=AT_ONCE)
     async with postgres.pool().connection() as connection:
-        await connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            " AND query LIKE 'LISTEN%'"
-        )
-    for _ in range(2):
-        await relay.wait(at_most=timedelta(milliseconds=10))
+        assert await listening(connection, ", pg_terminate_backend(pid)") == 1
+        for _ in range(2):
+            await relay.wait(at_most=timedelta(milliseconds=10))
+        assert await listening(connection) == 1
     waiting = asyncio.create_task(relay.wait(at_most=LONG))
     await happen(postgres, an_event())
     await asyncio.wait_for(waiting, 5)
+
+
+async def listening(connection: Any, also: LiteralString = "") -> int:
+    """Return how many connections listen, and do something about them."""
+    cursor = await connection.execute(
+        f"SELECT pid {also} FROM pg_stat_activity"
+        " WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+    )
+    return len(await cursor.fetchall())

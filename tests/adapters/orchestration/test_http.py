@@ -101,6 +101,7 @@ UNABLE: dict[str, Handler] = {
     "breaking off": breaking_off,
     "hanging up": hanging_up,
     "endless": endless,
+    "huge": answering(GOOD + b" " * 2_000_000),
     "out of order": answering(GOOD, status=500),
     "elsewhere": answering(GOOD, status=307, headers={"Location": "/v1/models"}),
     "badly packed": answering(GOOD, headers={"Content-Encoding": "gzip"}),

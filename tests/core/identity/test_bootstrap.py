@@ -6,9 +6,10 @@ import pytest
 
 from inventiv_core.identity.access import PLATFORM, PlatformRole, Role
 from inventiv_core.identity.entities import Organization
-from inventiv_core.identity.errors import InvalidCredentials, PermissionMissing
+from inventiv_core.identity.errors import InvalidCredentials, LoginTaken, PermissionMissing
 from inventiv_core.identity.use_cases import FirstAdmin
 from tests.builders import ALICE, PASSWORD, an_actor
+from tests.core.accidents import Accidents, MortalUnitOfWork
 from tests.core.identity.door import CALLER, Door
 
 FIRST = FirstAdmin(
@@ -76,3 +77,28 @@ async def test_an_organization_of_that_name_is_joined_not_made_twice(door: Door)
 async def test_only_the_platform_itself_may_do_this(door: Door) -> None:
     with pytest.raises(PermissionMissing):
         await door.bootstrap(FIRST, actor=an_actor())
+
+
+async def test_two_first_starts_at_once_make_one_administrator_of_one_organization() -> None:
+    for place in range(12):
+        rivals = Door()
+        accidents = Accidents()
+        slow = replace(
+            rivals.bootstrap, unit_of_work=MortalUnitOfWork(rivals.unit_of_work, accidents)
+        )
+
+        async def overtake(rivals: Door = rivals) -> None:
+            await rivals.bootstrap(FIRST, actor=PLATFORM)
+
+        accidents.happen(overtake, at=place)
+        made = await slow(FIRST, actor=PLATFORM)
+        assert rivals.users == [made.user], place
+        assert len(rivals.database.table(Organization)) == 1, place
+        known = await rivals.recognise((await rivals.sign_in("admin")).token, actor=CALLER)
+        assert known.session.organization_role is Role.OWNER, place
+
+
+async def test_an_address_that_is_somebody_else_s_is_no_administrator_s(door: Door) -> None:
+    with pytest.raises(LoginTaken):
+        await door.bootstrap(replace(FIRST, email="alice@example.org"), actor=PLATFORM)
+    assert len(door.users) == 1

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from inventiv_adapters.cloud.memory import AnswerLost
+from inventiv_core.action_logs.entities import ActionStatus, ActionType
 from inventiv_core.cloud.entities import Accepted, MachineState, RefusalReason, Refused
 from inventiv_core.identity.access import PLATFORM
 from inventiv_core.instances.entities import InstanceId, InstanceStatus
@@ -58,6 +59,21 @@ async def test_whoever_dies_on_the_way_up_is_succeeded(story: Story) -> None:
         await world.run(MINUTE)
         assert world.status(instance_id) is S.READY, place
         assert len(world.cloud.machines) == 1, place
+        assert not world.unfinished(), place
+        orders = [log.status for log in world.logs(ActionType.PROVIDER_CREATE)]
+        assert orders.count(ActionStatus.SUCCESS) == len(world.cloud.orders), place
+
+
+async def test_a_refusal_ends_what_was_cut_off_before() -> None:
+    for place in (await places_of(rise)).outside[:40]:
+        world = await World.build()
+        world.accidents.happen(die, at=place)
+        instance_id = await world.deploy()
+        await world.run(timedelta(0))
+        world.cloud.machines.clear()
+        world.cloud.next_create.add(OUT_OF_STOCK)
+        await world.run(MINUTE)
+        assert world.status(instance_id) in {S.PROVISIONING_FAILED, S.TERMINATED}, place
         assert not world.unfinished(), place
 
 

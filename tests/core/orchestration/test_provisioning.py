@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
 from inventiv_adapters.cloud.memory import AnswerLost, FixedClouds
+from inventiv_adapters.workers.tokens import DerivedWorkerTokens
 from inventiv_core.action_logs.entities import ActionType
 from inventiv_core.cloud.entities import (
     Absent,
@@ -17,6 +19,7 @@ from inventiv_core.cloud.entities import (
     Unknown,
 )
 from inventiv_core.instances.entities import ErrorCode, InstanceId, InstanceStatus
+from inventiv_core.workers.use_cases import new_token
 from tests.core.world import MINUTE, SECOND, World
 
 S = InstanceStatus
@@ -55,7 +58,7 @@ async def test_every_step_of_the_way_is_on_record_and_has_succeeded(world: World
         ActionType.WORKER_VLLM_WARMUP,
         ActionType.HEALTH_CHECK,
         ActionType.INSTANCE_READY,
-    } | {log.action_type for log in world.logs(ActionType.PERSIST_PROVIDER_ID)}
+    }
 
 
 async def test_the_order_names_what_was_asked_for_and_who_pays(world: World) -> None:
@@ -67,6 +70,16 @@ async def test_the_order_names_what_was_asked_for_and_who_pays(world: World) -> 
     assert order.setup.model_id == world.market.model.model_id
     assert order.setup.control_plane_url == "http://control.plane"
     assert order.setup.auth_token not in repr(world.logs())
+
+
+async def test_a_token_of_a_later_generation_stays_the_token(world: World) -> None:
+    instance_id = await world.deploy()
+    tokens = DerivedWorkerTokens("a secret for tests only")
+    token, kept = new_token(instance_id, 3, tokens, at=world.clock.now())
+    async with world.unit_of_work() as work:
+        await work.worker_tokens.put(kept)
+    await world.run_until(instance_id, S.READY)
+    assert [order.setup.auth_token for order in world.cloud.orders] == [token]
 
 
 async def test_a_machine_whose_order_was_never_answered_is_found_by_its_tag(world: World) -> None:
@@ -88,6 +101,15 @@ async def test_after_an_order_without_an_answer_nothing_is_ordered_until_things_
     assert not world.cloud.orders
     await world.run(5 * SECOND)
     assert len(world.cloud.orders) == 1
+
+
+async def test_each_order_without_an_answer_is_waited_for_anew(world: World) -> None:
+    world.cloud.next_create.add(UNKNOWN, UNKNOWN, UNKNOWN)
+    await world.deploy()
+    await world.run(MINUTE)
+    orders = [log.created_at for log in world.logs(ActionType.PROVIDER_CREATE)]
+    assert len(orders) == 4
+    assert all(b - a >= world.patience.settle for a, b in pairwise(orders))
 
 
 @pytest.mark.parametrize(
@@ -275,3 +297,41 @@ async def test_what_may_have_a_machine_is_not_called_unrented_for_want_of_a_prov
     assert world.status(instance_id) is S.TERMINATED
     assert not world.cloud.machines
     assert not world.unfinished()
+
+
+async def test_an_adopted_machine_is_not_forgotten_for_want_of_a_provider(world: World) -> None:
+    instance_id = await world.deploy()
+    world.rent(instance_id)
+    await world.run_until(instance_id, S.BOOTING)
+    _without_provider(world)
+    await world.terminate(instance_id)
+    await world.run(5 * MINUTE)
+    assert world.status(instance_id) is S.TERMINATING
+
+    world.reconcile = replace(world.reconcile, clouds=world.clouds)
+    await world.run(5 * MINUTE)
+    assert world.status(instance_id) is S.TERMINATED
+    assert not world.cloud.machines
+
+
+async def test_what_serves_goes_on_serving_while_the_provider_is_not_configured(
+    world: World,
+) -> None:
+    instance_id = await world.deploy_until(S.READY)
+    _without_provider(world)
+    await world.run(5 * MINUTE)
+    assert world.status(instance_id) is S.READY
+
+
+async def test_a_machine_that_disappears_before_it_is_started_is_ordered_again(
+    world: World,
+) -> None:
+    world.cloud.next_start.add(Absent())
+    instance_id = await world.deploy()
+    assert await world.look()
+    assert await world.look()
+    assert (ActionType.PROVIDER_START, "PROVIDER_START_FAILED") in world.failures()
+    world.cloud.machines.clear()
+    await world.run_until(instance_id, S.READY)
+    assert len(world.cloud.orders) == 2
+    assert len(world.cloud.machines) == 1

@@ -8,6 +8,7 @@ from inventiv_core.action_logs.entities import ActionType
 from inventiv_core.cloud.entities import Absent, Accepted, MachineState
 from inventiv_core.instances.entities import ErrorCode, InstanceId, InstanceStatus
 from inventiv_core.workers.entities import WorkerReport, WorkerStatus
+from tests.builders import a_worker, given
 from tests.core.world import ENGINE, MINUTE, SECOND, World
 
 S = InstanceStatus
@@ -128,6 +129,24 @@ async def test_a_worker_that_does_not_say_it_serves_the_model_is_not_asked_to(
     await world.run(5 * MINUTE)
     assert world.status(instance_id) is S.STARTING
     assert not world.logs(ActionType.HEALTH_CHECK)
+
+
+async def test_what_was_heard_before_the_machine_was_started_does_not_count(world: World) -> None:
+    instance = world.market.instance(
+        status=S.INSTALLING, boot_started_at=world.clock.now(), provider_instance_id="known"
+    )
+    worker = a_worker(instance, at=world.clock.now() - SECOND)
+    await given(world.unit_of_work, instance, worker)
+    machine = world.rent(instance.id, started=True)
+    world.cloud.machines = {"known": replace(machine, id="known")}
+    world.agents_work = False
+    await world.wake(instance.id)
+    assert await world.look()
+    assert world.status(instance.id) is S.INSTALLING
+    await given(world.unit_of_work, a_worker(instance, at=world.clock.now()))
+    await world.wake(instance.id)
+    assert await world.look()
+    assert world.status(instance.id) is S.STARTING
 
 
 async def test_a_silent_worker_is_taken_out_of_service_and_back(world: World) -> None:

@@ -186,9 +186,13 @@ async def test_whoever_registers_anew_starts_with_a_clean_slate(world: World) ->
 async def test_a_late_worker_gives_its_instance_another_chance(world: World, means: str) -> None:
     late = await an_instance(world, S.STARTUP_FAILED, error_code=ErrorCode.STARTUP_TIMEOUT)
     caller = await its_worker(world, late)
+    known = Worker.register(late.id, READY, at=NOON - timedelta(hours=1))
+    await given(world.unit_of_work, known)
     await getattr(world, means)(late.id, READY, actor=caller)
     assert world.instance(late.id).status is S.BOOTING
     assert world.instance(late.id).boot_started_at == NOON
+    told = {message.event for message in world.database.outbox}
+    assert told == {InstanceChanged.of(world.instance(late.id), at=NOON)}
     assert (await world.take()).instance_id == late.id
 
 

@@ -74,7 +74,7 @@ async def test_an_action_has_the_fields_that_clients_know(
     owner: httpx.AsyncClient, logs: dict[str, ActionLog]
 ) -> None:
     [row] = (await owner.get("/action_logs?status=success")).json()
-    expected = {
+    expected: dict[str, Any] = {
         "id": str(logs["asked"].id),
         "action_type": "REQUEST_CREATE",
         "component": "api",

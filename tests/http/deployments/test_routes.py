@@ -201,7 +201,10 @@ async def test_owners_and_administrators_may_deploy(
 async def test_a_body_that_cannot_be_read_leaves_nothing_at_all(
     owner: httpx.AsyncClient, memory: MemoryAdapters, body: Json
 ) -> None:
-    for wrong in ({"zone": 1}, {"model_id": "x"}, {"provider_id": "x"}, {"provider_code": []}):
+    wrongs: list[Json] = [
+        {"zone": 1}, {"model_id": "x"}, {"provider_id": "x"}, {"provider_code": []}
+    ]  # fmt: skip
+    for wrong in wrongs:
         assert (await owner.post("/deployments", json=body | wrong)).status_code == 422
     assert not memory.database().table(Instance)
     assert (await owner.get("/action_logs")).json() == []

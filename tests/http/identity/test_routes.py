@@ -7,10 +7,11 @@ import msgspec
 import pytest
 from dependency_injector.providers import Object
 
+from inventiv_core.identity.access import UserId
 from inventiv_core.identity.entities import Session
 from inventiv_http.app import create_app
 from inventiv_http.container import Application, MemoryAdapters
-from tests.builders import ACME, PASSWORD, UserId, a_number, a_user, given
+from tests.builders import ACME, PASSWORD, a_number, a_user, given
 from tests.conftest import SETTINGS
 from tests.http.conftest import TEAMS, SignIn, client_of
 

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import Final
 
 import openai
 import pytest
 from aiohttp import web
 from openai import AsyncOpenAI
+from openai.types.chat import ChatCompletionMessageParam
 
 from inventiv_core.identity.access import PLATFORM
 from inventiv_http.container import Application
@@ -14,7 +16,7 @@ from tests.builders import NOON, Market
 from tests.http.inference.conftest import Worker
 from tests.http.inference.engine import DONE, USAGE_EVENT, Engine, chunk, streaming
 
-MESSAGES = [{"role": "user", "content": "Hi."}]
+MESSAGES: Final[list[ChatCompletionMessageParam]] = [{"role": "user", "content": "Hi."}]
 
 
 @pytest.fixture
@@ -28,8 +30,9 @@ async def client(url: str, token: str) -> AsyncGenerator[AsyncOpenAI]:
 
 async def test_it_completes(client: AsyncOpenAI, engine: Engine, worker: Worker) -> None:
     await worker(engine.port)
-    completion = await client.chat.completions.create(model="mock-echo-model", messages=MESSAGES)  # type: ignore[call-overload]
+    completion = await client.chat.completions.create(model="mock-echo-model", messages=MESSAGES)
     assert completion.choices[0].message.content == "Hello."
+    assert completion.usage is not None
     assert completion.usage.total_tokens == 12
 
 
@@ -37,7 +40,7 @@ async def test_it_streams(client: AsyncOpenAI, engine: Engine, worker: Worker) -
     await worker(engine.port)
     engine.streams = streaming(chunk("Hel"), chunk("lo."), USAGE_EVENT, DONE)
     words, usage = [], None
-    stream = await client.chat.completions.create(  # type: ignore[call-overload]
+    stream = await client.chat.completions.create(
         model="mock-echo-model",
         messages=MESSAGES,
         stream=True,
@@ -47,12 +50,13 @@ async def test_it_streams(client: AsyncOpenAI, engine: Engine, worker: Worker) -
         words += [choice.delta.content for choice in event.choices]
         usage = event.usage or usage
     assert words == ["Hel", "lo."]
+    assert usage is not None
     assert usage.total_tokens == 12
 
 
 async def test_it_understands_what_went_wrong(client: AsyncOpenAI, market: Market) -> None:
     with pytest.raises(openai.NotFoundError) as refused:
-        await client.chat.completions.create(model="nobody/has-this", messages=MESSAGES)  # type: ignore[call-overload]
+        await client.chat.completions.create(model="nobody/has-this", messages=MESSAGES)
     assert refused.value.code == "model_not_found"
     wrong = client.with_options(api_key="wrong")
     with pytest.raises(openai.AuthenticationError):
@@ -73,14 +77,18 @@ async def test_it_understands_a_stream_that_breaks(
         request.transport.close()
 
     engine.streams = answer
-    words = []
-    stream = await client.chat.completions.create(  # type: ignore[call-overload]
-        model="mock-echo-model", messages=MESSAGES, stream=True
-    )
-    with pytest.raises(openai.APIError, match="broke off"):
+    words: list[str | None] = []
+
+    async def read() -> None:
         async for event in stream:
             words.append(event.choices[0].delta.content)
             arrived.set()
+
+    stream = await client.chat.completions.create(
+        model="mock-echo-model", messages=MESSAGES, stream=True
+    )
+    with pytest.raises(openai.APIError, match="broke off"):
+        await read()
     assert words == ["Hel"]
 
 

@@ -13,7 +13,7 @@ from inventiv_core.instances.entities import Instance, InstanceStatus
 from inventiv_core.workers.entities import WorkerStatus
 from inventiv_http.container import MemoryAdapters
 from tests.builders import NOON, OTHER, Market, a_number, a_worker, given
-from tests.http.conftest import SignIn
+from tests.http.conftest import Json, SignIn
 
 CONTRACT = set(
     """
@@ -49,7 +49,7 @@ async def test_an_instance_has_every_field_that_clients_know(
     looked_at = (await owner.get(f"/instances/{instance.id}")).json()
     assert looked_at == {**listed, "storages": []}
     assert set(listed) >= CONTRACT
-    expected = {
+    expected: Json = {
         "id": str(instance.id),
         "provider_id": str(market.provider.id),
         "zone_id": str(market.zone.id),
@@ -135,7 +135,7 @@ async def test_instants_are_in_utc_and_say_so(
     memory: MemoryAdapters, owner: httpx.AsyncClient, market: Market
 ) -> None:
     at = NOON + timedelta(microseconds=123_456)
-    facts = dict.fromkeys(("boot_started_at", "ready_at", "failed_at", "terminated_at"), at)
+    facts: Json = dict.fromkeys(("boot_started_at", "ready_at", "failed_at", "terminated_at"), at)
     await given(memory.unit_of_work(), market.instance(at=at, **facts))
     [row] = (await owner.get("/instances")).json()
     for name in ("created_at", *facts):

@@ -65,7 +65,8 @@ async def told(reader: AsyncGenerator[bytes]) -> list[tuple[str, Any]]:
 
 async def test_what_happens_together_is_told_together(feed: Feed) -> None:
     reader = await reading(feed)
-    tell(feed, changed(2), changed(1), logged(8, instance=2), changed(2), logged(7), logged(8))
+    begun = logged(8, instance=2)
+    tell(feed, changed(2), changed(1), begun, changed(2), logged(7), begun)
     assert await told(reader) == [
         (
             "instance.updated",

@@ -1,0 +1,200 @@
+"""Never run, only type-checked: every adapter keeps what its port promises."""
+
+from collections.abc import Iterable
+
+from inventiv_adapters.action_logs.memory import MemoryActionLogQueries
+from inventiv_adapters.action_logs.postgres import PostgresActionLogQueries
+from inventiv_adapters.catalog.memory import MemoryCatalogQueries
+from inventiv_adapters.catalog.postgres import PostgresCatalogQueries
+from inventiv_adapters.cloud.memory import FixedClouds, MemoryCloud
+from inventiv_adapters.cloud.mock.provider import MockCloud
+from inventiv_adapters.identity.argon2 import Argon2Passwords
+from inventiv_adapters.identity.jwt import JwtSessionTokens
+from inventiv_adapters.identity.memory import MemorySessionQueries
+from inventiv_adapters.identity.postgres import PostgresSessionQueries
+from inventiv_adapters.inference.aiohttp import AiohttpEngines, AiohttpReply
+from inventiv_adapters.inference.memory import MemoryRoutingQueries
+from inventiv_adapters.inference.postgres import PostgresRoutingQueries
+from inventiv_adapters.instances.memory import MemoryInstanceQueries
+from inventiv_adapters.instances.postgres import PostgresInstanceQueries
+from inventiv_adapters.kernel.chance import SeededChance, SystemChance
+from inventiv_adapters.kernel.clock import ManualClock, SystemClock
+from inventiv_adapters.kernel.ids import SerialIds, Uuid7
+from inventiv_adapters.kernel.memory import MemoryBus, MemoryRelay
+from inventiv_adapters.kernel.postgres import PostgresRelay
+from inventiv_adapters.kernel.redis import RedisBus
+from inventiv_adapters.models.memory import MemoryModelQueries
+from inventiv_adapters.models.postgres import PostgresModelQueries
+from inventiv_adapters.orchestration.http import HttpEngineProbe
+from inventiv_adapters.orchestration.memory import HealthyEngines, MemorySituationQueries
+from inventiv_adapters.orchestration.postgres import PostgresSituationQueries
+from inventiv_adapters.unit_of_work import MemoryUnitOfWork, PostgresUnitOfWork
+from inventiv_adapters.workers.tokens import DerivedWorkerTokens
+from inventiv_core.action_logs.ports import ActionLogQueries, ActionLogWork
+from inventiv_core.catalog.ports import CatalogQueries, CatalogWork
+from inventiv_core.cloud.ports import CloudProvider, Clouds
+from inventiv_core.deployments.ports import DeploymentWork
+from inventiv_core.identity.ports import (
+    IdentityWork,
+    PasswordHasher,
+    SessionQueries,
+    SessionTokens,
+)
+from inventiv_core.inference.ports import EngineReply, Engines, RoutingQueries, UsageWork
+from inventiv_core.instances.ports import InstanceQueries, InstanceWork
+from inventiv_core.kernel.bus import Bus, Relay
+from inventiv_core.kernel.chance import Chance
+from inventiv_core.kernel.clock import Clock
+from inventiv_core.kernel.ids import NewId
+from inventiv_core.kernel.unit_of_work import UnitOfWork
+from inventiv_core.models.ports import ModelQueries, ModelWork
+from inventiv_core.orchestration.ports import EngineProbe, OrchestrationWork, SituationQueries
+from inventiv_core.workers.ports import WorkerTokens, WorkerWork
+
+
+def clocks(system: SystemClock, manual: ManualClock) -> Iterable[Clock]:
+    return system, manual
+
+
+def ids(random: Uuid7, serial: SerialIds) -> Iterable[NewId]:
+    return random, serial
+
+
+def chances(system: SystemChance, seeded: SeededChance) -> Iterable[Chance]:
+    return system, seeded
+
+
+def buses(memory: MemoryBus, redis: RedisBus) -> Iterable[Bus]:
+    return memory, redis
+
+
+def relays(memory: MemoryRelay, postgres: PostgresRelay) -> Iterable[Relay]:
+    return memory, postgres
+
+
+def password_hashers(argon2: Argon2Passwords) -> PasswordHasher:
+    return argon2
+
+
+def session_tokens(jwt: JwtSessionTokens) -> SessionTokens:
+    return jwt
+
+
+def worker_tokens(derived: DerivedWorkerTokens) -> WorkerTokens:
+    return derived
+
+
+def engines(aiohttp: AiohttpEngines) -> Engines:
+    return aiohttp
+
+
+def replies(aiohttp: AiohttpReply) -> EngineReply:
+    return aiohttp
+
+
+def probes(http: HttpEngineProbe, healthy: HealthyEngines) -> Iterable[EngineProbe]:
+    return http, healthy
+
+
+def clouds(fixed: FixedClouds) -> Clouds:
+    return fixed
+
+
+def providers(memory: MemoryCloud, mock: MockCloud) -> Iterable[CloudProvider]:
+    return memory, mock
+
+
+def session_queries(
+    memory: MemorySessionQueries, postgres: PostgresSessionQueries
+) -> Iterable[SessionQueries]:
+    return memory, postgres
+
+
+def catalog_queries(
+    memory: MemoryCatalogQueries, postgres: PostgresCatalogQueries
+) -> Iterable[CatalogQueries]:
+    return memory, postgres
+
+
+def model_queries(
+    memory: MemoryModelQueries, postgres: PostgresModelQueries
+) -> Iterable[ModelQueries]:
+    return memory, postgres
+
+
+def action_log_queries(
+    memory: MemoryActionLogQueries, postgres: PostgresActionLogQueries
+) -> Iterable[ActionLogQueries]:
+    return memory, postgres
+
+
+def instance_queries(
+    memory: MemoryInstanceQueries, postgres: PostgresInstanceQueries
+) -> Iterable[InstanceQueries]:
+    return memory, postgres
+
+
+def situation_queries(
+    memory: MemorySituationQueries, postgres: PostgresSituationQueries
+) -> Iterable[SituationQueries]:
+    return memory, postgres
+
+
+def routing_queries(
+    memory: MemoryRoutingQueries, postgres: PostgresRoutingQueries
+) -> Iterable[RoutingQueries]:
+    return memory, postgres
+
+
+def identity(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[IdentityWork]]:
+    return memory, postgres
+
+
+def catalog(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[CatalogWork]]:
+    return memory, postgres
+
+
+def models(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[ModelWork]]:
+    return memory, postgres
+
+
+def action_logs(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[ActionLogWork]]:
+    return memory, postgres
+
+
+def instances(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[InstanceWork]]:
+    return memory, postgres
+
+
+def deployments(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[DeploymentWork]]:
+    return memory, postgres
+
+
+def workers(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[WorkerWork]]:
+    return memory, postgres
+
+
+def usage(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[UsageWork]]:
+    return memory, postgres
+
+
+def orchestration(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[OrchestrationWork]]:
+    return memory, postgres
