@@ -34,7 +34,7 @@ def everything_rented_is_known(server: Server, living: set[str]) -> None:
 def test_a_deployment_survives_being_killed_at_any_moment(own_server: Server) -> None:
     dice = random.Random(20261123)  # noqa: S311 - repeatable on purpose
     living: set[str] = set()
-    for _ in range(6):
+    for _ in range(5):
         with own_server.client() as client:
             instance_id = deploy(client)
         time.sleep(dice.choice([0.0, 0.005, 0.01, 0.02, 0.05, dice.uniform(0.1, 1.5)]))
@@ -72,7 +72,7 @@ def unlucky_server(own_server: Server) -> Server:
     """A server whose cloud loses answers, fails and throttles."""
     own_server.stop()
     own_server.settings = {
-        "INVENTIV_MOCK_FAULTS": "create_lost=0.5,server_error=0.2,throttled=0.1,denied=0.05",
+        "INVENTIV_MOCK_FAULTS": "create_lost=0.5,server_error=0.15",
         "INVENTIV_MOCK_SEED": "3",
     }
     return own_server.start()
@@ -80,9 +80,9 @@ def unlucky_server(own_server: Server) -> Server:
 
 def test_lost_answers_and_crashes_together_rent_nothing_twice(unlucky_server: Server) -> None:
     living: set[str] = set()
-    for pause in (0.05, 0.4):
+    for pause in (0.05, 0.4, 0.1):
         with unlucky_server.client() as client:
-            living |= {deploy(client), deploy(client)}
+            living.add(deploy(client))
         time.sleep(pause)
         unlucky_server.kill()
         unlucky_server.start()

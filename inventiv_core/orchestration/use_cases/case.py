@@ -118,8 +118,9 @@ class Desk:
         """
         now = self.tools.clock.now()
         async with self.tools.unit_of_work() as work:
-            await work.leases.hold(self.lease, now=now)
+            # first the instance, then its lease, as everybody does: else two would wait for ever
             instance = await work.instances.lock(self.instance.id, owner=None)
+            await work.leases.hold(self.lease, now=now)
             yield Moment(work=work, instance=instance, now=now)
 
     async def alter(self, moment: Moment, after: Instance, *, reason: str) -> None:
