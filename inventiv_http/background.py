@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -51,7 +52,7 @@ class Background:
         self._sweep_interval_s = sweep_interval_s
         self._due = asyncio.Event()
         self._routes = asyncio.Event()
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._free = _AT_ONCE
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -121,12 +122,15 @@ class Background:
         async with asyncio.TaskGroup() as group:
             while True:
                 self._due.clear()
-                await self._slots.acquire()
-                self._slots.release()
-                claimed = await _guarded("claim", lambda: claim(limit=_AT_ONCE, actor=PLATFORM))
+                if self._free == 0:
+                    await _sleep(_IDLE.total_seconds(), self._due)
+                    continue
+                free = self._free
+                claimed = await _guarded("claim", partial(claim, limit=free, actor=PLATFORM))
                 if claimed is None:
                     continue
                 for lease in claimed.leases:
+                    self._free -= 1
                     group.create_task(self._work_on(lease))
                 if not claimed.leases:
                     pause = min(claimed.next_due or _IDLE, _IDLE)
@@ -134,21 +138,21 @@ class Background:
 
     async def _work_on(self, lease: Lease) -> None:
         """Work on one instance, and keep the right to as long as that takes."""
-        async with self._slots:
-            work = asyncio.create_task(
-                _guarded(
-                    "reconcile",
-                    lambda: self._application.reconcile_instance()(lease, actor=PLATFORM),
-                )
+        work = asyncio.create_task(
+            _guarded(
+                "reconcile",
+                lambda: self._application.reconcile_instance()(lease, actor=PLATFORM),
             )
-            keep = asyncio.create_task(self._renew(lease))
-            try:
-                await asyncio.wait({work, keep}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for task in (work, keep):
-                    task.cancel()
-                await asyncio.gather(work, keep, return_exceptions=True)
-        self._due.set()
+        )
+        keep = asyncio.create_task(self._renew(lease))
+        try:
+            await asyncio.wait({work, keep}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (work, keep):
+                task.cancel()
+            await asyncio.gather(work, keep, return_exceptions=True)
+            self._free += 1
+            self._due.set()
 
     async def _renew(self, lease: Lease) -> None:
         """Renew a lease until it is lost: then the work on it stops, too."""

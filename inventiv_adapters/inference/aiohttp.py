@@ -1,6 +1,7 @@
 """Calls to engines over one pooled client: no cookies, no redirects, no decompression."""
 
 from collections.abc import AsyncIterator
+from io import BytesIO
 
 import aiohttp
 
@@ -73,7 +74,7 @@ class AiohttpEngines(Engines):
         headers = {"Content-Type": "application/json", "Accept": accept}
         try:
             response = await self._session.post(
-                route.base_url + path, data=body, headers=headers, allow_redirects=False
+                route.base_url + path, data=BytesIO(body), headers=headers, allow_redirects=False
             )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise EngineNotReached(str(error)) from error

@@ -76,7 +76,8 @@ class MemoryRelay(Relay):
 
     async def wait(self, *, at_most: timedelta) -> None:
         try:
-            await asyncio.wait_for(self._database.committed.wait(), at_most.total_seconds())
+            async with asyncio.timeout(at_most.total_seconds()):
+                await self._database.committed.wait()
         except TimeoutError:
             return
         self._database.committed.clear()

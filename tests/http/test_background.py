@@ -29,6 +29,8 @@ from tests.conftest import SETTINGS, under_control
 from tests.http.server import PATIENCE_S, eventually
 
 MOMENT = timedelta(milliseconds=2)
+SOONER_S = 1.5
+"""Less than the time after which routes are refreshed anyway."""
 IMPATIENT = Patience(
     lease=timedelta(seconds=1), poll=MOMENT, watch=MOMENT, settle=MOMENT, confirm=MOMENT,
     first_retry=MOMENT, last_retry=MOMENT,
@@ -290,8 +292,11 @@ async def test_a_stop_is_repeated_for_whoever_did_not_hear_it(
 async def test_a_process_that_only_serves_rents_nothing(
     application: Application, memory: MemoryAdapters, market: Market
 ) -> None:
-    refreshed = Fragile(failures=0)
-    with application.refresh_routes.override(Object(refreshed)):
+    refreshed, swept = Fragile(failures=0), Fragile(failures=0)
+    with (
+        application.refresh_routes.override(Object(refreshed)),
+        application.sweep_machines.override(Object(swept)),
+    ):
         async with at_work(application, works=False):
             await deploy(application, market)
             memory.usage_queue().put(a_call())
@@ -299,6 +304,23 @@ async def test_a_process_that_only_serves_rents_nothing(
             await eventually(lambda: memory.database().table(InferenceUsage))
             assert await application.relay_events()(actor=PLATFORM)  # nobody has
     assert is_in(memory, InstanceStatus.PROVISIONING)
+    assert not swept.calls
+
+
+async def test_news_has_the_work_done_before_its_time(
+    application: Application,
+    memory: MemoryAdapters,
+    market: Market,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(background, "_IDLE", timedelta(hours=1))
+    refreshed = Fragile(failures=0)
+    with application.refresh_routes.override(Object(refreshed)):
+        async with at_work(application), asyncio.timeout(SOONER_S):
+            await eventually(lambda: refreshed.calls > 1)
+            await deploy(application, market)
+            await eventually(lambda: is_in(memory, InstanceStatus.INSTALLING))
+            await eventually(lambda: refreshed.calls > 2)
 
 
 async def test_routes_are_known_before_the_first_request_comes(application: Application) -> None:

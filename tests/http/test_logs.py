@@ -60,6 +60,7 @@ def test_debugging_is_silent_unless_asked_for(capsys: pytest.CaptureFixture[str]
     assert json.loads(line)["event"] == "shown"
 
 
-def test_the_http_client_does_not_log_every_request() -> None:
+def test_the_http_client_does_not_log_every_request(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     set_up()
     assert not logging.getLogger("httpx").isEnabledFor(logging.INFO)

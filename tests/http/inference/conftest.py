@@ -17,7 +17,7 @@ from tests.builders import ACME, Market, a_worker, given
 from tests.conftest import SETTINGS, under_control
 from tests.http.conftest import SignIn
 from tests.http.inference.engine import Engine
-from tests.http.server import served
+from tests.http.server import eventually, served
 
 Worker: TypeAlias = Callable[..., Awaitable[Instance]]
 
@@ -101,7 +101,17 @@ async def caller(url: str, token: str) -> AsyncGenerator[httpx.AsyncClient]:
         yield await stack.enter_async_context(client)
 
 
+CHAT = "/v1/chat/completions"
+
+
 def asking(**fields: Any) -> dict[str, Any]:
     """Return the body of a call."""
     messages = [{"role": "user", "content": "Hi."}]
     return {"model": "mock-echo-model", "messages": messages, **fields}
+
+
+async def used(memory: MemoryAdapters, router: CountingRouter) -> Any:
+    """Return the one call that was metered, once it is over."""
+    await eventually(lambda: router.begun and not router.under_way)
+    [usage] = memory.usage_queue().take(10)
+    return usage

@@ -14,7 +14,7 @@ from inventiv_http.container import Application, MemoryAdapters
 from inventiv_http.inference import gateway
 from tests.builders import OTHER, Market, a_model, a_number, given
 from tests.http.conftest import SignIn
-from tests.http.inference.conftest import CountingRouter, Worker, asking
+from tests.http.inference.conftest import CHAT, CountingRouter, Worker, asking, used
 from tests.http.inference.engine import (
     DONE,
     USAGE_EVENT,
@@ -22,18 +22,10 @@ from tests.http.inference.engine import (
     chunk,
     streaming,
 )
-from tests.http.server import PATIENCE_S, eventually, served
+from tests.http.server import PATIENCE_S
 
-CHAT = "/v1/chat/completions"
 NOBODY_LISTENS = 1
 """A port on which there is no engine."""
-
-
-async def used(memory: MemoryAdapters, router: CountingRouter) -> Any:
-    """Return the one call that was metered, once it is over."""
-    await eventually(lambda: router.begun and not router.under_way)
-    [usage] = memory.usage_queue().take(10)
-    return usage
 
 
 @pytest.mark.parametrize("path", [CHAT, "/v1/completions", "/v1/embeddings"])
@@ -283,118 +275,3 @@ async def test_calls_may_be_larger_than_other_bodies_but_not_endless(
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
     assert not engine.calls
     assert (await owner.post(CHAT, json=asking(picture="x" * 900))).status_code == 200
-
-
-@pytest.mark.parametrize("begun", [True, False])
-async def test_the_engine_stops_when_the_caller_leaves(
-    caller: httpx.AsyncClient,
-    engine: Engine,
-    worker: Worker,
-    memory: MemoryAdapters,
-    router: CountingRouter,
-    begun: bool,  # noqa: FBT001
-) -> None:
-    await worker(engine.port)
-    asked = asyncio.Event()
-
-    async def answer(request: web.Request, response: web.StreamResponse) -> None:
-        if begun:
-            await response.prepare(request)
-            await response.write(chunk("one"))
-        asked.set()
-        await asyncio.Event().wait()
-
-    async def call() -> None:
-        async with caller.stream("POST", CHAT, json=asking(stream=True)) as stream:
-            async for _ in stream.aiter_raw():
-                return
-
-    engine.streams = answer
-    calling = asyncio.create_task(call())
-    async with asyncio.timeout(PATIENCE_S):
-        await asked.wait()
-        if not begun:
-            calling.cancel()
-        await asyncio.wait({calling})
-        await engine.hung_up.wait()
-    await eventually(lambda: not router.under_way)
-    usages = memory.usage_queue().take(10)
-    assert [usage.total_tokens for usage in usages] == [None] * begun
-
-
-@pytest.mark.parametrize("half", [b"", b'data: {"choices":[{"del'])
-async def test_a_stream_that_breaks_ends_with_an_error_that_can_be_read(
-    caller: httpx.AsyncClient,
-    engine: Engine,
-    worker: Worker,
-    memory: MemoryAdapters,
-    router: CountingRouter,
-    half: bytes,
-) -> None:
-    await worker(engine.port)
-
-    arrived = asyncio.Event()
-
-    async def answer(request: web.Request, response: web.StreamResponse) -> None:
-        await response.prepare(request)
-        await response.write(chunk("one") + half)
-        await arrived.wait()
-        assert request.transport is not None
-        request.transport.close()
-
-    engine.streams = answer
-    got = b""
-    async with caller.stream("POST", CHAT, json=asking(stream=True)) as stream:
-        async for part in stream.aiter_raw():
-            got += part
-            arrived.set()
-    events = got.decode().split("\n\n")
-    assert events[0] + "\n\n" == chunk("one").decode()
-    assert '"code":"upstream_read_failed"' in events[1]
-    assert events[2:] == ["data: [DONE]", ""]
-    assert (await used(memory, router)).total_tokens is None
-
-
-async def test_a_plain_answer_that_breaks_is_cut_off_and_not_completed(
-    caller: httpx.AsyncClient,
-    engine: Engine,
-    worker: Worker,
-    memory: MemoryAdapters,
-    router: CountingRouter,
-) -> None:
-    await worker(engine.port)
-
-    async def answer(request: web.Request, response: web.StreamResponse) -> None:
-        response.content_type = "application/json"
-        await response.prepare(request)
-        await response.write(b'{"choices":')
-        assert request.transport is not None
-        request.transport.close()
-
-    engine.streams = answer
-    with pytest.raises(httpx.RemoteProtocolError):
-        await caller.post(CHAT, json=asking())
-    await used(memory, router)
-
-
-async def test_calls_under_way_are_counted_off_when_the_server_stops(
-    app: Any,
-    engine: Engine,
-    worker: Worker,
-    memory: MemoryAdapters,
-    router: CountingRouter,
-    token: str,
-) -> None:
-    await worker(engine.port)
-
-    async def answer(request: web.Request, response: web.StreamResponse) -> None:
-        await asyncio.Event().wait()
-
-    engine.streams = answer
-    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as client:
-        async with served(app) as url:
-            calling = asyncio.create_task(client.post(url + CHAT, json=asking()))
-            await eventually(lambda: router.under_way)
-        await asyncio.wait({calling})
-    assert calling.exception() is not None or calling.result().is_error
-    assert router.under_way == 0

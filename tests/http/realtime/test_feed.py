@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncGenerator
 from typing import Any
 from uuid import UUID
@@ -145,6 +146,17 @@ async def test_a_reader_that_does_not_read_is_let_go_and_nothing_waits_for_it(
     assert [piece async for piece in slow] == []
     assert len((await told(quick))[0][1]["ids"]) == 2
     assert feed.readers == 1
+
+
+async def test_what_a_reader_will_never_read_is_not_kept(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds, "MAX_WAITING", 3)
+    await reading(feed)
+    events = [changed(number) for number in range(6)]
+    held = [sys.getrefcount(event) for event in events]
+    tell(feed, *events)
+    assert [sys.getrefcount(event) for event in events] == held
 
 
 async def test_a_reader_at_the_bound_still_gets_everything(
