@@ -24,14 +24,26 @@ CREATE TABLE IF NOT EXISTS users (
     created_at    timestamptz NOT NULL,
     updated_at    timestamptz NOT NULL
 );
+ALTER TABLE users
+    ADD COLUMN IF NOT EXISTS account_plan text NOT NULL DEFAULT 'free'
+        CHECK (account_plan IN ('free', 'subscriber')),
+    ADD COLUMN IF NOT EXISTS wallet_balance_eur numeric(10, 2) NOT NULL DEFAULT 0;
 
 CREATE TABLE IF NOT EXISTS organizations (
     id                 uuid PRIMARY KEY,
     name               text NOT NULL,
     slug               text COLLATE "C" NOT NULL UNIQUE,
-    created_by_user_id uuid NOT NULL REFERENCES users,
+    created_by_user_id uuid REFERENCES users ON DELETE SET NULL,
     created_at         timestamptz NOT NULL
 );
+ALTER TABLE organizations
+    ALTER COLUMN created_by_user_id DROP NOT NULL,
+    DROP CONSTRAINT IF EXISTS organizations_created_by_user_id_fkey,
+    ADD CONSTRAINT organizations_created_by_user_id_fkey
+        FOREIGN KEY (created_by_user_id) REFERENCES users ON DELETE SET NULL,
+    ADD COLUMN IF NOT EXISTS subscription_plan text NOT NULL DEFAULT 'free'
+        CHECK (subscription_plan IN ('free', 'subscriber')),
+    ADD COLUMN IF NOT EXISTS wallet_balance_eur numeric(10, 2) NOT NULL DEFAULT 0;
 CREATE INDEX IF NOT EXISTS organizations_by_creator ON organizations (created_by_user_id);
 
 CREATE TABLE IF NOT EXISTS organization_memberships (
@@ -59,6 +71,23 @@ CREATE INDEX IF NOT EXISTS user_sessions_by_user ON user_sessions (user_id, last
 CREATE INDEX IF NOT EXISTS user_sessions_by_organization
     ON user_sessions (current_organization_id) WHERE current_organization_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS user_sessions_by_expiry ON user_sessions (expires_at);
+
+-- Tokens that a session had before: good for a moment longer, for requests under way.
+CREATE TABLE IF NOT EXISTS replaced_session_tokens (
+    token_hash  text PRIMARY KEY,
+    session_id  uuid NOT NULL REFERENCES user_sessions ON DELETE CASCADE,
+    valid_until timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS replaced_session_tokens_by_session
+    ON replaced_session_tokens (session_id);
+
+-- How often something was tried since its window began: logins that failed, for one.
+CREATE TABLE IF NOT EXISTS attempts (
+    key   text PRIMARY KEY,
+    count integer NOT NULL,
+    since timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS attempts_by_age ON attempts (since);
 
 
 -- catalog
@@ -236,7 +265,22 @@ CREATE TABLE IF NOT EXISTS action_logs (
     created_at             timestamptz NOT NULL,
     completed_at           timestamptz
 );
+ALTER TABLE action_logs
+    ALTER COLUMN organization_id DROP NOT NULL,  -- null: the platform's own books
+    ADD COLUMN IF NOT EXISTS actor_name text,  -- as it was then
+    ADD COLUMN IF NOT EXISTS api_key_id uuid;
 CREATE INDEX IF NOT EXISTS action_logs_by_owner ON action_logs (organization_id, created_at DESC, id DESC);
+
+-- The books are append-only: what has ended is never changed, and nothing is ever deleted.
+CREATE OR REPLACE FUNCTION keep_the_books() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'action_logs is append-only';
+END $$;
+CREATE OR REPLACE TRIGGER action_logs_are_kept
+    BEFORE DELETE ON action_logs FOR EACH ROW EXECUTE FUNCTION keep_the_books();
+CREATE OR REPLACE TRIGGER action_logs_are_final
+    BEFORE UPDATE ON action_logs FOR EACH ROW WHEN (OLD.status <> 'in_progress')
+    EXECUTE FUNCTION keep_the_books();
 CREATE INDEX IF NOT EXISTS action_logs_by_instance
     ON action_logs (instance_id, action_type, created_at DESC, id DESC);
 

@@ -4,16 +4,18 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from inventiv_adapters.action_logs.memory import MemoryActionLogs
-from inventiv_adapters.action_logs.postgres import PostgresActionLogs
+from inventiv_adapters.action_logs.memory import MemoryActionLogs, MemoryActs
+from inventiv_adapters.action_logs.postgres import PostgresActionLogs, PostgresActs
 from inventiv_adapters.catalog.memory import MemoryCatalog
 from inventiv_adapters.catalog.postgres import PostgresCatalog
-from inventiv_adapters.identity.memory import MemoryOrganizations, MemorySessions, MemoryUsers
-from inventiv_adapters.identity.postgres import (
-    PostgresOrganizations,
-    PostgresSessions,
-    PostgresUsers,
-)
+from inventiv_adapters.identity.memory.attempts import MemoryAttempts
+from inventiv_adapters.identity.memory.organizations import MemoryOrganizations
+from inventiv_adapters.identity.memory.sessions import MemorySessions
+from inventiv_adapters.identity.memory.users import MemoryUsers
+from inventiv_adapters.identity.postgres.attempts import PostgresAttempts
+from inventiv_adapters.identity.postgres.organizations import PostgresOrganizations
+from inventiv_adapters.identity.postgres.sessions import PostgresSessions
+from inventiv_adapters.identity.postgres.users import PostgresUsers
 from inventiv_adapters.inference.memory import MemoryUsage
 from inventiv_adapters.inference.postgres import PostgresUsage
 from inventiv_adapters.instances.memory import MemoryInstances, MemoryLeases
@@ -33,6 +35,8 @@ class MemoryWork:
         self.users = MemoryUsers(draft)
         self.organizations = MemoryOrganizations(draft)
         self.sessions = MemorySessions(draft)
+        self.attempts = MemoryAttempts(draft)
+        self.acts = MemoryActs(draft)
         self.catalog = MemoryCatalog(draft)
         self.models = MemoryModels(draft)
         self.action_logs = MemoryActionLogs(draft)
@@ -66,6 +70,8 @@ class PostgresWork:
         self.users = PostgresUsers(connection)
         self.organizations = PostgresOrganizations(connection)
         self.sessions = PostgresSessions(connection)
+        self.attempts = PostgresAttempts(connection)
+        self.acts = PostgresActs(connection)
         self.catalog = PostgresCatalog(connection)
         self.models = PostgresModels(connection)
         self.action_logs = PostgresActionLogs(connection)

@@ -11,11 +11,11 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 
 from inventiv_core.kernel.errors import DomainError
-from inventiv_http.action_logs.routes import ActionLogs
+from inventiv_http.action_logs.routes import ActionLogs, PlatformActionLogs
 from inventiv_http.catalog.routes import Catalog
 from inventiv_http.container import OUTAGES, Application
 from inventiv_http.deployments.routes import Deployments
-from inventiv_http.identity.routes import Sessions
+from inventiv_http.identity.routes.sessions import Sessions, Workspace
 from inventiv_http.inference.gateway import Gateway
 from inventiv_http.inference.routes import OpenAiModels, forward
 from inventiv_http.instances.routes import Instances
@@ -52,15 +52,15 @@ def create_app(
         {
             "settings": settings,
             "feed": feed,
-            "recognise": application.recognise,
+            "recognise_session": application.recognise_session,
             "gateway": Gateway(application.forward_inference(), adapters.clock()),
             "started_at": adapters.clock().now(),
         }
     )
     app = Litestar(
         route_handlers=[
-            ActionLogs, Catalog, Deployments, Events, Instances, Models, OpenAiModels, Public,
-            Sessions, Workers, forward,
+            ActionLogs, Catalog, Deployments, Events, Instances, Models, OpenAiModels,
+            PlatformActionLogs, Public, Sessions, Workers, Workspace, forward,
         ],
         dependencies={
             "actor": Provide(current_actor, sync_to_thread=False),

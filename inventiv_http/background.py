@@ -24,6 +24,8 @@ _AT_ONCE: Final = 32
 """Instances that one process works on at the same time."""
 _IDLE: Final = timedelta(seconds=2)
 _HOURLY_S: Final = 3600.0
+_USES_S: Final = 10.0
+"""How late the time of last use of a session may be stored."""
 _PAUSE_AFTER_ERROR_S: Final = 1.0
 _CANCEL_AGAIN_S: Final = 1.0
 
@@ -78,6 +80,7 @@ class Background:
         everywhere = [
             Periodic("routes", self._as_platform("refresh_routes"), 2.0, self._routes),
             Periodic("usage", self._as_platform("flush_usage"), 1.0),
+            Periodic("uses", self._as_platform("store_uses"), _USES_S),
         ]
         if not self._works:
             return everywhere

@@ -29,8 +29,8 @@ from inventiv_adapters.embedded.directory import DataDirectory, DataDirectoryUnu
 from inventiv_adapters.embedded.server import EmbeddedPostgres
 from inventiv_adapters.identity.argon2 import Argon2Passwords
 from inventiv_adapters.identity.jwt import JwtSessionTokens
-from inventiv_adapters.identity.memory import MemorySessionQueries
-from inventiv_adapters.identity.postgres import PostgresSessionQueries
+from inventiv_adapters.identity.memory.sessions import MemorySessionQueries
+from inventiv_adapters.identity.postgres.sessions import PostgresSessionQueries
 from inventiv_adapters.inference.aiohttp import AiohttpEngines
 from inventiv_adapters.inference.memory import MemoryRoutingQueries
 from inventiv_adapters.inference.postgres import PostgresRoutingQueries
@@ -55,7 +55,7 @@ from inventiv_adapters.orchestration.memory import HealthyEngines, MemorySituati
 from inventiv_adapters.orchestration.postgres import PostgresSituationQueries
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork, PostgresUnitOfWork
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
-from inventiv_core.action_logs.use_cases import ListActionLogs
+from inventiv_core.action_logs.use_cases import ListActionLogs, ListPlatformActions
 from inventiv_core.catalog.entities import MOCK
 from inventiv_core.catalog.use_cases import (
     ListInstanceTypes,
@@ -67,13 +67,15 @@ from inventiv_core.catalog.use_cases import (
 )
 from inventiv_core.cloud.ports import CloudProvider
 from inventiv_core.deployments.use_cases import CreateDeployment
-from inventiv_core.identity.use_cases import (
-    Bootstrap,
+from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances
+from inventiv_core.identity.use_cases.bootstrap import Bootstrap
+from inventiv_core.identity.use_cases.logins import LogIn, LogOut, OpenLocalSession
+from inventiv_core.identity.use_cases.recognition import RecogniseSession, StoreUses, Uses
+from inventiv_core.identity.use_cases.sessions import (
     ForgetSessions,
-    LogIn,
-    LogOut,
-    OpenLocalSession,
-    Recognise,
+    ListSessions,
+    RevokeSession,
+    SwitchWorkspace,
 )
 from inventiv_core.inference.entities import Router
 from inventiv_core.inference.use_cases import (
@@ -142,6 +144,14 @@ def _patience(settings: Settings) -> Patience:
     )
 
 
+def _login_allowances(settings: Settings) -> LoginAllowances:
+    window = timedelta(seconds=settings.login_window_s)
+    return LoginAllowances(
+        per_account=Allowance(most=settings.login_failures_per_account, window=window),
+        per_address=Allowance(most=settings.login_failures_per_address, window=window),
+    )
+
+
 def _behaviour(settings: Settings) -> MockBehaviour:
     try:
         faults = parse_faults(settings.mock_faults)
@@ -185,6 +195,8 @@ class _Common(DeclarativeContainer):
     keep_expired = Object(timedelta(days=7))
     keep_events = Object(timedelta(days=1))
     stale_after = Factory(timedelta, seconds=settings.provided.worker_stale_s)
+    login_allowances = Factory(_login_allowances, settings)
+    uses = Singleton(Uses)
     password_hasher = Singleton(Argon2Passwords)
     session_tokens = Singleton(
         JwtSessionTokens, settings.provided.jwt_secret, issuer=settings.provided.jwt_issuer
@@ -268,7 +280,11 @@ class Application(DeclarativeContainer):
     # identity
     log_in = _use_case(LogIn, adapters)
     log_out = _use_case(LogOut, adapters)
-    recognise = _use_case(Recognise, adapters)
+    recognise_session = _use_case(RecogniseSession, adapters)
+    store_uses = _use_case(StoreUses, adapters)
+    list_sessions = _use_case(ListSessions, adapters)
+    revoke_session = _use_case(RevokeSession, adapters)
+    switch_workspace = _use_case(SwitchWorkspace, adapters)
     bootstrap = _use_case(Bootstrap, adapters)
     open_local_session = _use_case(OpenLocalSession, adapters)
     forget_sessions = _use_case(ForgetSessions, adapters)
@@ -289,6 +305,7 @@ class Application(DeclarativeContainer):
     get_instance = _use_case(GetInstance, adapters)
     terminate_instance = _use_case(TerminateInstance, adapters)
     list_action_logs = _use_case(ListActionLogs, adapters)
+    list_platform_actions = _use_case(ListPlatformActions, adapters)
 
     # workers
     register_worker = _use_case(RegisterWorker, adapters)

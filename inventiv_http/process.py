@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from inventiv_core.identity.access import PLATFORM
-from inventiv_core.identity.use_cases import Bootstrapped, FirstAdmin
+from inventiv_core.identity.use_cases.bootstrap import Bootstrapped, FirstAdmin
 from inventiv_http.background import Background
 from inventiv_http.container import Application, PostgresAdapters, apply_schema, schema_text
 from inventiv_http.settings import Settings

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Self, get_args
 
 import msgspec
 from msgspec import Meta
@@ -80,8 +80,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     session_cookie_name: Text = "inventiv_session"
 
-    cookie_secure: bool = False
-    """Whether browsers send the session cookie over TLS only: switch it on behind TLS."""
+    cookie_secure: bool | None = None
+    """Whether browsers send the session cookie over TLS only; by default, wherever there is TLS."""
+
+    login_failures_per_account: Annotated[int, Meta(ge=1)] = 10
+    """How many logins to one account may fail in a window, from whatever address."""
+    login_failures_per_address: Annotated[int, Meta(ge=1)] = 100
+    """How many logins from one address may fail in a window, on whatever account."""
+    login_window_s: PositiveSeconds = 15 * 60
 
     trusted_proxies: str = ""
     """Addresses whose ``X-Forwarded-For`` is believed, separated by commas."""
@@ -142,7 +148,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 continue
             _must_be_known(name, field)
             if field not in chosen or name.startswith(PREFIX):  # our own name wins
-                chosen[field] = _boolean(value) if cls.__annotations__[field] is bool else value
+                chosen[field] = _boolean(value) if _is_boolean(field) else value
                 names[field] = name
         try:
             return msgspec.convert(chosen, cls, strict=False)
@@ -191,6 +197,11 @@ def _must_be_known(name: str, field: str) -> None:
     hint = f" Did you mean {PREFIX}{similar[0].upper()}?" if similar else ""
     message = f"There is no setting {name}.{hint}"
     raise SettingsInvalid(message)
+
+
+def _is_boolean(field: str) -> bool:
+    annotation = Settings.__annotations__[field]
+    return annotation is bool or bool in get_args(annotation)
 
 
 def _boolean(value: str) -> object:

@@ -31,8 +31,9 @@ from inventiv_core.identity.access import (
     Role,
     UserId,
 )
-from inventiv_core.identity.entities import Membership, Organization, User
-from inventiv_core.identity.ports import IdentityWork
+from inventiv_core.identity.entities.organizations import Membership, Organization
+from inventiv_core.identity.entities.users import User
+from inventiv_core.identity.ports.work import IdentityWork
 from inventiv_core.instances.entities import Instance, InstanceId
 from inventiv_core.instances.ports import InstanceWork
 from inventiv_core.kernel.unit_of_work import UnitOfWork

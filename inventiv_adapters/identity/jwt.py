@@ -6,9 +6,9 @@ from datetime import datetime
 import jwt
 
 from inventiv_core.identity.access import OrganizationId, SessionId
-from inventiv_core.identity.entities import User
-from inventiv_core.identity.errors import InvalidToken
-from inventiv_core.identity.ports import SessionTokens
+from inventiv_core.identity.entities.users import User
+from inventiv_core.identity.errors.sessions import InvalidToken
+from inventiv_core.identity.ports.sessions import SessionTokens
 
 _LEEWAY_S = 60
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, NewType, Self
 from uuid import UUID
 
-from inventiv_core.identity.access import Actor, OrganizationId
+from inventiv_core.identity.access import Actor, ApiKeyId, OrganizationId
 
 ActionLogId = NewType("ActionLogId", UUID)
 
@@ -73,6 +73,9 @@ class ActionLog:
     duration_ms: int | None
     created_at: datetime
     completed_at: datetime | None
+    actor_name: str | None = None
+    """The user's name at the time."""
+    api_key_id: ApiKeyId | None = None
 
     @classmethod
     def begin(
@@ -96,6 +99,8 @@ class ActionLog:
             organization_id=organization_id,
             instance_id=instance_id,
             user_id=actor.user_id,
+            actor_name=actor.name,
+            api_key_id=actor.api_key_id,
             source_ip=actor.source_ip,
             error_code=None,
             error_message=None,

@@ -14,7 +14,7 @@ class ActionLogRepository(Protocol):
     """All actions, one at a time."""
 
     async def put(self, log: ActionLog) -> None:
-        """Store an action as it stands, new or known."""
+        """Store an action as it stands, new or known. One that has ended stays as it is."""
         ...
 
     async def last(self, instance_id: UUID, action_type: ActionType) -> ActionLog | None:
@@ -26,9 +26,9 @@ class ActionLogQueries(Protocol):
     """Actions as people look at them."""
 
     async def list(
-        self, owner: OrganizationId, where: ActionLogFilter, *, limit: int
+        self, owner: OrganizationId | None, where: ActionLogFilter, *, limit: int
     ) -> Sequence[ActionLogRow]:
-        """List the organization's actions, newest first."""
+        """List the organization's actions and acts, newest first; ``None`` for the platform's."""
         ...
 
 

@@ -30,3 +30,18 @@ class ListActionLogs:
         owner = actor.must_in_organization(Permission.VIEW_ACTIONS)
         rows = clamp(limit, 0, MAX_PAGE_ROWS)
         return await self.action_log_queries.list(owner, where, limit=rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListPlatformActions:
+    """List what was done outside all organizations: to users, the catalog, the platform."""
+
+    action_log_queries: ActionLogQueries
+
+    async def __call__(
+        self, where: ActionLogFilter, *, limit: int, actor: Actor
+    ) -> Sequence[ActionLogRow]:
+        """Return the newest actions first, at most ``limit`` of them."""
+        actor.must(Permission.VIEW_PLATFORM_ACTIONS)
+        rows = clamp(limit, 0, MAX_PAGE_ROWS)
+        return await self.action_log_queries.list(None, where, limit=rows)

@@ -19,6 +19,7 @@ class ActionLogRow:
     error_message: str | None
     instance_id: UUID | None
     user_id: UUID | None
+    actor_name: str | None
     source_ip: str | None
     duration_ms: int | None
     created_at: datetime

@@ -2,16 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Flag, StrEnum, auto
 from types import MappingProxyType
 from typing import Final, NewType
 from uuid import UUID
 
-from inventiv_core.identity.errors import NoCurrentOrganization, PermissionMissing
+from inventiv_core.identity.errors.access import (
+    AdminRequired,
+    InsufficientPermissionsToInvite,
+    NoCurrentOrganization,
+    PermissionMissing,
+)
 
 UserId = NewType("UserId", UUID)
 OrganizationId = NewType("OrganizationId", UUID)
 SessionId = NewType("SessionId", UUID)
+ApiKeyId = NewType("ApiKeyId", UUID)
 
 
 class Role(StrEnum):
@@ -31,46 +37,149 @@ class PlatformRole(StrEnum):
 
 
 class Permission(StrEnum):
-    """Something a role may allow."""
+    """Something that a caller may be allowed to do."""
+
+    USE_ACCOUNT = "use_account"
+    """One's own profile, password, sessions, organizations and invitations."""
+    MANAGE_OWN_KEYS = "manage_own_keys"
+    VIEW_ORGANIZATION_KEYS = "view_organization_keys"
+    MANAGE_ORGANIZATION_KEYS = "manage_organization_keys"
+    USE_ORGANIZATION = "use_organization"
+    """See who belongs to it, and leave it. What one may do to others depends on both roles."""
+    INVITE_MEMBERS = "invite_members"
+    MANAGE_ORGANIZATION = "manage_organization"
+    """Rename it, give it up."""
+    MANAGE_USERS = "manage_users"
 
     VIEW_CATALOG = "view_catalog"
+    MANAGE_CATALOG = "manage_catalog"
+    VIEW_SETTINGS = "view_settings"
+    """Of the organization: parameters and state of its providers."""
+    MANAGE_SETTINGS = "manage_settings"
+    MANAGE_PLATFORM = "manage_platform"
+    """What holds for all organizations: global settings, commands."""
+
     VIEW_INSTANCES = "view_instances"
     MANAGE_INSTANCES = "manage_instances"
     VIEW_ACTIONS = "view_actions"
+    VIEW_PLATFORM_ACTIONS = "view_platform_actions"
+    """Actions that belong to no organization: users, sign-ins, the catalog."""
+
     INFER = "infer"
+
+    REPORT = "report"
+    """Be the worker of an instance. The use case checks its token."""
     OPERATE = "operate"
     """Work for the platform itself: reconcile, sweep, relay. Nobody signs in as this."""
 
 
-_P = Permission
-_EVERYONE = frozenset({_P.VIEW_CATALOG, _P.INFER})
-"""Everyone who is signed in, in whatever workspace."""
+class Holder(Flag):
+    """Who may hold a permission: the columns of the table."""
 
-ROLE_PERMISSIONS: Final[Mapping[Role | None, frozenset[Permission]]] = MappingProxyType({
-    Role.OWNER:   _EVERYONE | {_P.VIEW_INSTANCES, _P.MANAGE_INSTANCES, _P.VIEW_ACTIONS},
-    Role.ADMIN:   _EVERYONE | {_P.VIEW_INSTANCES, _P.MANAGE_INSTANCES, _P.VIEW_ACTIONS},
-    Role.MANAGER: _EVERYONE | {_P.VIEW_INSTANCES,                      _P.VIEW_ACTIONS},
-    Role.USER:    _EVERYONE | {_P.VIEW_INSTANCES},
-    None:         _EVERYONE,  # the personal workspace
+    OWNER = auto()
+    ADMIN = auto()
+    MANAGER = auto()
+    USER = auto()
+    PERSONAL = auto()
+    """Whoever is signed in, in the personal workspace."""
+    GLOBAL = auto()
+    """The platform's administrators, in whatever workspace."""
+    KEY = auto()
+    """An API key, if its user holds the permission in the key's workspace, too."""
+    WORKER = auto()
+    SERVER = auto()
+
+
+_P, _H = Permission, Holder
+OWN, ADM, MAN, USR, PER = _H.OWNER, _H.ADMIN, _H.MANAGER, _H.USER, _H.PERSONAL
+GLO, KEY, WRK, SRV = _H.GLOBAL, _H.KEY, _H.WORKER, _H.SERVER
+
+HOLDERS: Final[Mapping[Permission, Holder]] = MappingProxyType({
+    # in an organization, as its:     owner  admin  manager user  personal global key
+    _P.USE_ACCOUNT:                   OWN  | ADM  | MAN  | USR  | PER,
+    _P.MANAGE_OWN_KEYS:               OWN  | ADM  | MAN  | USR  | PER,
+    _P.VIEW_ORGANIZATION_KEYS:        OWN  | ADM  | MAN  | USR,
+    _P.MANAGE_ORGANIZATION_KEYS:      OWN  | ADM,
+    _P.USE_ORGANIZATION:              OWN  | ADM  | MAN  | USR,
+    _P.INVITE_MEMBERS:                OWN  | ADM  | MAN,
+    _P.MANAGE_ORGANIZATION:           OWN,
+    _P.MANAGE_USERS:                                              GLO,
+
+    _P.VIEW_CATALOG:                  OWN  | ADM  | MAN  | USR  | PER,
+    _P.MANAGE_CATALOG:                                            GLO,
+    _P.VIEW_SETTINGS:                 OWN  | ADM  | MAN,
+    _P.MANAGE_SETTINGS:               OWN  | ADM,
+    _P.MANAGE_PLATFORM:                                           GLO,
+
+    _P.VIEW_INSTANCES:                OWN  | ADM  | MAN  | USR  | PER,
+    _P.MANAGE_INSTANCES:              OWN  | ADM,
+    _P.VIEW_ACTIONS:                  OWN  | ADM  | MAN,
+    _P.VIEW_PLATFORM_ACTIONS:                                     GLO,
+
+    _P.INFER:                         OWN  | ADM  | MAN  | USR  | PER         | KEY,
+
+    _P.REPORT:                        WRK,
+    _P.OPERATE:                       SRV,
 })  # fmt: skip
+
+
+def _held_by(holder: Holder) -> frozenset[Permission]:
+    return frozenset(permission for permission, holders in HOLDERS.items() if holder in holders)
+
+
+ROLE_PERMISSIONS: Final[Mapping[Role | None, frozenset[Permission]]] = MappingProxyType(
+    {role: _held_by(_H[role.name]) for role in Role} | {None: _held_by(_H.PERSONAL)}
+)
+"""What a role in an organization allows; ``None`` is the personal workspace."""
+
+GLOBAL_PERMISSIONS: Final = _held_by(_H.GLOBAL)
+KEY_PERMISSIONS: Final = _held_by(_H.KEY)
+"""The most that an API key can allow."""
+
+_IN_AN_ORGANIZATION: Final = OWN | ADM | MAN | USR
+
+
+def granted(role: Role | None, platform_role: PlatformRole) -> frozenset[Permission]:
+    """Return what a signed-in user may do: by the role in the workspace, and on the platform."""
+    if platform_role is PlatformRole.ADMIN:
+        return ROLE_PERMISSIONS[role] | GLOBAL_PERMISSIONS
+    return ROLE_PERMISSIONS[role]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Whoever does something: a signed-in user in one workspace, or the platform itself."""
+    """Whoever does something: a signed-in user, an API key, or the platform itself."""
 
     user_id: UserId | None
     """``None`` for the platform itself."""
     organization_id: OrganizationId | None
     """The current workspace; ``None`` is the personal one."""
     permissions: frozenset[Permission]
+    name: str | None = None
+    """The user's name at this moment, for the books."""
     session_id: SessionId | None = None
+    api_key_id: ApiKeyId | None = None
+    models: frozenset[str] | None = None
+    """The public names of the models that the API key may use; ``None`` for all."""
     source_ip: str | None = None
 
     def must(self, permission: Permission) -> None:
-        """Raise `PermissionMissing` unless the actor holds ``permission``."""
-        if permission not in self.permissions:
-            raise PermissionMissing(permission=permission)
+        """Return if the actor holds ``permission``.
+
+        Raises:
+            NoCurrentOrganization: It takes a role in an organization; none is chosen.
+            AdminRequired: It takes an administrator of the platform.
+            PermissionMissing: The actor's role does not allow it.
+        """
+        if permission in self.permissions:
+            return
+        holders = HOLDERS[permission]
+        if holders == GLO:
+            raise AdminRequired(permission=permission)
+        if self.organization_id is None and holders & _IN_AN_ORGANIZATION and PER not in holders:
+            raise NoCurrentOrganization
+        refusal = _REFUSALS.get(permission, PermissionMissing)
+        raise refusal(permission=permission)
 
     def must_in_organization(self, permission: Permission) -> OrganizationId:
         """Return the organization in which the actor holds ``permission``.
@@ -84,6 +193,18 @@ class Actor:
         self.must(permission)
         return self.organization_id
 
+    def must_be_user(self, permission: Permission) -> UserId:
+        """Return the user, who holds ``permission``; raises like `must`."""
+        self.must(permission)
+        if self.user_id is None:
+            raise PermissionMissing(permission=permission)
+        return self.user_id
+
+
+_REFUSALS: Final[Mapping[Permission, type[PermissionMissing]]] = MappingProxyType(
+    {_P.INVITE_MEMBERS: InsufficientPermissionsToInvite}
+)
+"""Refusals that clients know by a name of their own."""
 
 PLATFORM: Final = Actor(
     user_id=None, organization_id=None, permissions=frozenset({Permission.OPERATE})

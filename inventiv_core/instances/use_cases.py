@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from inventiv_core.action_logs.entities import ActionLog, ActionLogId, ActionType
 from inventiv_core.action_logs.use_cases import record
-from inventiv_core.identity.access import Actor, OrganizationId, Permission
+from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.instances.entities import (
     DeletionReason,
     Instance,
@@ -40,9 +40,9 @@ class ListInstances:
 
     async def __call__(self, *, archived: bool, actor: Actor) -> InstancesSeen:
         """Return the newest first. In the personal workspace there are none."""
+        actor.must(Permission.VIEW_INSTANCES)
         if actor.organization_id is None:
             return InstancesSeen(rows=(), at=self.clock.now())
-        actor.must(Permission.VIEW_INSTANCES)
         rows = await self.instance_queries.list(
             actor.organization_id, archived=archived, limit=MAX_PAGE_ROWS
         )
@@ -63,9 +63,9 @@ class GetInstance:
 
 
 async def _own(instance_id: InstanceId, actor: Actor, queries: InstanceQueries) -> InstanceRow:
+    actor.must(Permission.VIEW_INSTANCES)
     if actor.organization_id is None:
         raise InstanceNotFound(instance_id=instance_id)
-    actor.must(Permission.VIEW_INSTANCES)
     row = await queries.find(instance_id, owner=actor.organization_id)
     if row is None:
         raise InstanceNotFound(instance_id=instance_id)
@@ -98,7 +98,7 @@ class TerminateInstance:
         Raises:
             InstanceNotFound: There is no such instance in the actor's organization.
         """
-        owner = self._authorize(instance_id, actor)
+        owner = actor.must_in_organization(Permission.MANAGE_INSTANCES)
         now = self.clock.now()
         async with self.unit_of_work() as work:
             instance = await work.instances.lock(instance_id, owner=owner)
@@ -129,8 +129,3 @@ class TerminateInstance:
             await work.leases.schedule(instance.id, at=now)
             await record(log.succeed(at=now, status_after=after.status), work)
         return Termination.UNDER_WAY
-
-    def _authorize(self, instance_id: InstanceId, actor: Actor) -> OrganizationId:
-        if actor.organization_id is None:
-            raise InstanceNotFound(instance_id=instance_id)
-        return actor.must_in_organization(Permission.MANAGE_INSTANCES)

@@ -71,6 +71,16 @@ class RuleBroken(DomainError):
     kind = "rule_broken"
 
 
+@dataclass(eq=False, kw_only=True)
+class TooMany(DomainError):
+    """There were too many requests of this kind: the same one will do later."""
+
+    kind = "rate_limited"
+
+    retry_after_s: int
+    """When to try again, in seconds from now."""
+
+
 class Unavailable(DomainError):
     """Something outside is not answering; the same request may succeed later."""
 

@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 Eur: TypeAlias = Decimal
 """An amount in euros."""
+
+ZERO_EUR: Final = Decimal(0)
 
 _HOUR = timedelta(hours=1)
 _MICROSECOND = timedelta(microseconds=1)

@@ -6,6 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from inventiv_core.action_logs.events import ActionLogged
+from inventiv_core.identity.events import ActRecorded
 from inventiv_core.instances.events import InstanceChanged
 from inventiv_core.kernel.events import DomainEvent
 
@@ -55,6 +56,13 @@ class Watch:
                     and self.actions_allowed
                     and Topic.ACTIONS in self.topics
                     and self.instance_id in {None, instance_id}
+                )
+            case ActRecorded(organization_id=owner):
+                return (
+                    owner == self.organization_id
+                    and self.actions_allowed
+                    and Topic.ACTIONS in self.topics
+                    and self.instance_id is None
                 )
             case _:
                 return False

@@ -18,9 +18,9 @@ class WatchEvents:
         self, topic_list: str | None, instance_id: UUID | None, *, actor: Actor
     ) -> Watch | None:
         """Return what the actor may watch; ``None`` in the personal workspace: nothing happens."""
+        actor.must(Permission.VIEW_INSTANCES)
         if actor.organization_id is None:
             return None
-        actor.must(Permission.VIEW_INSTANCES)
         return Watch(
             organization_id=actor.organization_id,
             topics=topics(topic_list),

@@ -7,17 +7,17 @@ from litestar import Controller, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
-from inventiv_core.action_logs.use_cases import ListActionLogs
+from inventiv_core.action_logs.use_cases import ListActionLogs, ListPlatformActions
 from inventiv_core.action_logs.views import ActionLogFilter, ActionLogRow
-from inventiv_core.identity.access import Actor
-from inventiv_http.kernel.auth import SESSION
+from inventiv_core.identity.access import Actor, Permission
+from inventiv_http.kernel.auth import needs
 
 
 class ActionLogs(Controller):
     """Who did what."""
 
     path = "/action_logs"
-    opt = SESSION
+    opt = needs(Permission.VIEW_ACTIONS)
     tags = ["action logs"]  # noqa: RUF012 - Litestar reads it from the class
 
     @get(summary="List what was done, newest first")
@@ -38,3 +38,23 @@ class ActionLogs(Controller):
             action_type=action_type or None,
         )
         return await list_action_logs(where, limit=limit, actor=actor)
+
+
+class PlatformActionLogs(Controller):
+    """Who did what to the platform itself."""
+
+    path = "/platform/action_logs"
+    opt = needs(Permission.VIEW_PLATFORM_ACTIONS)
+    tags = ["action logs"]  # noqa: RUF012 - Litestar reads it from the class
+
+    @get(summary="List what was done outside all organizations, newest first")
+    async def list(
+        self,
+        actor: NamedDependency[Actor],
+        list_platform_actions: NamedDependency[ListPlatformActions],
+        status: FromQuery[str | None] = None,
+        action_type: FromQuery[str | None] = None,
+        limit: FromQuery[int] = 100,
+    ) -> Sequence[ActionLogRow]:
+        where = ActionLogFilter(status=status or None, action_type=action_type or None)
+        return await list_platform_actions(where, limit=limit, actor=actor)

@@ -16,15 +16,15 @@ from inventiv_core.catalog.use_cases import (
     ListZones,
 )
 from inventiv_core.catalog.views import OnSaleFilter, ZoneRow
-from inventiv_core.identity.access import Actor
+from inventiv_core.identity.access import Actor, Permission
 from inventiv_http.catalog.schemas import InstanceTypeBody
-from inventiv_http.kernel.auth import SESSION
+from inventiv_http.kernel.auth import needs
 
 
 class Catalog(Controller):
     """What can be rented, and where."""
 
-    opt = SESSION
+    opt = needs(Permission.VIEW_CATALOG)
     tags = ["catalog"]  # noqa: RUF012 - Litestar reads it from the class
 
     @get("/providers", summary="List providers")

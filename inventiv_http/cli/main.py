@@ -23,6 +23,7 @@ SERVER_PACKAGES: Final = frozenset(
     {
         "aiohttp",
         "argon2",
+        "bcrypt",
         "dependency_injector",
         "httptools",
         "jwt",

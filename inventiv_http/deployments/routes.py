@@ -8,9 +8,9 @@ from litestar.params import JSONBody
 
 from inventiv_core.deployments.errors import DeploymentRefused
 from inventiv_core.deployments.use_cases import CreateDeployment
-from inventiv_core.identity.access import Actor
+from inventiv_core.identity.access import Actor, Permission
 from inventiv_http.deployments.schemas import DeploymentBody, NewDeployment
-from inventiv_http.kernel.auth import SESSION
+from inventiv_http.kernel.auth import needs
 from inventiv_http.kernel.errors import Json, status_of
 from inventiv_http.kernel.request_ids import request_id
 
@@ -32,7 +32,7 @@ class Deployments(Controller):
     """Put models on machines."""
 
     path = "/deployments"
-    opt = SESSION
+    opt = needs(Permission.MANAGE_INSTANCES)
     tags = ["deployments"]  # noqa: RUF012 - Litestar reads it from the class
     exception_handlers: Any = {DeploymentRefused: refused}  # noqa: RUF012
 

@@ -1,1 +1,1 @@
-"""Sessions, over HTTP."""
+"""Users, organizations and sessions, over HTTP."""

@@ -7,10 +7,10 @@ from litestar import Controller, asgi, get
 from litestar.di import NamedDependency
 from litestar.types import HTTPScope, Receive, Scope, Send
 
-from inventiv_core.identity.access import Actor
+from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.inference.use_cases import ListServedModels
 from inventiv_http.inference.gateway import Gateway
-from inventiv_http.kernel.auth import SESSION
+from inventiv_http.kernel.auth import needs
 
 
 class ServedModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +33,7 @@ class ServedModels(msgspec.Struct, frozen=True, kw_only=True):
 class OpenAiModels(Controller):
     """Which models can be used."""
 
-    opt = SESSION
+    opt = needs(Permission.INFER)
     tags = ["inference"]  # noqa: RUF012 - Litestar reads it from the class
 
     @get("/v1/models", summary="List the models that answer right now")
@@ -54,7 +54,7 @@ class OpenAiModels(Controller):
 @asgi(
     ["/v1/chat/completions", "/v1/completions", "/v1/embeddings"],
     copy_scope=False,
-    opt=SESSION,
+    opt=needs(Permission.INFER),
 )
 async def forward(scope: Scope, receive: Receive, send: Send) -> None:
     """Forward a call to an engine: not a handler like others, for it deals in bytes."""

@@ -6,7 +6,7 @@ from litestar import Controller, Response, delete, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
-from inventiv_core.identity.access import Actor
+from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.instances.entities import InstanceId
 from inventiv_core.instances.use_cases import (
     GetInstance,
@@ -15,14 +15,14 @@ from inventiv_core.instances.use_cases import (
     Termination,
 )
 from inventiv_http.instances.schemas import InstanceBody, InstanceDetailsBody
-from inventiv_http.kernel.auth import SESSION
+from inventiv_http.kernel.auth import needs
 
 
 class Instances(Controller):
     """Machines that serve models."""
 
     path = "/instances"
-    opt = SESSION
+    opt = needs(Permission.VIEW_INSTANCES)
     tags = ["instances"]  # noqa: RUF012 - Litestar reads it from the class
 
     @get(summary="List instances")
@@ -50,6 +50,7 @@ class Instances(Controller):
         "/{instance_id:str}",
         status_code=202,
         media_type="text/plain",
+        opt=needs(Permission.MANAGE_INSTANCES),
         summary="Terminate an instance",
     )
     async def terminate(

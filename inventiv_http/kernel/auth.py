@@ -1,6 +1,11 @@
-"""Who may call which route: every route says so, and this finds out who calls."""
+"""Who may call which route: every route names its permission, and this finds out who calls.
 
-from enum import StrEnum
+Which credentials a route takes follows from the permission's line in the table of
+`inventiv_core.identity.access`: whatever workers hold takes a worker's token, whatever API
+keys may hold takes a key, too, and everything else takes a session.
+"""
+
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -9,41 +14,50 @@ from litestar.connection import ASGIConnection
 from litestar.exceptions import ClientException, HTTPException, NotFoundException
 from litestar.handlers import BaseRouteHandler
 
-from inventiv_core.identity.access import Actor
-from inventiv_core.identity.use_cases import Caller, Recognised
+from inventiv_core.identity.access import HOLDERS, Actor, Holder, Permission
+from inventiv_core.identity.entities.sessions import Caller
+from inventiv_core.identity.errors.access import NoCurrentOrganization
+from inventiv_core.identity.use_cases.recognition import Recognised
 
 _BEARER = "Bearer "
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
+_RULE = "permission"
 
-class Access(StrEnum):
-    """The classes of routes."""
-
-    PUBLIC = "public"
-    """Anybody."""
-    SESSION = "session"
-    """Whoever is signed in, by cookie or bearer token."""
-    WORKER = "worker"
-    """The worker of an instance; the use case checks its token."""
+PUBLIC = {_RULE: None}
+"""Anybody may call this."""
 
 
-PUBLIC = {"access": Access.PUBLIC}
-SESSION = {"access": Access.SESSION}
-WORKER = {"access": Access.WORKER}
+def needs(permission: Permission) -> dict[str, Any]:
+    """Return the option of a route that takes ``permission``."""
+    return {_RULE: permission}
+
+
+def has_rule(handler: BaseRouteHandler) -> bool:
+    """Tell whether a route says who may call it."""
+    return _RULE in handler.opt
+
+
+def permission_of(handler: BaseRouteHandler) -> Permission | None:
+    """Return what it takes to call a route; ``None`` if nothing does."""
+    permission: Permission | None = handler.opt[_RULE]
+    return permission
 
 
 async def check_access(
     connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
 ) -> None:
     """Let in who may come in, before anything of the body is read."""
-    access = handler.opt.get("access")
-    if access is None:  # documentation: Litestar's own routes
+    if not has_rule(handler):  # documentation: Litestar's own routes
         return
     _must_be_exact(connection, handler)
-    if access is Access.SESSION:
-        recognise = connection.app.state.recognise()
+    permission = permission_of(handler)
+    if permission is not None and Holder.WORKER not in HOLDERS[permission]:
+        recognise = connection.app.state.recognise_session()
         token = session_token(connection)
         recognised = await recognise(token, actor=caller(connection))
+        with suppress(NoCurrentOrganization):  # an answer of the use case's, in its route's words
+            recognised.actor.must(permission)
         connection.scope["user"] = recognised
     _must_be_json(connection, handler)
 

@@ -14,6 +14,7 @@ from inventiv_core.kernel.errors import (
     Invalid,
     NotFound,
     RuleBroken,
+    TooMany,
     Unauthenticated,
     Unavailable,
     Upstream,
@@ -29,6 +30,7 @@ STATUS: Final[Mapping[type[DomainError], int]] = {
     NotFound: 404,
     Conflict: 409,
     RuleBroken: 422,
+    TooMany: 429,
     Upstream: 502,
     Unavailable: 503,
     DomainError: 500,
@@ -43,6 +45,7 @@ _WORDS: Final[Mapping[int, str]] = {
     413: "body_too_large",
     415: "unsupported_media_type",
     422: "invalid_request",
+    429: "rate_limited",
 }
 
 _OPENAI_TYPES: Final[Mapping[int, str]] = {
@@ -70,7 +73,12 @@ def domain_error(request: Request[Any, Any, Any], error: DomainError) -> Respons
         code=error.code,
         detail=str(error),
         facts=error.facts,
+        headers=_headers(error),
     )
+
+
+def _headers(error: DomainError) -> dict[str, str]:
+    return {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooMany) else {}
 
 
 def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Json]:

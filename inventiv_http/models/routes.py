@@ -6,18 +6,18 @@ from litestar import Controller, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
-from inventiv_core.identity.access import Actor
+from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.models.entities import Model
 from inventiv_core.models.use_cases import ListModels
 from inventiv_core.models.views import ModelOrder
-from inventiv_http.kernel.auth import SESSION
+from inventiv_http.kernel.auth import needs
 
 
 class Models(Controller):
     """What can be served."""
 
     path = "/models"
-    opt = SESSION
+    opt = needs(Permission.VIEW_CATALOG)
     tags = ["models"]  # noqa: RUF012 - Litestar reads it from the class
 
     @get(summary="List models")

@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from inventiv_core.action_logs.events import ActionLogged
+from inventiv_core.identity.events import ActRecorded
 from inventiv_core.instances.events import InstanceChanged
 from inventiv_core.kernel.bus import Message
 from inventiv_core.kernel.clock import Clock
@@ -122,10 +123,10 @@ class Feed:
         changed = _unique(e.instance_id for e in events if isinstance(e, InstanceChanged))
         for ids in _chunks(changed, _MAX_INSTANCE_IDS):
             yield _frame("instance.updated", InstancesUpdated(ids=ids, emitted_at=now))
-        logged = [event for event in events if isinstance(event, ActionLogged)]
-        about = {event.action_log_id: event.instance_id for event in logged}
+        logged = [event for event in events if isinstance(event, ActionLogged | ActRecorded)]
+        about = {e.action_log_id: e.instance_id for e in logged if isinstance(e, ActionLogged)}
         for ids in _chunks(_unique(event.action_log_id for event in logged), _MAX_ACTION_IDS):
-            instance_ids = sorted({about[action_id] for action_id in ids})
+            instance_ids = sorted({about[action_id] for action_id in ids if action_id in about})
             data = ActionsCreated(ids=ids, instance_ids=instance_ids, emitted_at=now)
             yield _frame("action_log.created", data)
 

@@ -7,9 +7,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 from litestar.response import Stream
 
-from inventiv_core.identity.access import Actor
+from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.realtime.use_cases import WatchEvents
-from inventiv_http.kernel.auth import SESSION
+from inventiv_http.kernel.auth import needs
 from inventiv_http.realtime.feed import Feed
 
 
@@ -17,7 +17,7 @@ class Events(Controller):
     """What changes, as it changes."""
 
     path = "/events"
-    opt = SESSION
+    opt = needs(Permission.VIEW_INSTANCES)
     tags = ["events"]  # noqa: RUF012 - Litestar reads it from the class
 
     @get("/stream", media_type="text/event-stream", summary="Watch what changes")

@@ -8,10 +8,11 @@ from litestar.di import NamedDependency
 from litestar.exceptions import ClientException
 from litestar.params import JSONBody
 
+from inventiv_core.identity.access import Permission
 from inventiv_core.instances.entities import InstanceId
 from inventiv_core.workers.entities import WorkerCaller
 from inventiv_core.workers.use_cases import Heartbeat, RegisterWorker
-from inventiv_http.kernel.auth import WORKER, bearer_token, caller
+from inventiv_http.kernel.auth import bearer_token, caller, needs
 from inventiv_http.kernel.errors import Json, answer, http_error
 from inventiv_http.workers.schemas import (
     HeardBody,
@@ -42,7 +43,7 @@ class Workers(Controller):
     """What agents on rented machines call."""
 
     path = "/internal/worker"
-    opt = WORKER
+    opt = needs(Permission.REPORT)
     tags = ["workers"]  # noqa: RUF012 - Litestar reads it from the class
     exception_handlers: Any = {ClientException: invalid_body}  # noqa: RUF012
     request_max_body_size = _MAX_BODY_BYTES

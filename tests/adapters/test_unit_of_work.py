@@ -8,7 +8,7 @@ import pytest
 
 from inventiv_core.action_logs.views import ActionLogFilter
 from inventiv_core.catalog.views import OnSaleFilter
-from inventiv_core.identity.entities import Session
+from inventiv_core.identity.entities.sessions import Session
 from inventiv_core.models.views import ModelOrder
 from tests.adapters.identity.test_contract import a_session
 from tests.adapters.inference.test_contract import a_usage, used

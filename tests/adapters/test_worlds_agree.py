@@ -21,7 +21,7 @@ from inventiv_core.action_logs.entities import ActionLog, ActionStatus, ActionTy
 from inventiv_core.action_logs.views import ActionLogFilter
 from inventiv_core.catalog.views import OnSaleFilter
 from inventiv_core.identity.access import OrganizationId, SessionId
-from inventiv_core.identity.entities import Session
+from inventiv_core.identity.entities.sessions import Session
 from inventiv_core.instances.entities import Instance, InstanceId, InstanceStatus, Lease
 from inventiv_core.instances.events import InstanceChanged
 from inventiv_core.kernel.bus import Message
@@ -315,8 +315,11 @@ class Office(InBothWorlds):
     @rule(age=some, revoked=st.booleans())
     def use_session(self, age: int, *, revoked: bool) -> None:
         session = self.sessions[max(-1 - age, -len(self.sessions))]
-        use = "revoke" if revoked else "touch"
-        self.work(lambda work: getattr(work.sessions, use)(session.id, at=self.clock.now()))
+        now = self.clock.now()
+        if revoked:
+            self.work(lambda work: work.sessions.revoke(session.id, at=now))
+        else:
+            self.work(lambda work: work.sessions.touch({session.id: now}))
 
     @rule()
     def forget_sessions(self) -> None:

@@ -3,8 +3,8 @@
 import grimp
 
 PURE = {
-    "collections", "contextlib", "dataclasses", "datetime", "decimal", "enum", "re", "types",
-    "typing", "uuid",
+    "collections", "contextlib", "dataclasses", "datetime", "decimal", "enum", "math", "re",
+    "types", "typing", "uuid",
 }  # fmt: skip
 
 

@@ -10,8 +10,8 @@ from inventiv_adapters.cloud.memory import FixedClouds, MemoryCloud
 from inventiv_adapters.cloud.mock.provider import MockCloud
 from inventiv_adapters.identity.argon2 import Argon2Passwords
 from inventiv_adapters.identity.jwt import JwtSessionTokens
-from inventiv_adapters.identity.memory import MemorySessionQueries
-from inventiv_adapters.identity.postgres import PostgresSessionQueries
+from inventiv_adapters.identity.memory.sessions import MemorySessionQueries
+from inventiv_adapters.identity.postgres.sessions import PostgresSessionQueries
 from inventiv_adapters.inference.aiohttp import AiohttpEngines, AiohttpReply
 from inventiv_adapters.inference.memory import MemoryRoutingQueries
 from inventiv_adapters.inference.postgres import PostgresRoutingQueries
@@ -34,12 +34,9 @@ from inventiv_core.action_logs.ports import ActionLogQueries, ActionLogWork
 from inventiv_core.catalog.ports import CatalogQueries, CatalogWork
 from inventiv_core.cloud.ports import CloudProvider, Clouds
 from inventiv_core.deployments.ports import DeploymentWork
-from inventiv_core.identity.ports import (
-    IdentityWork,
-    PasswordHasher,
-    SessionQueries,
-    SessionTokens,
-)
+from inventiv_core.identity.ports.passwords import PasswordHasher
+from inventiv_core.identity.ports.sessions import SessionQueries, SessionTokens
+from inventiv_core.identity.ports.work import IdentityWork
 from inventiv_core.inference.ports import EngineReply, Engines, RoutingQueries, UsageWork
 from inventiv_core.instances.ports import InstanceQueries, InstanceWork
 from inventiv_core.kernel.bus import Bus, Relay

@@ -9,6 +9,7 @@ import pytest
 
 from inventiv_core.action_logs.entities import ActionLog, ActionType, Component
 from inventiv_core.action_logs.views import ActionLogFilter, ActionLogRow
+from inventiv_core.identity.access import ApiKeyId
 from tests.builders import ACME, NOON, OTHER, a_number, an_action, given
 
 SECOND = timedelta(seconds=1)
@@ -24,18 +25,27 @@ async def listed(
     return rows
 
 
-async def test_an_action_is_stored_as_it_stands_new_or_known(adapters: Any) -> None:
+@pytest.mark.parametrize("is_good", [True, False])
+async def test_an_action_is_stored_as_it_stands_until_it_has_ended(
+    adapters: Any, *, is_good: bool
+) -> None:
     log = replace(
         an_action(metadata={"zone": "fr-par-2", "sizes": [1, 2.5, None, {"é": True}]}),
         source_ip="2001:db8::1",
         instance_status_before="ready",
+        actor_name="alice",
+        api_key_id=ApiKeyId(a_number()),
     )
     done = log.succeed(at=NOON + SECOND, status_after="terminating", metadata={"id": "i-1"})
     failed = log.fail(code="OUT_OF_STOCK", message="none left", at=NOON + SECOND)
+    end = done if is_good else failed
     async with adapters.unit_of_work()() as work:
-        for stand in (log, done, failed):
+        for stand in (log, end):
             await work.action_logs.put(stand)
             assert await work.action_logs.last(log.instance_id, CREATE) == stand
+        for later in (log, done, failed):
+            await work.action_logs.put(later)
+            assert await work.action_logs.last(log.instance_id, CREATE) == end
     assert len(await listed(adapters)) == 1
 
 
@@ -79,7 +89,7 @@ async def test_the_list_shows_what_is_stored(adapters: Any) -> None:
     [row] = await listed(adapters)
     shown = asdict(row)
     assert shown == {name: value for name, value in asdict(log).items() if name in shown}
-    assert asdict(log).keys() - shown.keys() == {"organization_id"}
+    assert asdict(log).keys() - shown.keys() == {"organization_id", "api_key_id"}
 
 
 async def test_other_organizations_see_nothing(adapters: Any) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from inventiv_core.identity.access import PLATFORM
-from inventiv_core.identity.use_cases import Bootstrapped, FirstAdmin
+from inventiv_core.identity.use_cases.bootstrap import Bootstrapped, FirstAdmin
 from inventiv_http.container import Application
 
 FIRST = FirstAdmin(

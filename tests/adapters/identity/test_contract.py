@@ -2,14 +2,16 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from inventiv_core.identity.access import OrganizationId, PlatformRole, Role, SessionId, UserId
-from inventiv_core.identity.entities import Session
-from inventiv_core.identity.views import SessionDetails
+from inventiv_core.identity.entities.sessions import Session
+from inventiv_core.identity.entities.users import Plan
+from inventiv_core.identity.views.sessions import SessionDetails
 from tests.builders import (
     ACME,
     ALICE,
@@ -201,11 +203,16 @@ async def test_a_session_is_found_with_all_that_is_true_of_it_now(adapters: Any)
         role=PlatformRole.USER,
         first_name=None,
         last_name=None,
+        account_plan=Plan.FREE,
+        wallet_balance_eur=Decimal(0),
         last_used_at=NOON,
+        expires_at=NOON + HOUR,
         organization_id=ACME,
         organization_name="Acme",
         organization_slug="acme",
         organization_role=Role.OWNER,
+        organization_plan=Plan.FREE,
+        organization_wallet_balance_eur=Decimal(0),
     )
 
 
@@ -261,7 +268,7 @@ async def test_what_was_used_was_noted(adapters: Any) -> None:
     session, bystander = a_session(), a_session()
     await given_sessions(adapters, session, bystander)
     async with adapters.unit_of_work()() as work:
-        await work.sessions.touch(session.id, at=NOON + HOUR / 2)
+        await work.sessions.touch({session.id: NOON + HOUR / 2, bystander.id: NOON - HOUR})
     touched, untouched = await found(adapters, session), await found(adapters, bystander)
     assert touched is not None
     assert untouched is not None
@@ -284,6 +291,6 @@ async def test_touching_or_revoking_what_is_not_there_does_nothing(adapters: Any
     nobody = a_session()
     await given_sessions(adapters)
     async with adapters.unit_of_work()() as work:
-        await work.sessions.touch(nobody.id, at=NOON)
+        await work.sessions.touch({nobody.id: NOON})
         await work.sessions.revoke(nobody.id, at=NOON)
     assert await found(adapters, nobody) is None

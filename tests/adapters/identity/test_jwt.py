@@ -7,7 +7,7 @@ import pytest
 
 from inventiv_adapters.identity.jwt import JwtSessionTokens
 from inventiv_core.identity.access import SessionId
-from inventiv_core.identity.errors import InvalidToken
+from inventiv_core.identity.errors.sessions import InvalidToken
 from tests.builders import ACME, NOON, a_number, a_user
 
 SECRET = "a secret for tests only, " * 3

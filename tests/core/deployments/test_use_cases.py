@@ -18,7 +18,7 @@ from inventiv_core.deployments.errors import (
     OrganizationNeeded,
 )
 from inventiv_core.identity.access import Role
-from inventiv_core.identity.errors import PermissionMissing
+from inventiv_core.identity.errors.access import PermissionMissing
 from inventiv_core.instances.entities import Instance, InstanceId
 from inventiv_core.instances.events import InstanceChanged
 from inventiv_core.kernel.errors import DomainError

@@ -5,26 +5,27 @@ from datetime import timedelta
 from typing import Any
 
 from inventiv_adapters.identity.jwt import JwtSessionTokens
-from inventiv_adapters.identity.memory import MemorySessionQueries
+from inventiv_adapters.identity.memory.sessions import MemorySessionQueries
 from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.ids import SerialIds
 from inventiv_adapters.kernel.memory import MemoryDatabase
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork
-from inventiv_core.identity.entities import Membership, Organization, Session, User
-from inventiv_core.identity.ports import PasswordHasher
-from inventiv_core.identity.use_cases import (
-    Bootstrap,
-    Caller,
-    ForgetSessions,
-    LogIn,
-    LogOut,
-    OpenLocalSession,
-    Recognise,
-    SignedIn,
-)
+from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances
+from inventiv_core.identity.entities.organizations import Membership, Organization
+from inventiv_core.identity.entities.sessions import Caller, Session
+from inventiv_core.identity.entities.users import User
+from inventiv_core.identity.ports.passwords import PasswordHasher
+from inventiv_core.identity.use_cases.bootstrap import Bootstrap
+from inventiv_core.identity.use_cases.logins import LogIn, LogOut, OpenLocalSession, SignedIn
+from inventiv_core.identity.use_cases.recognition import RecogniseSession, StoreUses, Uses
+from inventiv_core.identity.use_cases.sessions import ForgetSessions
 from tests.builders import NOON, PASSWORD, given
 
 LIFETIME = timedelta(hours=12)
+LOGINS = LoginAllowances(
+    per_account=Allowance(most=3, window=timedelta(minutes=15)),
+    per_address=Allowance(most=10, window=timedelta(minutes=15)),
+)
 CALLER = Caller(ip_address="203.0.113.9", user_agent="a browser")
 
 
@@ -41,6 +42,9 @@ class PlainPasswords(PasswordHasher):
         self.compared.append(password_hash)
         return password_hash == f"hash of {password}"
 
+    def is_outdated(self, password_hash: str) -> bool:
+        return not password_hash.startswith("hash of ")
+
 
 class Door:
     """Everything one can do about who one is."""
@@ -53,7 +57,7 @@ class Door:
         self.tokens = JwtSessionTokens("a secret for tests only, and long enough", issuer="us")
         work: dict[str, Any] = {"unit_of_work": self.unit_of_work, "clock": self.clock}
         new: dict[str, Any] = work | {"new_id": SerialIds()}
-        queries: dict[str, Any] = work | {
+        tokens: dict[str, Any] = {
             "session_queries": MemorySessionQueries(self.database),
             "session_tokens": self.tokens,
         }
@@ -61,10 +65,13 @@ class Door:
             password_hasher=self.passwords,
             session_tokens=self.tokens,
             session_lifetime=LIFETIME,
+            login_allowances=LOGINS,
             **new,
         )
-        self.recognise = Recognise(**queries)
-        self.log_out = LogOut(**queries)
+        self.uses = Uses()
+        self.recognise = RecogniseSession(uses=self.uses, clock=self.clock, **tokens)
+        self.log_out = LogOut(**new, **tokens)
+        self.store_uses = StoreUses(unit_of_work=self.unit_of_work, uses=self.uses)
         self.bootstrap = Bootstrap(password_hasher=self.passwords, **new)
         self.open_local_session = OpenLocalSession(
             session_tokens=self.tokens, local_session_lifetime=30 * LIFETIME, **new

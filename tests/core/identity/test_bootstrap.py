@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 
 from inventiv_core.identity.access import PLATFORM, PlatformRole, Role
-from inventiv_core.identity.entities import Organization
-from inventiv_core.identity.errors import InvalidCredentials, LoginTaken, PermissionMissing
-from inventiv_core.identity.use_cases import FirstAdmin
+from inventiv_core.identity.entities.organizations import Organization
+from inventiv_core.identity.errors.access import PermissionMissing
+from inventiv_core.identity.errors.sessions import InvalidCredentials
+from inventiv_core.identity.errors.users import LoginTaken
+from inventiv_core.identity.use_cases.bootstrap import FirstAdmin
 from tests.builders import ALICE, PASSWORD, an_actor
 from tests.core.accidents import Accidents, MortalUnitOfWork
 from tests.core.identity.door import CALLER, Door

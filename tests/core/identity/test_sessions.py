@@ -14,16 +14,16 @@ from inventiv_core.identity.access import (
     PlatformRole,
     Role,
 )
-from inventiv_core.identity.entities import Session
-from inventiv_core.identity.errors import (
+from inventiv_core.identity.entities.sessions import Caller, Session
+from inventiv_core.identity.errors.access import PermissionMissing
+from inventiv_core.identity.errors.sessions import (
     CredentialsMissing,
     InvalidCredentials,
     InvalidToken,
     LoginRequired,
-    PermissionMissing,
     SessionInvalidOrExpired,
 )
-from inventiv_core.identity.use_cases import Caller, SignedIn
+from inventiv_core.identity.use_cases.logins import SignedIn
 from tests.builders import ACME, ALICE, NOON, OTHER, PASSWORD, a_membership, an_actor
 from tests.core.identity.door import CALLER, LIFETIME, Door
 
@@ -189,6 +189,7 @@ async def test_use_is_noted_once_a_minute_and_not_more_often(door: Door) -> None
     for pause, noted in ((MINUTE - timedelta(seconds=1), NOON), (timedelta(seconds=1), None)):
         door.clock.advance(pause)
         await door.recognise(signed_in.token, actor=CALLER)
+        await door.store_uses(actor=PLATFORM)
         assert door.sessions[0].last_used_at == (noted or door.clock.now())
 
 

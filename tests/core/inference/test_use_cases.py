@@ -14,7 +14,7 @@ from inventiv_adapters.kernel.ids import SerialIds
 from inventiv_adapters.kernel.memory import MemoryDatabase
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork
 from inventiv_core.identity.access import PLATFORM, Actor
-from inventiv_core.identity.errors import NoCurrentOrganization, PermissionMissing
+from inventiv_core.identity.errors.access import NoCurrentOrganization, PermissionMissing
 from inventiv_core.inference.entities import (
     MAX_ATTEMPTS,
     InferenceUsage,

@@ -7,13 +7,14 @@ import pytest
 from inventiv_adapters.instances.memory import MemoryInstanceQueries
 from inventiv_core.action_logs.entities import ActionStatus, ActionType, Component
 from inventiv_core.action_logs.events import ActionLogged
-from inventiv_core.identity.access import OrganizationId, Role
-from inventiv_core.identity.errors import PermissionMissing
+from inventiv_core.identity.access import Actor, Role
+from inventiv_core.identity.errors.access import NoCurrentOrganization, PermissionMissing
 from inventiv_core.instances.entities import Instance, InstanceId, InstanceStatus
 from inventiv_core.instances.errors import InstanceNotFound
 from inventiv_core.instances.events import InstanceChanged
 from inventiv_core.instances.use_cases import GetInstance, ListInstances, Termination
-from tests.builders import ACME, NOON, OTHER, a_number, an_actor, given
+from inventiv_core.kernel.errors import DomainError
+from tests.builders import NOON, OTHER, a_number, an_actor, given
 from tests.core.world import World
 
 S = InstanceStatus
@@ -69,14 +70,18 @@ async def test_those_who_watch_are_told(world: World) -> None:
     assert len(told) == 2
 
 
-@pytest.mark.parametrize("organization", [OTHER, None])
+@pytest.mark.parametrize(
+    ("actor", "refusal"),
+    [
+        (an_actor(organization=OTHER), InstanceNotFound),
+        (an_actor(None), NoCurrentOrganization),
+    ],
+)
 async def test_what_is_not_ones_own_is_not_there(
-    world: World, organization: OrganizationId | None
+    world: World, actor: Actor, refusal: type[DomainError]
 ) -> None:
     instance = await an_instance(world)
-    role = None if organization is None else Role.OWNER
-    actor = an_actor(role, organization=organization or ACME)
-    with pytest.raises(InstanceNotFound):
+    with pytest.raises(refusal):
         await world.terminate_instance(instance.id, actor=actor)
     assert world.instance(instance.id) == instance
     assert not world.logs()

@@ -16,13 +16,15 @@ from inventiv_core.kernel.errors import (
     Invalid,
     NotFound,
     RuleBroken,
+    TooMany,
     Unauthenticated,
     Unavailable,
     Upstream,
 )
 
 KINDS = (
-    Conflict, Forbidden, Invalid, NotFound, RuleBroken, Unauthenticated, Unavailable, Upstream,
+    Conflict, Forbidden, Invalid, NotFound, RuleBroken, TooMany, Unauthenticated, Unavailable,
+    Upstream,
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from inventiv_adapters.cloud.memory import FixedClouds, MemoryCloud
 from inventiv_core.action_logs.entities import ActionStatus, ActionType
 from inventiv_core.cloud.entities import Denied, MachineState, MachineTag, Throttled, Unknown
 from inventiv_core.identity.access import PLATFORM
-from inventiv_core.identity.errors import PermissionMissing
+from inventiv_core.identity.errors.access import PermissionMissing
 from inventiv_core.instances.entities import AT_REST, InstanceId, InstanceStatus
 from inventiv_core.orchestration.use_cases.sweeping import Swept
 from tests.builders import ACME, a_number, an_actor, given

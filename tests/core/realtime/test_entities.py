@@ -10,7 +10,7 @@ from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.memory import MemoryBus, MemoryDatabase, MemoryRelay
 from inventiv_core.action_logs.events import ActionLogged
 from inventiv_core.identity.access import PLATFORM, Role
-from inventiv_core.identity.errors import PermissionMissing
+from inventiv_core.identity.errors.access import PermissionMissing
 from inventiv_core.instances.events import InstanceChanged
 from inventiv_core.kernel.events import TenantEvent
 from inventiv_core.realtime.entities import DEFAULT_TOPICS, Topic, Watch, topics

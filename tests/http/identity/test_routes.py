@@ -8,7 +8,7 @@ import pytest
 from dependency_injector.providers import Object
 
 from inventiv_core.identity.access import UserId
-from inventiv_core.identity.entities import Session
+from inventiv_core.identity.entities.sessions import Session
 from inventiv_http.app import create_app
 from inventiv_http.container import Application, MemoryAdapters
 from tests.builders import ACME, PASSWORD, a_number, a_user, given
@@ -141,6 +141,8 @@ async def test_me_says_who_and_in_which_workspace(sign_in: SignIn, name: str) ->
         "role": "user",
         "first_name": None,
         "last_name": None,
+        "account_plan": "free",
+        "wallet_balance_eur": 0.0,
         "current_organization_id": None if team is None else str(team[1]),
         "current_organization_name": None
         if team is None
@@ -149,6 +151,8 @@ async def test_me_says_who_and_in_which_workspace(sign_in: SignIn, name: str) ->
         if team is None
         else ("acme" if team[1] == ACME else "other"),
         "current_organization_role": None if team is None else team[0],
+        "current_organization_subscription_plan": None if team is None else "free",
+        "current_organization_wallet_balance_eur": None if team is None else 0.0,
     }
 
 

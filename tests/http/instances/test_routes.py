@@ -187,7 +187,7 @@ async def test_what_is_over_stays_over(
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-@pytest.mark.parametrize("name", ["owner", "stranger", "loner"])
+@pytest.mark.parametrize("name", ["owner", "stranger"])
 async def test_what_is_not_yours_is_not_there(
     memory: MemoryAdapters, sign_in: SignIn, market: Market, method: str, name: str
 ) -> None:
@@ -202,6 +202,18 @@ async def test_what_is_not_yours_is_not_there(
         assert answer.json()["message"] == "instance_not_found"
         assert answer.json()["instance_id"] == str(instance_id)
     assert memory.database().table(Instance) == before
+
+
+async def test_the_personal_workspace_has_no_instances(
+    memory: MemoryAdapters, sign_in: SignIn, market: Market
+) -> None:
+    theirs = market.instance(owner=OTHER)
+    await given(memory.unit_of_work(), theirs)
+    loner = await sign_in("loner")
+    assert (await loner.get("/instances")).json() == []
+    assert (await loner.get(f"/instances/{theirs.id}")).status_code == 404
+    answer = await loner.delete(f"/instances/{theirs.id}")
+    assert (answer.status_code, answer.json()["message"]) == (400, "no_current_organization")
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
-"""Who is signed in, as the rest of the program needs to know it."""
+"""Who is signed in."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from inventiv_core.identity.access import OrganizationId, PlatformRole, Role, SessionId, UserId
+from inventiv_core.identity.entities.users import Plan
+from inventiv_core.kernel.money import Eur
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +23,28 @@ class SessionDetails:
     role: PlatformRole
     first_name: str | None
     last_name: str | None
+    account_plan: Plan
+    wallet_balance_eur: Eur
     last_used_at: datetime
+    expires_at: datetime
     organization_id: OrganizationId | None
     organization_name: str | None
     organization_slug: str | None
     organization_role: Role | None
+    organization_plan: Plan | None
+    organization_wallet_balance_eur: Eur | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRow:
+    """One of somebody's own sessions, as they look at it."""
+
+    session_id: SessionId
+    organization_id: OrganizationId | None
+    organization_name: str | None
+    organization_role: Role | None
+    ip_address: str | None
+    user_agent: str | None
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime

@@ -1,0 +1,22 @@
+"""What one atomic piece of identity work may touch."""
+
+from typing import Protocol
+
+from inventiv_core.identity.ports.acts import ActWork
+from inventiv_core.identity.ports.attempts import AttemptRepository
+from inventiv_core.identity.ports.organizations import OrganizationRepository
+from inventiv_core.identity.ports.sessions import SessionRepository
+from inventiv_core.identity.ports.users import UserRepository
+
+
+class IdentityWork(ActWork, Protocol):
+    """Everything that identity keeps."""
+
+    @property
+    def users(self) -> UserRepository: ...
+    @property
+    def organizations(self) -> OrganizationRepository: ...
+    @property
+    def sessions(self) -> SessionRepository: ...
+    @property
+    def attempts(self) -> AttemptRepository: ...

@@ -1,0 +1,1 @@
+"""People and their access, as the rest of the program needs to know it."""
