@@ -10,7 +10,7 @@ from inventiv_core.action_logs.views import ActionLogFilter
 from inventiv_core.catalog.views import OnSaleFilter
 from inventiv_core.identity.entities.sessions import Session
 from inventiv_core.models.views import ModelOrder
-from tests.adapters.identity.test_contract import a_session
+from tests.adapters.identity.test_sessions import a_session
 from tests.adapters.inference.test_contract import a_usage, used
 from tests.adapters.kernel.test_outbox import Paper, an_event
 from tests.adapters.workers.test_contract import a_token

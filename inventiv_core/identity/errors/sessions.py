@@ -61,6 +61,8 @@ class CannotRevokeCurrentSession(Invalid):
 class NotAMember(Forbidden):
     """You do not belong to this organization, or there is none."""
 
+    code = "not_a_member"
+
 
 @dataclass(eq=False, kw_only=True)
 class SessionMissing(Invalid):

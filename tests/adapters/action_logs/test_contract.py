@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, LiteralString
 
 import pytest
+from psycopg.errors import RaiseException
 
 from inventiv_core.action_logs.entities import ActionLog, ActionType, Component
 from inventiv_core.action_logs.views import ActionLogFilter, ActionLogRow
-from inventiv_core.identity.access import ApiKeyId
-from tests.builders import ACME, NOON, OTHER, a_number, an_action, given
+from inventiv_core.identity.access import ApiKeyId, OrganizationId
+from inventiv_core.identity.entities.acts import Act, ActKind, Subject
+from inventiv_http.container import PostgresAdapters
+from tests.builders import ACME, ALICE, NOON, OTHER, a_number, an_action, an_actor, given
 
 SECOND = timedelta(seconds=1)
 CREATE, TERMINATE = ActionType.REQUEST_CREATE, ActionType.REQUEST_TERMINATE
@@ -125,3 +128,92 @@ async def test_filters_hold_together(adapters: Any) -> None:
     assert [row.id for row in await listed(adapters, both)] == [one.id]
     assert not await listed(adapters, crossed)
     assert not await listed(adapters, ActionLogFilter(status="no such status"))
+
+
+def an_act(
+    *, owner: OrganizationId | None = ACME, at: datetime = NOON, error_code: str | None = None
+) -> Act:
+    return Act(
+        id=a_number(),
+        kind=ActKind.LOGIN,
+        actor=replace(an_actor(), name="alice", source_ip="192.0.2.1"),
+        organization_id=owner,
+        subject=Subject(kind="user", id=ALICE, name="alice"),
+        at=at,
+        before={"role": "user"},
+        after={"role": "admin"},
+        facts={"member_user_id": ALICE},
+        error_code=error_code,
+    )
+
+
+async def enter(adapters: Any, *acts: Act) -> None:
+    async with adapters.unit_of_work()() as work:
+        for act in acts:
+            await work.acts.add(act)
+
+
+@pytest.mark.parametrize(("error_code", "status"), [(None, "success"), ("wrong", "failed")])
+async def test_an_act_is_an_action_that_has_ended(
+    adapters: Any, error_code: str | None, status: str
+) -> None:
+    act = an_act(error_code=error_code)
+    await enter(adapters, act)
+    assert await listed(adapters) == [
+        ActionLogRow(
+            id=act.id,
+            action_type="LOGIN",
+            component="api",
+            status=status,
+            error_code=error_code,
+            error_message=None,
+            instance_id=None,
+            user_id=ALICE,
+            actor_name="alice",
+            source_ip="192.0.2.1",
+            duration_ms=0,
+            created_at=NOON,
+            completed_at=NOON,
+            metadata={
+                "member_user_id": str(ALICE),
+                "subject": {"type": "user", "id": str(ALICE), "name": "alice"},
+                "before": {"role": "user"},
+                "after": {"role": "admin"},
+            },
+            instance_status_before=None,
+            instance_status_after=None,
+        )
+    ]
+
+
+async def test_acts_and_actions_are_one_list(adapters: Any) -> None:
+    acts = [an_act(at=NOON), an_act(at=NOON + 2 * SECOND)]
+    log = an_action(at=NOON + SECOND)
+    await given(adapters.unit_of_work(), log)
+    await enter(adapters, *acts)
+    assert [row.id for row in await listed(adapters)] == [acts[1].id, log.id, acts[0].id]
+    narrow = ActionLogFilter(action_type="LOGIN", status="success")
+    assert [row.id for row in await listed(adapters, narrow)] == [acts[1].id, acts[0].id]
+
+
+async def test_the_platform_has_books_of_its_own(adapters: Any) -> None:
+    ours, platforms = an_act(), an_act(owner=None)
+    await enter(adapters, ours, platforms, an_act(owner=OTHER))
+    assert [row.id for row in await listed(adapters)] == [ours.id]
+    for where, rows in ((ActionLogFilter(), 1), (ActionLogFilter(status="failed"), 0)):
+        found = await adapters.action_log_queries().list(None, where, limit=10)
+        assert [row.id for row in found] == [platforms.id][:rows]
+
+
+@pytest.mark.parametrize(
+    "change", ["DELETE FROM action_logs", "UPDATE action_logs SET status = 'failed'"]
+)
+async def test_the_books_cannot_be_rewritten_even_by_hand(
+    postgres: PostgresAdapters, change: LiteralString
+) -> None:
+    await enter(postgres, an_act())
+    await given(postgres.unit_of_work(), an_action().succeed(at=NOON))
+    async with postgres.pool().connection() as connection:
+        with pytest.raises(RaiseException, match="append-only"):
+            await connection.execute(change)
+    assert len(await listed(postgres)) == 2

@@ -10,6 +10,7 @@ from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.ids import SerialIds
 from inventiv_adapters.kernel.memory import MemoryDatabase
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork
+from inventiv_core.identity.entities.acts import Act
 from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances
 from inventiv_core.identity.entities.organizations import Membership, Organization
 from inventiv_core.identity.entities.sessions import Caller, Session
@@ -18,7 +19,13 @@ from inventiv_core.identity.ports.passwords import PasswordHasher
 from inventiv_core.identity.use_cases.bootstrap import Bootstrap
 from inventiv_core.identity.use_cases.logins import LogIn, LogOut, OpenLocalSession, SignedIn
 from inventiv_core.identity.use_cases.recognition import RecogniseSession, StoreUses, Uses
-from inventiv_core.identity.use_cases.sessions import ForgetSessions
+from inventiv_core.identity.use_cases.sessions import (
+    ForgetSessions,
+    ListSessions,
+    RevokeSession,
+    SwitchWorkspace,
+)
+from inventiv_core.kernel.events import DomainEvent
 from tests.builders import NOON, PASSWORD, given
 
 LIFETIME = timedelta(hours=12)
@@ -76,10 +83,24 @@ class Door:
         self.open_local_session = OpenLocalSession(
             session_tokens=self.tokens, local_session_lifetime=30 * LIFETIME, **new
         )
+        self.list_sessions = ListSessions(
+            session_queries=tokens["session_queries"], clock=self.clock
+        )
+        self.revoke_session = RevokeSession(**new)
+        self.switch_workspace = SwitchWorkspace(session_tokens=self.tokens, **work)
         self.forget_sessions = ForgetSessions(keep_expired=timedelta(days=7), **work)
 
     async def sign_in(self, login: str = "alice") -> SignedIn:
         return await self.log_in(login, PASSWORD, actor=CALLER)
+
+    @property
+    def acts(self) -> list[Act]:
+        return list(self.database.table(Act).values())
+
+    @property
+    def told(self) -> list[DomainEvent]:
+        """What others have been told."""
+        return [message.event for message in self.database.outbox]
 
     @property
     def sessions(self) -> list[Session]:

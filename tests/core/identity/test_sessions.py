@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from inventiv_adapters.identity.jwt import JwtSessionTokens
+from inventiv_adapters.identity.memory.sessions import MemorySessions
 from inventiv_core.identity.access import (
     PLATFORM,
     ROLE_PERMISSIONS,
@@ -13,18 +14,27 @@ from inventiv_core.identity.access import (
     Permission,
     PlatformRole,
     Role,
+    SessionId,
+    UserId,
 )
-from inventiv_core.identity.entities.sessions import Caller, Session
+from inventiv_core.identity.entities.acts import ActKind, Subject
+from inventiv_core.identity.entities.sessions import ROTATION_GRACE, Caller, Session
 from inventiv_core.identity.errors.access import PermissionMissing
 from inventiv_core.identity.errors.sessions import (
+    CannotRevokeCurrentSession,
     CredentialsMissing,
     InvalidCredentials,
     InvalidToken,
     LoginRequired,
+    NotAMember,
+    SessionDoesNotBelongToUser,
     SessionInvalidOrExpired,
+    SessionMissing,
+    SessionNotFound,
 )
+from inventiv_core.identity.events import AccessChanged, ActRecorded
 from inventiv_core.identity.use_cases.logins import SignedIn
-from tests.builders import ACME, ALICE, NOON, OTHER, PASSWORD, a_membership, an_actor
+from tests.builders import ACME, ALICE, NOON, OTHER, PASSWORD, a_membership, a_number, an_actor
 from tests.core.identity.door import CALLER, LIFETIME, Door
 
 MINUTE = timedelta(minutes=1)
@@ -221,3 +231,137 @@ async def test_the_role_on_the_platform_gives_no_role_in_an_organization(door: D
     door.database.table(type(alice))[alice.id] = replace(alice, role=PlatformRole.ADMIN)
     known = await door.recognise((await door.sign_in()).token, actor=CALLER)
     assert Permission.OPERATE not in known.actor.permissions
+
+
+async def test_one_sees_one_s_own_sessions(door: Door) -> None:
+    first, second = await door.sign_in(), await door.sign_in()
+    known = await door.recognise(first.token, actor=CALLER)
+    rows = await door.list_sessions(actor=known.actor)
+    assert [row.session_id for row in rows] == [second.session.id, first.session.id]
+    with pytest.raises(PermissionMissing):
+        await door.list_sessions(actor=PLATFORM)
+
+
+async def test_another_session_can_be_ended_at_once(door: Door) -> None:
+    here, there = await door.sign_in(), await door.sign_in()
+    actor = (await door.recognise(here.token, actor=CALLER)).actor
+    await door.revoke_session(there.session.id, actor=actor)
+    with pytest.raises(SessionInvalidOrExpired):
+        await door.recognise(there.token, actor=CALLER)
+    await door.recognise(here.token, actor=CALLER)
+    assert AccessChanged(user_id=ALICE, occurred_at=NOON) in door.told
+    act = door.acts[-1]
+    assert (act.kind, act.actor, act.subject.id) == (
+        ActKind.SESSION_REVOKED,
+        actor,
+        there.session.id,
+    )
+    assert ActRecorded.of(act) in door.told
+
+
+async def test_what_cannot_be_ended_is_told_apart(door: Door) -> None:
+    here, ended = await door.sign_in(), await door.sign_in()
+    await door.log_out(ended.token, actor=CALLER)
+    actor = (await door.recognise(here.token, actor=CALLER)).actor
+    somebody = replace(actor, user_id=UserId(a_number()), session_id=None)
+    acts = door.acts
+    for who, session_id, refusal in (
+        (actor, SessionId(a_number()), SessionNotFound),
+        (actor, ended.session.id, SessionNotFound),
+        (somebody, here.session.id, SessionDoesNotBelongToUser),
+        (actor, here.session.id, CannotRevokeCurrentSession),
+    ):
+        with pytest.raises(refusal):
+            await door.revoke_session(session_id, actor=who)
+    await door.recognise(here.token, actor=CALLER)
+    assert door.acts == acts
+
+
+async def test_a_session_moves_to_another_workspace_with_another_token(door: Door) -> None:
+    await door.join(a_membership(organization=OTHER, role=Role.USER))
+    signed_in = await door.sign_in()
+    actor = (await door.recognise(signed_in.token, actor=CALLER)).actor
+    door.clock.advance(MINUTE)
+    for workspace, role in ((OTHER, Role.USER), (ACME, Role.OWNER), (None, None)):
+        switched = await door.switch_workspace(workspace, actor=actor)
+        known = await door.recognise(switched.token, actor=CALLER)
+        assert known.actor.organization_id == workspace
+        assert known.actor.permissions == ROLE_PERMISSIONS[role]
+        assert known.session.session_id == signed_in.session.id
+        assert switched.lifetime == LIFETIME - MINUTE
+        assert AccessChanged(user_id=ALICE, occurred_at=door.clock.now()) in door.told
+    assert len(door.sessions) == 1
+
+
+async def test_the_token_before_a_switch_lives_a_moment_longer(door: Door) -> None:
+    signed_in = await door.sign_in()
+    actor = (await door.recognise(signed_in.token, actor=CALLER)).actor
+    switched = await door.switch_workspace(None, actor=actor)
+    again = await door.switch_workspace(ACME, actor=actor)
+    door.clock.advance(ROTATION_GRACE - timedelta(seconds=1))
+    for token in (signed_in.token, switched.token, again.token):
+        assert (await door.recognise(token, actor=CALLER)).actor.organization_id == ACME
+    door.clock.advance(timedelta(seconds=1))
+    await door.recognise(again.token, actor=CALLER)
+    with pytest.raises(SessionInvalidOrExpired):
+        await door.recognise(switched.token, actor=CALLER)
+
+
+async def test_a_workspace_where_one_does_not_belong_is_refused(door: Door) -> None:
+    signed_in = await door.sign_in()
+    actor = (await door.recognise(signed_in.token, actor=CALLER)).actor
+    for foreign in (OTHER, OrganizationId(a_number())):
+        with pytest.raises(NotAMember):
+            await door.switch_workspace(foreign, actor=actor)
+    assert door.sessions == [signed_in.session]
+
+
+async def test_who_has_no_session_has_no_workspace_to_choose(door: Door) -> None:
+    signed_in = await door.sign_in()
+    actor = (await door.recognise(signed_in.token, actor=CALLER)).actor
+    with pytest.raises(SessionMissing):
+        await door.switch_workspace(ACME, actor=replace(actor, session_id=None))
+    await door.log_out(signed_in.token, actor=CALLER)
+    with pytest.raises(SessionMissing):
+        await door.switch_workspace(ACME, actor=actor)
+
+
+async def test_what_is_noted_and_cannot_be_stored_is_noted_still(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed_in = await door.sign_in()
+    door.clock.advance(MINUTE)
+    await door.recognise(signed_in.token, actor=CALLER)
+
+    async def refuse(_: object, seen: object) -> None:
+        raise ConnectionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MemorySessions, "touch", refuse)
+        with pytest.raises(ConnectionError):
+            await door.store_uses(actor=PLATFORM)
+    assert await door.store_uses(actor=PLATFORM) == 1
+    assert door.sessions[0].last_used_at == NOON + MINUTE
+    assert await door.store_uses(actor=PLATFORM) == 0
+    with pytest.raises(PermissionMissing):
+        await door.store_uses(actor=an_actor())
+
+
+async def test_signing_in_and_out_is_in_the_books(door: Door) -> None:
+    with pytest.raises(InvalidCredentials):
+        await door.log_in("alice", "wrong", actor=CALLER)
+    with pytest.raises(InvalidCredentials):
+        await door.log_in("nobody", "wrong", actor=CALLER)
+    signed_in = await door.sign_in()
+    await door.log_out(signed_in.token, actor=CALLER)
+    assert [(act.kind, act.actor.user_id, act.error_code) for act in door.acts] == [
+        (ActKind.LOGIN_FAILED, None, "invalid_credentials"),
+        (ActKind.LOGIN, ALICE, None),
+        (ActKind.LOGOUT, ALICE, None),
+    ]
+    for act in door.acts:
+        assert act.subject == Subject.user(ALICE, "alice")
+        assert act.actor.source_ip == CALLER.ip_address
+        assert act.organization_id is None
+        assert PASSWORD not in repr(act)
+        assert signed_in.token not in repr(act)

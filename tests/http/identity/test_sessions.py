@@ -1,17 +1,20 @@
 """``/auth``, through the real application, over memory."""
 
 from collections.abc import AsyncGenerator
+from datetime import timedelta
+from uuid import UUID
 
 import httpx
 import msgspec
 import pytest
 from dependency_injector.providers import Object
 
+from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_core.identity.access import UserId
 from inventiv_core.identity.entities.sessions import Session
 from inventiv_http.app import create_app
 from inventiv_http.container import Application, MemoryAdapters
-from tests.builders import ACME, PASSWORD, a_number, a_user, given
+from tests.builders import ACME, OTHER, PASSWORD, a_number, a_user, given
 from tests.conftest import SETTINGS
 from tests.http.conftest import TEAMS, SignIn, client_of
 
@@ -178,3 +181,133 @@ async def test_names_of_people_are_shown(
     await given(memory.unit_of_work(), named)
     assert (await log_in(anonymous, "grace", PASSWORD)).json()["first_name"] == "Grace"
     assert (await anonymous.get("/auth/me")).json()["first_name"] == "Grace"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "public_url", "chosen", "secure"),
+    [
+        ("http://inventiv.test", None, None, False),
+        ("https://inventiv.test", None, None, True),
+        ("http://inventiv.test", "https://gpu.example.org", None, True),
+        ("http://inventiv.test", "http://gpu.example.org", None, False),
+        ("https://inventiv.test", None, False, False),
+        ("http://inventiv.test", None, True, True),
+    ],
+)
+async def test_the_cookie_is_for_tls_only_wherever_there_is_tls(
+    memory: MemoryAdapters,
+    people: None,
+    base_url: str,
+    public_url: str | None,
+    *,
+    chosen: bool | None,
+    secure: bool,
+) -> None:
+    settings = msgspec.structs.replace(SETTINGS, cookie_secure=chosen, public_url=public_url)
+    with memory.settings.override(Object(settings)):
+        app = create_app(Application(adapters=memory))
+        async with client_of(app) as client:
+            client.base_url = httpx.URL(base_url)
+            for answer in (
+                await log_in(client, "owner", PASSWORD),
+                await client.post("/auth/logout"),
+            ):
+                assert ("secure" in cookie_of(answer)[1]) is secure
+
+
+async def test_one_s_sessions_are_listed_as_clients_know_them(sign_in: SignIn) -> None:
+    there, here = await sign_in("owner"), await sign_in("owner")
+    await sign_in("admin")
+    rows = (await here.get("/auth/sessions")).json()
+    assert [row["is_current"] for row in rows] == [True, False]
+    me = (await there.get("/auth/sessions")).json()[1]
+    assert me == {
+        "session_id": me["session_id"],
+        "current_organization_id": str(ACME),
+        "current_organization_name": "Acme",
+        "organization_role": "owner",
+        "ip_address": "192.0.2.1",
+        "user_agent": me["user_agent"],
+        "created_at": "2026-01-01T12:00:00Z",
+        "last_used_at": "2026-01-01T12:00:00Z",
+        "expires_at": "2026-01-02T00:00:00Z",
+        "is_current": True,
+    }
+    assert me["user_agent"].startswith("python-httpx")
+
+
+async def session_of(client: httpx.AsyncClient) -> str:
+    rows = (await client.get("/auth/sessions")).json()
+    [current] = [row["session_id"] for row in rows if row["is_current"]]
+    return str(current)
+
+
+async def test_another_session_is_ended(sign_in: SignIn) -> None:
+    there, here = await sign_in("owner"), await sign_in("owner")
+    answer = await here.post(f"/auth/sessions/{await session_of(there)}/revoke")
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"status": "ok", "message": "session_revoked"},
+    )
+    assert (await there.get("/auth/me")).status_code == 401
+    assert (await here.get("/auth/me")).status_code == 200
+
+
+async def test_what_cannot_be_ended_is_said_in_the_words_clients_know(sign_in: SignIn) -> None:
+    here, ended, stranger = await sign_in("owner"), await sign_in("owner"), await sign_in("user")
+    over = await session_of(ended)
+    await ended.post("/auth/logout")
+    for session_id, status, error, message in (
+        (over, 404, "session_not_found", "session_not_found"),
+        (a_number(), 404, "session_not_found", "session_not_found"),
+        (await session_of(stranger), 403, "forbidden", "session_does_not_belong_to_user"),
+        (
+            await session_of(here), 400, "cannot_revoke_current_session",
+            "use_logout_endpoint_instead",
+        ),
+    ):  # fmt: skip
+        answer = await here.post(f"/auth/sessions/{session_id}/revoke")
+        body = answer.json()
+        assert (answer.status_code, body["error"], body["message"]) == (status, error, message)
+    assert (await here.post("/auth/sessions/x/revoke")).status_code == 400
+
+
+async def test_the_workspace_is_switched_and_the_cookie_with_it(
+    sign_in: SignIn, clock: ManualClock
+) -> None:
+    client = await sign_in("owner")
+    before = client.cookies["inventiv_session"]
+    clock.advance(timedelta(hours=1))
+    for body, current in (({}, None), ({"organization_id": str(ACME)}, str(ACME))):
+        answer = await client.put("/organizations/current", json=body)
+        assert answer.status_code == 200
+        assert answer.json() == {"status": "ok", "current_organization_id": current}
+        token, attributes = cookie_of(answer)
+        assert token != before
+        assert "max-age=39600" in attributes
+        assert (await client.get("/auth/me")).json()["current_organization_id"] == current
+
+
+async def test_requests_under_way_survive_a_switch(
+    sign_in: SignIn, anonymous: httpx.AsyncClient, clock: ManualClock
+) -> None:
+    client = await sign_in("owner")
+    old = {"Authorization": f"Bearer {client.cookies['inventiv_session']}"}
+    await client.put("/organizations/current", json={"organization_id": None})
+    clock.advance(timedelta(seconds=59))
+    me = await anonymous.get("/auth/me", headers=old)
+    assert me.json()["current_organization_id"] is None
+    clock.advance(timedelta(seconds=1))
+    assert (await anonymous.get("/auth/me", headers=old)).status_code == 401
+    assert (await client.get("/auth/me")).status_code == 200
+
+
+@pytest.mark.parametrize("organization", [OTHER, a_number()])
+async def test_nobody_works_where_they_do_not_belong(
+    owner: httpx.AsyncClient, organization: UUID
+) -> None:
+    body = {"organization_id": str(organization)}
+    answer = await owner.put("/organizations/current", json=body)
+    assert answer.status_code == 403
+    assert (answer.json()["error"], answer.json()["message"]) == ("forbidden", "not_a_member")
+    assert (await owner.get("/auth/me")).json()["current_organization_id"] == str(ACME)

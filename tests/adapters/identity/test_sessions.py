@@ -1,4 +1,4 @@
-"""What the ports of identity promise, kept by every adapter."""
+"""Sessions: what their ports promise, kept by every adapter."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ import pytest
 from inventiv_core.identity.access import OrganizationId, PlatformRole, Role, SessionId, UserId
 from inventiv_core.identity.entities.sessions import Session
 from inventiv_core.identity.entities.users import Plan
-from inventiv_core.identity.views.sessions import SessionDetails
+from inventiv_core.identity.views.sessions import SessionDetails, SessionRow
 from tests.builders import (
     ACME,
     ALICE,
@@ -20,11 +20,12 @@ from tests.builders import (
     a_membership,
     a_number,
     a_user,
-    an_organization,
     given_teams,
 )
 
 HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+MOMENT = timedelta(microseconds=1)
 BOB = UserId(UUID(int=0xB0B))
 
 
@@ -71,69 +72,10 @@ async def found(adapters: Any, session: Session, *, now: datetime = NOON) -> Ses
     return details
 
 
-async def revoked_at(adapters: Any, session: Session) -> datetime | None:
-    """Return when a session was revoked. Nothing else reads it yet."""
-    if hasattr(adapters, "database"):
-        stored: Session = adapters.database().table(Session)[session.id]
-        return stored.revoked_at
-    async with adapters.pool().connection() as connection:
-        cursor = await connection.execute(
-            "SELECT revoked_at FROM user_sessions WHERE id = %s", [session.id]
-        )
-        (at,) = await cursor.fetchone()
-    instant: datetime | None = at
-    return instant
-
-
-@pytest.mark.parametrize("login", ["alice", "alice@example.org"])
-async def test_users_are_found_by_name_and_by_address(adapters: Any, login: str) -> None:
-    alice = replace(a_user(), first_name="Alice", last_name="Liddell", role=PlatformRole.ADMIN)
+async def stored(adapters: Any, session: Session) -> Session:
     async with adapters.unit_of_work()() as work:
-        await work.users.add(alice)
-        await work.users.add(a_user(id=BOB, username="bob"))
-        assert await work.users.find_by_login(login) == alice
-
-
-@pytest.mark.parametrize("login", ["Alice", "alic", "example.org", ""])
-async def test_a_login_matches_exactly_or_not_at_all(adapters: Any, login: str) -> None:
-    async with adapters.unit_of_work()() as work:
-        await work.users.add(a_user())
-        assert await work.users.find_by_login(login) is None
-
-
-async def test_a_saved_user_replaces_the_one_before(adapters: Any) -> None:
-    changed = replace(
-        a_user(username="alicia", password_hash="new", role=PlatformRole.ADMIN),
-        first_name="Alice",
-        last_name="Liddell",
-        updated_at=NOON + HOUR,
-    )
-    async with adapters.unit_of_work()() as work:
-        await work.users.add(a_user())
-        await work.users.save(changed)
-        assert await work.users.find_by_login("alice") is None
-        assert await work.users.find_by_login("alicia@example.org") == changed
-
-
-async def test_organizations_are_found_by_slug(adapters: Any) -> None:
-    await given_teams(adapters.unit_of_work())
-    async with adapters.unit_of_work()() as work:
-        assert await work.organizations.find_by_slug("acme") == an_organization()
-        assert await work.organizations.find_by_slug("Acme") is None
-
-
-async def test_memberships_are_listed_oldest_first(adapters: Any) -> None:
-    later = replace(a_membership(organization=OTHER), created_at=NOON - HOUR)
-    await given_teams(adapters.unit_of_work(), later, a_user(id=BOB, username="bob"))
-    async with adapters.unit_of_work()() as work:
-        assert await work.organizations.of_member(ALICE) == [OTHER, ACME]
-        assert await work.organizations.of_member(BOB) == []
-
-
-async def test_memberships_of_the_same_instant_are_listed_by_organization(adapters: Any) -> None:
-    await given_teams(adapters.unit_of_work(), a_membership(organization=OTHER))
-    async with adapters.unit_of_work()() as work:
-        assert await work.organizations.of_member(ALICE) == sorted([ACME, OTHER])
+        known: Session = await work.sessions.find(session.id)
+    return known
 
 
 async def test_a_membership_that_is_there_stays_as_it_is(adapters: Any) -> None:
@@ -255,8 +197,8 @@ async def test_a_session_that_was_revoked_stays_as_it_is(adapters: Any) -> None:
     async with adapters.unit_of_work()() as work:
         await work.sessions.revoke(session.id, at=NOON)
         await work.sessions.revoke(session.id, at=NOON + HOUR)
-    assert await revoked_at(adapters, session) == NOON
-    assert await revoked_at(adapters, bystander) is None
+    assert (await stored(adapters, session)).revoked_at == NOON
+    assert await stored(adapters, bystander) == bystander
 
 
 async def test_an_unknown_token_finds_nothing(adapters: Any) -> None:
@@ -294,3 +236,132 @@ async def test_touching_or_revoking_what_is_not_there_does_nothing(adapters: Any
         await work.sessions.touch({nobody.id: NOON})
         await work.sessions.revoke(nobody.id, at=NOON)
     assert await found(adapters, nobody) is None
+
+
+async def test_a_session_is_stored_as_it_is(adapters: Any) -> None:
+    session = replace(a_session(), user_agent="a browser", revoked_at=NOON)
+    await given_sessions(adapters, session)
+    assert await stored(adapters, session) == session
+    assert await stored(adapters, a_session()) is None
+
+
+async def rotate(adapters: Any, session: Session, token_hash: str, *, until: datetime) -> None:
+    async with adapters.unit_of_work()() as work:
+        await work.sessions.rotate(
+            session.id, token_hash=token_hash, organization_id=OTHER, grace_until=until
+        )
+
+
+async def test_the_token_before_a_rotation_is_good_for_a_grace(adapters: Any) -> None:
+    session = a_session()
+    await given_sessions(adapters, session, a_session())
+    await rotate(adapters, session, "second", until=NOON + MINUTE)
+    assert await stored(adapters, session) == replace(
+        session, token_hash="second", current_organization_id=OTHER
+    )
+    for token in (session.token_hash, "second"):
+        details = await adapters.session_queries().find(token, now=NOON + MINUTE - MOMENT)
+        assert details is not None
+        assert details.session_id == session.id
+    assert await adapters.session_queries().find(session.token_hash, now=NOON + MINUTE) is None
+    assert await adapters.session_queries().find("second", now=NOON + MINUTE) is not None
+
+
+async def test_each_token_before_has_a_grace_of_its_own(adapters: Any) -> None:
+    session = a_session()
+    await given_sessions(adapters, session)
+    await rotate(adapters, session, "second", until=NOON + MINUTE)
+    await rotate(adapters, session, "third", until=NOON + 2 * MINUTE)
+    good = {
+        token: await adapters.session_queries().find(token, now=NOON + MINUTE) is not None
+        for token in (session.token_hash, "second", "third")
+    }
+    assert good == {session.token_hash: False, "second": True, "third": True}
+
+
+async def test_a_session_can_return_to_a_token_it_had(adapters: Any) -> None:
+    session = a_session()
+    await given_sessions(adapters, session)
+    for token in ("second", session.token_hash, session.token_hash):
+        await rotate(adapters, session, token, until=NOON + MINUTE)
+    later = NOON + 2 * MINUTE
+    assert await adapters.session_queries().find(session.token_hash, now=later) is not None
+    assert await adapters.session_queries().find("second", now=later) is None
+
+
+async def test_a_grace_ends_with_its_session(adapters: Any) -> None:
+    revoked, expired, forgotten = sessions = [
+        a_session(), a_session(expires_at=NOON + MINUTE), a_session(expires_at=NOON - HOUR)
+    ]  # fmt: skip
+    await given_sessions(adapters, *sessions)
+    for session in sessions:
+        await rotate(adapters, session, f"new of {session.id}", until=NOON + HOUR)
+    async with adapters.unit_of_work()() as work:
+        await work.sessions.revoke(revoked.id, at=NOON)
+        await work.sessions.forget(expired_before=NOON)
+    assert await found(adapters, revoked) is None
+    assert await found(adapters, expired, now=NOON + MINUTE) is None
+    assert await stored(adapters, forgotten) is None
+    assert await found(adapters, forgotten, now=NOON - 2 * HOUR) is None
+
+
+async def test_all_sessions_of_a_user_end_but_the_one_in_use(adapters: Any) -> None:
+    current, other = a_session(), a_session()
+    over, expired = a_session(revoked_at=NOON - HOUR), a_session(expires_at=NOON)
+    await given_sessions(adapters, current, other, over, expired)
+    bobs = a_session(user=BOB, organization=None)
+    async with adapters.unit_of_work()() as work:
+        await work.users.add(a_user(id=BOB, username="bob"))
+        await work.sessions.add(bobs)
+        assert await work.sessions.revoke_all(ALICE, at=NOON, but=current.id) == 1
+    assert (await stored(adapters, other)).revoked_at == NOON
+    for untouched in (current, over, expired, bobs):
+        assert await stored(adapters, untouched) == untouched
+    async with adapters.unit_of_work()() as work:
+        assert await work.sessions.revoke_all(ALICE, at=NOON) == 1
+    assert (await stored(adapters, current)).revoked_at == NOON
+
+
+async def test_who_leaves_an_organization_leaves_its_workspace(adapters: Any) -> None:
+    here, there = a_session(organization=ACME), a_session(organization=OTHER)
+    await given_sessions(adapters, here, there)
+    bobs = a_session(user=BOB, organization=ACME)
+    async with adapters.unit_of_work()() as work:
+        await work.users.add(a_user(id=BOB, username="bob"))
+        await work.sessions.add(bobs)
+        await work.sessions.leave_workspace(ACME, ALICE)
+    assert (await stored(adapters, here)).current_organization_id is None
+    for untouched in (there, bobs):
+        assert await stored(adapters, untouched) == untouched
+
+
+async def listed(adapters: Any, *, limit: int = 10) -> list[SessionRow]:
+    rows: list[SessionRow] = await adapters.session_queries().list(ALICE, now=NOON, limit=limit)
+    return rows
+
+
+async def test_a_list_shows_the_live_sessions_the_one_used_last_first(adapters: Any) -> None:
+    first = a_session(used_at=NOON - HOUR)
+    second, third = a_session(organization=OTHER), a_session(organization=None)
+    ended = [a_session(revoked_at=NOON), a_session(expires_at=NOON)]
+    await given_sessions(adapters, first, second, third, *ended)
+    rows = await listed(adapters)
+    assert [row.session_id for row in rows] == [third.id, second.id, first.id]
+    assert [row.session_id for row in await listed(adapters, limit=2)] == [third.id, second.id]
+    assert rows[2] == SessionRow(
+        session_id=first.id,
+        organization_id=ACME,
+        organization_name="Acme",
+        organization_role=Role.OWNER,
+        ip_address="192.0.2.1",
+        user_agent=None,
+        created_at=NOON,
+        last_used_at=NOON - HOUR,
+        expires_at=NOON + HOUR,
+    )
+    for row in rows[:2]:  # where she is not a member, and the personal workspace
+        assert (row.organization_id, row.organization_name, row.organization_role) == (
+            None,
+            None,
+            None,
+        )
