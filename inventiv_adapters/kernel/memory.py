@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar
 from uuid import UUID
@@ -31,10 +31,14 @@ class MemoryDatabase:
         """Return every ``row`` there is, by id."""
         return self._tables[row]
 
+    def tables(self) -> Iterator[tuple[type[Any], dict[UUID, Any]]]:
+        """Yield every kind of row, with all there are."""
+        yield from self._tables.items()
+
     def draft(self) -> Self:
         """Return a copy to work on, with an outbox of its own."""
         draft = type(self)()
-        for entity, rows in self._tables.items():
+        for entity, rows in self.tables():
             draft.table(entity).update(rows)
         draft.events_added = self.events_added
         return draft

@@ -1,0 +1,149 @@
+"""What belongs to one organization is nobody else's to read, count, watch or touch."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+from litestar import Litestar
+
+from inventiv_core.identity.access import HOLDERS, PLATFORM, Holder
+from inventiv_core.identity.entities.sessions import Session
+from inventiv_core.instances.entities import InstanceStatus
+from inventiv_http.container import Application, MemoryAdapters
+from inventiv_http.kernel.auth import permission_of
+from tests.builders import ACME, Market, a_model, a_worker, an_action, given
+from tests.http.access.calls import call
+from tests.http.access.conftest import FOREIGN, Credentials
+from tests.http.test_routes import routes
+
+MARK = "acme-only"
+"""In whatever of ACME's has a text of its own: it must not show up anywhere else."""
+
+BODIES = {
+    ("PUT", "/organizations/current"): b'{"organization_id": "%s"}' % str(ACME).encode(),
+    ("POST", "/v1/chat/completions"): b'{"model": "%s/model"}' % MARK.encode(),
+    ("POST", "/v1/completions"): b'{"model": "%s/model"}' % MARK.encode(),
+    ("POST", "/v1/embeddings"): b'{"model": "%s/model"}' % MARK.encode(),
+}
+"""Bodies that name something of ACME's."""
+
+SHARED = frozenset({"zone_id"})
+"""Parameters that name what belongs to everybody."""
+
+
+class Estate:
+    """Everything that ACME has, and the ids that routes ask for."""
+
+    def __init__(self, market: Market, session: Session) -> None:
+        self.model = a_model(model_id=f"{MARK}/model")
+        self.instance = market.instance(
+            status=InstanceStatus.READY,
+            ip_address="127.0.0.1",
+            provider_instance_id=MARK,
+            model_id=self.model.id,
+        )
+        self.worker = a_worker(self.instance, vllm_port=9, metadata={"of": MARK})
+        self.log = an_action(instance_id=self.instance.id, metadata={"of": MARK})
+        self.ids: dict[str, UUID] = {
+            "instance_id": self.instance.id,
+            "session_id": session.id,
+            "zone_id": market.zone.id,
+        }
+
+    @property
+    def things(self) -> tuple[Any, ...]:
+        """What has to be stored, in order."""
+        return self.model, self.instance, self.worker, self.log
+
+    def concrete(self, path: str) -> str:
+        """Return the path with ids of ACME's."""
+        return re.sub(r"\{(\w+)(?::\w+)?\}", lambda name: str(self.ids[name[1]]), path)
+
+
+@pytest.fixture
+async def estate(
+    memory: MemoryAdapters, application: Application, market: Market, credentials: Credentials
+) -> Estate:
+    sessions = memory.database().table(Session).values()
+    acmes = next(session for session in sessions if session.current_organization_id == ACME)
+    estate = Estate(market, acmes)
+    await given(memory.unit_of_work(), *estate.things)
+    await application.refresh_routes()(actor=PLATFORM)
+    return estate
+
+
+def everything(memory: MemoryAdapters) -> dict[tuple[str, UUID], Any]:
+    """Return every row of every table."""
+    database = memory.database()
+    return {
+        (kind.__name__, key): row
+        for kind, rows in database.tables()
+        for key, row in rows.items()
+    }
+
+
+def calls(app: Litestar) -> Iterator[tuple[str, str]]:
+    """Yield every route that somebody can call who is signed in."""
+    for path, method, handler in routes(app):
+        permission = permission_of(handler)
+        if permission is not None and Holder.WORKER not in HOLDERS[permission]:
+            yield method, path
+
+
+def test_every_id_that_a_route_asks_for_is_tried(app: Litestar, estate: Estate) -> None:
+    asked = {name for _, path in calls(app) for name in re.findall(r"\{(\w+)", path)}
+    assert asked == set(estate.ids)
+
+
+async def test_acme_itself_sees_what_is_its_own(
+    app: Litestar, estate: Estate, credentials: Credentials
+) -> None:
+    """The mark can be seen at all: else nothing that follows could fail."""
+    seen = {
+        path
+        for method, path in calls(app)
+        if method == "GET" and "stream" not in path
+        for answer in [await call(app, method, estate.concrete(path), headers=credentials["owner"])]
+        if MARK in answer.text
+    }
+    assert seen >= {"/action_logs", "/instances", "/instances/{instance_id:str}", "/v1/models"}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+async def test_a_foreigner_sees_nothing_and_changes_nothing(
+    app: Litestar, memory: MemoryAdapters, estate: Estate, credentials: Credentials, name: str
+) -> None:
+    before = everything(memory)
+    answers: list[object] = []
+    for method, path in calls(app):
+        for query in ("", f"instance_id={estate.instance.id}&organization_id={ACME}&limit=1000"):
+            body = BODIES.get((method, path), b"{}")
+            answer = await call(
+                app,
+                method,
+                estate.concrete(path),
+                headers=credentials[name],
+                query=query,
+                body=body,
+            )
+            foreign = set(re.findall(r"\{(\w+)", path)) - SHARED
+            if answer.status < 300 and foreign:
+                answers.append((method, path, answer))
+            if MARK in answer.text.replace(body.decode(), "") and not echoed(path):
+                answers.append((method, path, answer))
+    assert answers == []
+    after = everything(memory)
+    touched = {key: row for key, row in before.items() if belongs(row) and after.get(key) != row}
+    assert touched == {}
+
+
+def echoed(path: str) -> bool:
+    """Tell whether an answer repeats the model's name that the caller has sent."""
+    return path.startswith("/v1/") or path == "/models"  # the catalog is everybody's
+
+
+def belongs(row: Any) -> bool:
+    """Tell whether a row is ACME's."""
+    return ACME in {getattr(row, "organization_id", None), getattr(row, "id", None)}
