@@ -312,3 +312,14 @@ CREATE TABLE IF NOT EXISTS outbox (
 );
 CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (id) WHERE published_at IS NULL;
 CREATE INDEX IF NOT EXISTS outbox_published ON outbox (occurred_at) WHERE published_at IS NOT NULL;
+
+-- Requests that had an Idempotency-Key, and what came of them.
+CREATE TABLE IF NOT EXISTS idempotency_keys (
+    scope       uuid NOT NULL,  -- the organization
+    key         text NOT NULL,
+    fingerprint text NOT NULL,
+    began_at    timestamptz NOT NULL,
+    result      text,
+    PRIMARY KEY (scope, key)
+);
+CREATE INDEX IF NOT EXISTS idempotency_keys_by_age ON idempotency_keys (began_at);

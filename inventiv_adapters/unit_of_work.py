@@ -20,8 +20,8 @@ from inventiv_adapters.inference.memory import MemoryUsage
 from inventiv_adapters.inference.postgres import PostgresUsage
 from inventiv_adapters.instances.memory import MemoryInstances, MemoryLeases
 from inventiv_adapters.instances.postgres import PostgresInstances, PostgresLeases
-from inventiv_adapters.kernel.memory import MemoryDatabase, MemoryOutbox
-from inventiv_adapters.kernel.postgres import Connection, Pool, PostgresOutbox
+from inventiv_adapters.kernel.memory import MemoryDatabase, MemoryIdempotency, MemoryOutbox
+from inventiv_adapters.kernel.postgres import Connection, Pool, PostgresIdempotency, PostgresOutbox
 from inventiv_adapters.models.memory import MemoryModels
 from inventiv_adapters.models.postgres import PostgresModels
 from inventiv_adapters.workers.memory import MemoryWorkers, MemoryWorkerTokens
@@ -45,6 +45,7 @@ class MemoryWork:
         self.workers = MemoryWorkers(draft)
         self.worker_tokens = MemoryWorkerTokens(draft)
         self.usage = MemoryUsage(draft)
+        self.idempotency = MemoryIdempotency(draft)
         self.outbox = MemoryOutbox(draft)
 
 
@@ -80,6 +81,7 @@ class PostgresWork:
         self.workers = PostgresWorkers(connection)
         self.worker_tokens = PostgresWorkerTokens(connection)
         self.usage = PostgresUsage(connection)
+        self.idempotency = PostgresIdempotency(connection)
         self.outbox = PostgresOutbox(connection)
 
 

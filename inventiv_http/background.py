@@ -89,6 +89,7 @@ class Background:
             Periodic("sweep", self._as_platform("sweep_machines"), self._sweep_interval_s),
             Periodic("sessions", self._as_platform("forget_sessions"), _HOURLY_S),
             Periodic("events", self._as_platform("forget_events"), _HOURLY_S),
+            Periodic("keys", self._as_platform("forget_idempotency_keys"), _HOURLY_S),
         ]
 
     def _as_platform(self, name: str) -> Job:

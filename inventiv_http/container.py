@@ -86,7 +86,13 @@ from inventiv_core.inference.use_cases import (
     UsageQueue,
 )
 from inventiv_core.instances.entities import STARTING_UP
-from inventiv_core.instances.use_cases import GetInstance, ListInstances, TerminateInstance
+from inventiv_core.instances.use_cases import (
+    ArchiveInstance,
+    ForgetIdempotencyKeys,
+    GetInstance,
+    ListInstances,
+    TerminateInstance,
+)
 from inventiv_core.models.use_cases import ListModels, SeedModels
 from inventiv_core.orchestration.entities import Patience
 from inventiv_core.orchestration.use_cases.reconciling import (
@@ -304,6 +310,8 @@ class Application(DeclarativeContainer):
     list_instances = _use_case(ListInstances, adapters)
     get_instance = _use_case(GetInstance, adapters)
     terminate_instance = _use_case(TerminateInstance, adapters)
+    archive_instance = _use_case(ArchiveInstance, adapters)
+    forget_idempotency_keys = _use_case(ForgetIdempotencyKeys, adapters)
     list_action_logs = _use_case(ListActionLogs, adapters)
     list_platform_actions = _use_case(ListPlatformActions, adapters)
 

@@ -3,12 +3,19 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from inventiv_core.kernel.bus import Bus, Listener, Message, Relay
 from inventiv_core.kernel.events import DomainEvent, Outbox
+from inventiv_core.kernel.idempotency import (
+    IDEMPOTENCY_LIFETIME,
+    IdempotencyKey,
+    IdempotencyKeyReused,
+    IdempotencyRepository,
+)
 
 Row = TypeVar("Row")
 
@@ -50,6 +57,41 @@ class MemoryDatabase:
             self.outbox += draft.outbox
             self.events_added = draft.events_added
             self.committed.set()
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    """A request that had a key."""
+
+    fingerprint: str
+    began_at: datetime
+    result: str | None = None
+
+
+class MemoryIdempotency(IdempotencyRepository):
+    """The keys."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._table = database.table(_Remembered)
+
+    async def begin(self, key: IdempotencyKey, *, scope: UUID, at: datetime) -> str | None:
+        known = self._table.get(uuid5(scope, key.key))
+        if known is None or known.began_at <= at - IDEMPOTENCY_LIFETIME:
+            self._table[uuid5(scope, key.key)] = _Remembered(key.fingerprint, at)
+            return None
+        if known.fingerprint != key.fingerprint:
+            raise IdempotencyKeyReused(key=key.key)
+        return known.result
+
+    async def finish(self, key: IdempotencyKey, *, scope: UUID, result: str) -> None:
+        row = uuid5(scope, key.key)
+        self._table[row] = replace(self._table[row], result=result)
+
+    async def forget(self, *, before: datetime) -> int:
+        old = [row for row, known in self._table.items() if known.began_at < before]
+        for row in old:
+            del self._table[row]
+        return len(old)
 
 
 class MemoryOutbox(Outbox):

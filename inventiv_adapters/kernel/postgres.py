@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, LiteralString, TypeAlias, TypeVar
+from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection, InterfaceError, OperationalError
@@ -15,6 +16,12 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 from inventiv_adapters.kernel.events import revive
 from inventiv_core.kernel.bus import Message, Relay
 from inventiv_core.kernel.events import DomainEvent, Outbox
+from inventiv_core.kernel.idempotency import (
+    IDEMPOTENCY_LIFETIME,
+    IdempotencyKey,
+    IdempotencyKeyReused,
+    IdempotencyRepository,
+)
 
 Connection: TypeAlias = AsyncConnection[Any]
 Pool: TypeAlias = AsyncConnectionPool[Connection]
@@ -113,6 +120,62 @@ async def apply_schema(url: str, schema: str) -> bool:
         await connection.execute(_REMEMBERING)
         await connection.execute(_REMEMBER, {"checksum": checksum})
     return True
+
+
+_BEGIN = """
+    INSERT INTO idempotency_keys AS known (scope, key, fingerprint, began_at)
+    VALUES (%(scope)s, %(key)s, %(fingerprint)s, %(at)s)
+    ON CONFLICT (scope, key) DO UPDATE SET
+        fingerprint = EXCLUDED.fingerprint, began_at = EXCLUDED.began_at, result = NULL
+    WHERE known.began_at + %(lifetime)s::interval <= %(at)s
+    RETURNING true
+"""
+
+_BEGUN = """
+    SELECT fingerprint, result FROM idempotency_keys WHERE scope = %(scope)s AND key = %(key)s
+"""
+
+_FINISH = """
+    UPDATE idempotency_keys SET result = %(result)s WHERE scope = %(scope)s AND key = %(key)s
+"""
+
+_FORGET_KEYS = "DELETE FROM idempotency_keys WHERE began_at < %(before)s"
+
+
+class _Begun(msgspec.Struct):
+    fingerprint: str
+    result: str | None
+
+
+class PostgresIdempotency(IdempotencyRepository):
+    """The keys. Who comes second waits at the primary key until the first has ended."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def begin(self, key: IdempotencyKey, *, scope: UUID, at: datetime) -> str | None:
+        is_new = await fetch_value(
+            self._connection,
+            _BEGIN,
+            scope=scope,
+            key=key.key,
+            fingerprint=key.fingerprint,
+            at=at,
+            lifetime=IDEMPOTENCY_LIFETIME,
+        )
+        if is_new:
+            return None
+        [known] = await fetch_all(self._connection, _Begun, _BEGUN, scope=scope, key=key.key)
+        if known.fingerprint != key.fingerprint:
+            raise IdempotencyKeyReused(key=key.key)
+        return known.result
+
+    async def finish(self, key: IdempotencyKey, *, scope: UUID, result: str) -> None:
+        values = {"scope": scope, "key": key.key, "result": result}
+        await self._connection.execute(_FINISH, values)
+
+    async def forget(self, *, before: datetime) -> int:
+        return await count_rows(self._connection, _FORGET_KEYS, before=before)
 
 
 _ADD = """

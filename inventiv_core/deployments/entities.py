@@ -34,6 +34,8 @@ class Deployment:
     """A promise: this instance will serve the model."""
 
     instance_id: UUID
+    is_replayed: bool = False
+    """Whether it was made by an earlier request with the same idempotency key."""
 
 
 def fits(model: Model, instance_type: InstanceType, provider: Provider) -> bool:

@@ -6,10 +6,11 @@ from inventiv_core.action_logs.ports import ActionLogRepository
 from inventiv_core.catalog.ports import CatalogRepository
 from inventiv_core.instances.ports import InstanceRepository, LeaseRepository
 from inventiv_core.kernel.events import Outbox
+from inventiv_core.kernel.idempotency import IdempotentWork
 from inventiv_core.models.ports import ModelRepository
 
 
-class DeploymentWork(Protocol):
+class DeploymentWork(IdempotentWork, Protocol):
     """What one atomic piece of deployment work may touch."""
 
     @property

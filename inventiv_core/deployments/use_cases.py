@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from inventiv_core.action_logs.entities import ActionLog, ActionLogId, ActionType
 from inventiv_core.action_logs.use_cases import record
@@ -23,6 +24,7 @@ from inventiv_core.identity.access import Actor, OrganizationId, Permission
 from inventiv_core.instances.entities import Instance, InstanceId
 from inventiv_core.instances.events import InstanceChanged
 from inventiv_core.kernel.clock import Clock
+from inventiv_core.kernel.idempotency import IdempotencyKey
 from inventiv_core.kernel.ids import NewId
 from inventiv_core.kernel.unit_of_work import UnitOfWork
 
@@ -35,12 +37,18 @@ class CreateDeployment:
     clock: Clock
     new_id: NewId
 
-    async def __call__(self, request: DeploymentRequest, *, actor: Actor) -> Deployment:
+    async def __call__(
+        self, request: DeploymentRequest, *, key: IdempotencyKey | None = None, actor: Actor
+    ) -> Deployment:
         """Create the instance, or refuse and leave nothing but a line in the action log.
+
+        With a ``key``, the same request makes one instance however often it is sent, also
+        at the same time. A refusal is not remembered: what was mended may be sent again.
 
         Raises:
             OrganizationNeeded: The actor is in the personal workspace. Nothing is logged.
             PermissionMissing: The actor may not rent machines for the organization.
+            IdempotencyKeyReused: The key was used for another request.
             DeploymentRefused: The request cannot be met; each reason is an error of its own.
         """
         instance_id = InstanceId(self.new_id())
@@ -59,8 +67,14 @@ class CreateDeployment:
         )
         try:
             async with self.unit_of_work() as work:
+                if key is not None:
+                    known = await work.idempotency.begin(key, scope=owner, at=now)
+                    if known is not None:
+                        return Deployment(instance_id=UUID(known), is_replayed=True)
                 instance = await self._promise(request, instance_id, owner, now, work)
                 await record(log.succeed(at=now, status_after=instance.status), work)
+                if key is not None:
+                    await work.idempotency.finish(key, scope=owner, result=str(instance.id))
         except DeploymentRefused as refusal:
             async with self.unit_of_work() as work:
                 await record(

@@ -215,6 +215,10 @@ class Instance:
             deletion_reason=self.deletion_reason or reason,
         )
 
+    def archive(self, *, at: datetime) -> Self:
+        """Put it out of sight."""
+        return self.enter(InstanceStatus.ARCHIVED, at=at, is_archived=True)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from inventiv_core.kernel.errors import Conflict, NotFound
+from inventiv_core.kernel.errors import Conflict, Invalid, NotFound
 
 
 @dataclass(eq=False, kw_only=True)
@@ -11,6 +11,14 @@ class InstanceNotFound(NotFound):
     """There is no such instance in this organization."""
 
     instance_id: UUID
+
+
+@dataclass(eq=False, kw_only=True)
+class NotTerminated(Invalid):
+    """Only an instance that is terminated can be archived: terminate it first."""
+
+    instance_id: UUID
+    status: str
 
 
 @dataclass(eq=False, kw_only=True)

@@ -9,6 +9,7 @@ from inventiv_core.identity.access import OrganizationId
 from inventiv_core.instances.entities import Instance, InstanceId, Lease
 from inventiv_core.instances.views import InstanceRow
 from inventiv_core.kernel.events import Outbox
+from inventiv_core.kernel.idempotency import IdempotentWork
 
 
 class InstanceRepository(Protocol):
@@ -102,7 +103,7 @@ class InstanceChanges(Protocol):
     def outbox(self) -> Outbox: ...
 
 
-class InstanceWork(InstanceChanges, Protocol):
+class InstanceWork(IdempotentWork, InstanceChanges, Protocol):
     """What one atomic piece of work on instances may touch."""
 
     @property

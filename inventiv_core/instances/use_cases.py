@@ -8,16 +8,22 @@ from inventiv_core.action_logs.entities import ActionLog, ActionLogId, ActionTyp
 from inventiv_core.action_logs.use_cases import record
 from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.instances.entities import (
+    TRANSITIONS,
     DeletionReason,
     Instance,
     InstanceId,
     InstanceStatus,
 )
-from inventiv_core.instances.errors import InstanceNotFound
+from inventiv_core.instances.errors import InstanceNotFound, NotTerminated
 from inventiv_core.instances.events import InstanceChanged
 from inventiv_core.instances.ports import InstanceChanges, InstanceQueries, InstanceWork
 from inventiv_core.instances.views import InstanceRow, InstancesSeen
 from inventiv_core.kernel.clock import Clock
+from inventiv_core.kernel.idempotency import (
+    IDEMPOTENCY_LIFETIME,
+    IdempotencyKey,
+    IdempotentWork,
+)
 from inventiv_core.kernel.ids import NewId
 from inventiv_core.kernel.pagination import MAX_PAGE_ROWS
 from inventiv_core.kernel.unit_of_work import UnitOfWork
@@ -89,43 +95,111 @@ class TerminateInstance:
     clock: Clock
     new_id: NewId
 
-    async def __call__(self, instance_id: InstanceId, *, actor: Actor) -> Termination:
+    async def __call__(
+        self, instance_id: InstanceId, *, key: IdempotencyKey | None = None, actor: Actor
+    ) -> Termination:
         """Have the machine deleted, whatever the instance is doing now.
+
+        With a ``key``, a request that is sent again is told what the first one was told.
 
         An instance without a machine goes the same way: somebody may be renting one for
         it at this very moment, and only the provider knows.
 
         Raises:
             InstanceNotFound: There is no such instance in the actor's organization.
+            IdempotencyKeyReused: The key was used for another request.
         """
         owner = actor.must_in_organization(Permission.MANAGE_INSTANCES)
         now = self.clock.now()
         async with self.unit_of_work() as work:
+            if key is not None:
+                known = await work.idempotency.begin(key, scope=owner, at=now)
+                if known is not None:
+                    return Termination(known)
+            instance = await work.instances.lock(instance_id, owner=owner)
+            termination = await self._terminate(instance, actor, now, work)
+            if key is not None:
+                await work.idempotency.finish(key, scope=owner, result=termination)
+        return termination
+
+    async def _terminate(
+        self, instance: Instance, actor: Actor, now: datetime, work: InstanceWork
+    ) -> Termination:
+        log = ActionLog.begin(
+            ActionType.REQUEST_TERMINATE,
+            id=ActionLogId(self.new_id()),
+            actor=actor,
+            organization_id=instance.organization_id,
+            instance_id=instance.id,
+            at=now,
+            status_before=instance.status,
+            metadata={"instance_id": str(instance.id)},
+        )
+        if instance.status in {InstanceStatus.TERMINATED, InstanceStatus.ARCHIVED}:
+            over = {"already_terminated": True}
+            await record(log.succeed(at=now, status_after=instance.status, metadata=over), work)
+            return Termination.ALREADY_OVER
+        after = instance
+        if instance.status is not InstanceStatus.TERMINATING:
+            after = instance.terminate(DeletionReason.REQUESTED, at=now)
+            await change(instance, after, work, reason="termination requested", at=now)
+        await work.leases.schedule(instance.id, at=now)
+        await record(log.succeed(at=now, status_after=after.status), work)
+        return Termination.UNDER_WAY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveInstance:
+    """Put an instance that is over out of sight. Safe to repeat."""
+
+    unit_of_work: UnitOfWork[InstanceWork]
+    clock: Clock
+    new_id: NewId
+
+    async def __call__(self, instance_id: InstanceId, *, actor: Actor) -> None:
+        """Archive it; the history, the costs and the actions stay.
+
+        Raises:
+            InstanceNotFound: There is no such instance in the actor's organization.
+            NotTerminated: It is not over yet. The attempt is in the action log.
+        """
+        owner = actor.must_in_organization(Permission.MANAGE_INSTANCES)
+        now = self.clock.now()
+        refusal: NotTerminated | None = None
+        async with self.unit_of_work() as work:
             instance = await work.instances.lock(instance_id, owner=owner)
             log = ActionLog.begin(
-                ActionType.REQUEST_TERMINATE,
+                ActionType.ARCHIVE_INSTANCE,
                 id=ActionLogId(self.new_id()),
                 actor=actor,
                 organization_id=instance.organization_id,
                 instance_id=instance.id,
                 at=now,
                 status_before=instance.status,
-                metadata={"instance_id": str(instance.id)},
             )
-            if instance.status in {InstanceStatus.TERMINATED, InstanceStatus.ARCHIVED}:
-                await record(
-                    log.succeed(
-                        at=now,
-                        status_after=instance.status,
-                        metadata={"already_terminated": True},
-                    ),
-                    work,
-                )
-                return Termination.ALREADY_OVER
-            after = instance
-            if instance.status is not InstanceStatus.TERMINATING:
-                after = instance.terminate(DeletionReason.REQUESTED, at=now)
-                await change(instance, after, work, reason="termination requested", at=now)
-            await work.leases.schedule(instance.id, at=now)
-            await record(log.succeed(at=now, status_after=after.status), work)
-        return Termination.UNDER_WAY
+            if instance.status is InstanceStatus.ARCHIVED:
+                await record(log.succeed(at=now, status_after=instance.status), work)
+            elif InstanceStatus.ARCHIVED in TRANSITIONS[instance.status]:
+                after = instance.archive(at=now)
+                await change(instance, after, work, reason="archived", at=now)
+                await record(log.succeed(at=now, status_after=after.status), work)
+            else:
+                refusal = NotTerminated(instance_id=instance_id, status=instance.status)
+                failed = log.fail(code=refusal.code, message=str(refusal), at=now)
+                await record(failed, work)
+        if refusal is not None:
+            raise refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetIdempotencyKeys:
+    """Drop the keys of requests that nobody will send again."""
+
+    unit_of_work: UnitOfWork[IdempotentWork]
+    clock: Clock
+
+    async def __call__(self, *, actor: Actor) -> int:
+        """Return how many were dropped."""
+        actor.must(Permission.OPERATE)
+        async with self.unit_of_work() as work:
+            return await work.idempotency.forget(before=self.clock.now() - IDEMPOTENCY_LIFETIME)

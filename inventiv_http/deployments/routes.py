@@ -9,9 +9,11 @@ from litestar.params import JSONBody
 from inventiv_core.deployments.errors import DeploymentRefused
 from inventiv_core.deployments.use_cases import CreateDeployment
 from inventiv_core.identity.access import Actor, Permission
+from inventiv_core.kernel.idempotency import IdempotencyKey
 from inventiv_http.deployments.schemas import DeploymentBody, NewDeployment
 from inventiv_http.kernel.auth import needs
 from inventiv_http.kernel.errors import Json, status_of
+from inventiv_http.kernel.idempotency import REPLAYED
 from inventiv_http.kernel.request_ids import request_id
 
 
@@ -42,6 +44,10 @@ class Deployments(Controller):
         data: JSONBody[NewDeployment],
         actor: NamedDependency[Actor],
         create_deployment: NamedDependency[CreateDeployment],
-    ) -> DeploymentBody:
-        deployment = await create_deployment(data.to_request(), actor=actor)
-        return DeploymentBody(status="accepted", instance_id=deployment.instance_id)
+        idempotency_key: NamedDependency[IdempotencyKey | None],
+    ) -> Response[DeploymentBody]:
+        deployment = await create_deployment(data.to_request(), key=idempotency_key, actor=actor)
+        return Response(
+            DeploymentBody(status="accepted", instance_id=deployment.instance_id),
+            headers={REPLAYED: "true"} if deployment.is_replayed else {},
+        )

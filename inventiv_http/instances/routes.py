@@ -1,21 +1,34 @@
 """``/instances``"""
 
+from http import HTTPStatus
+from typing import Any
 from uuid import UUID
 
-from litestar import Controller, Response, delete, get
+from litestar import Controller, Request, Response, delete, get, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
 from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.instances.entities import InstanceId
+from inventiv_core.instances.errors import InstanceNotFound
 from inventiv_core.instances.use_cases import (
+    ArchiveInstance,
     GetInstance,
     ListInstances,
     TerminateInstance,
     Termination,
 )
+from inventiv_core.kernel.idempotency import IdempotencyKey
 from inventiv_http.instances.schemas import InstanceBody, InstanceDetailsBody
 from inventiv_http.kernel.auth import needs
+from inventiv_http.kernel.errors import Json, domain_error
+
+
+def _bad_request(request: Request[Any, Any, Any], error: InstanceNotFound) -> Response[Json]:
+    """Answer as clients of the route expect it: what is not there cannot be archived, either."""
+    response = domain_error(request, error)
+    response.status_code = HTTPStatus.BAD_REQUEST
+    return response
 
 
 class Instances(Controller):
@@ -58,8 +71,27 @@ class Instances(Controller):
         instance_id: FromPath[UUID],
         actor: NamedDependency[Actor],
         terminate_instance: NamedDependency[TerminateInstance],
+        idempotency_key: NamedDependency[IdempotencyKey | None],
     ) -> Response[str]:
-        termination = await terminate_instance(InstanceId(instance_id), actor=actor)
+        termination = await terminate_instance(
+            InstanceId(instance_id), key=idempotency_key, actor=actor
+        )
         if termination is Termination.ALREADY_OVER:
             return Response("The instance is terminated already.", status_code=200)
         return Response("The instance is being terminated.", status_code=202)
+
+    @put(
+        "/{instance_id:str}/archive",
+        media_type="text/plain",
+        opt=needs(Permission.MANAGE_INSTANCES),
+        exception_handlers={InstanceNotFound: _bad_request},
+        summary="Put an instance that is over out of sight",
+    )
+    async def archive(
+        self,
+        instance_id: FromPath[UUID],
+        actor: NamedDependency[Actor],
+        archive_instance: NamedDependency[ArchiveInstance],
+    ) -> str:
+        await archive_instance(InstanceId(instance_id), actor=actor)
+        return "The instance is archived."

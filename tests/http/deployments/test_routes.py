@@ -214,3 +214,45 @@ async def test_each_promise_is_another_instance(owner: httpx.AsyncClient, body: 
     ids = {(await owner.post("/deployments", json=body)).json()["instance_id"] for _ in range(3)}
     assert len(ids) == 3
     assert str(a_number()) not in ids
+
+
+async def test_a_request_that_is_sent_again_makes_one_instance(
+    owner: httpx.AsyncClient, memory: MemoryAdapters, body: Json
+) -> None:
+    headers = {"Idempotency-Key": "made-by-the-client"}
+    first = await owner.post("/deployments", json=body, headers=headers)
+    again = await owner.post("/deployments", json=body, headers=headers)
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert "idempotency-replayed" not in first.headers
+    assert again.headers["idempotency-replayed"] == "true"
+    assert len(memory.database().table(Instance)) == 1
+    assert len((await owner.get("/action_logs")).json()) == 1
+
+
+async def test_a_key_is_for_one_request_only(
+    owner: httpx.AsyncClient, stranger: httpx.AsyncClient, memory: MemoryAdapters, body: Json
+) -> None:
+    headers = {"Idempotency-Key": "k"}
+    await owner.post("/deployments", json=body, headers=headers)
+    answer = await owner.post("/deployments", json=body | {"zone": "x"}, headers=headers)
+    assert (answer.status_code, answer.json()["message"]) == (409, "idempotency_key_reused")
+    theirs = await stranger.post("/deployments", json=body | {"zone": "x"}, headers=headers)
+    assert theirs.json()["error_code"] == "INVALID_ZONE"
+    assert len(memory.database().table(Instance)) == 1
+
+
+async def test_a_refusal_is_not_remembered(owner: httpx.AsyncClient, body: Json) -> None:
+    headers = {"Idempotency-Key": "k"}
+    refused = await owner.post("/deployments", json=body | {"zone": "x"}, headers=headers)
+    assert refused.status_code == 400
+    assert (await owner.post("/deployments", json=body, headers=headers)).status_code == 200
+
+
+@pytest.mark.parametrize("key", ["", " ", "a b", "x" * 256, "caf\u00e9"])
+async def test_a_key_that_is_none_is_refused(
+    owner: httpx.AsyncClient, memory: MemoryAdapters, body: Json, key: str
+) -> None:
+    headers = {"Idempotency-Key": key.encode()}
+    answer = await owner.post("/deployments", json=body, headers=headers)  # type: ignore[arg-type]
+    assert (answer.status_code, answer.json()["message"]) == (400, "idempotency_key_invalid")
+    assert not memory.database().table(Instance)

@@ -12,7 +12,7 @@ from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_core.instances.entities import Instance, InstanceStatus
 from inventiv_core.workers.entities import WorkerStatus
 from inventiv_http.container import MemoryAdapters
-from tests.builders import NOON, OTHER, Market, a_number, a_worker, given
+from tests.builders import ACME, NOON, OTHER, Market, a_number, a_worker, given
 from tests.http.conftest import Json, SignIn
 
 CONTRACT = set(
@@ -239,3 +239,69 @@ async def test_owners_and_administrators_may_terminate_and_others_may_look(
         body = answer.json()
         assert (body["error"], body["message"]) == ("forbidden", "permission_missing")
         assert body["permission"] == "manage_instances"
+
+
+async def test_a_termination_that_is_sent_again_is_told_the_same(
+    owner: httpx.AsyncClient, memory: MemoryAdapters, market: Market
+) -> None:
+    instance, other = market.instance(), market.instance()
+    await given(memory.unit_of_work(), instance, other)
+    headers = {"Idempotency-Key": "k"}
+    for _ in range(2):
+        answer = await owner.delete(f"/instances/{instance.id}", headers=headers)
+        assert answer.status_code == 202
+    assert len((await owner.get("/action_logs")).json()) == 1
+    answer = await owner.delete(f"/instances/{other.id}", headers=headers)
+    assert (answer.status_code, answer.json()["message"]) == (409, "idempotency_key_reused")
+
+
+async def test_what_is_over_can_be_put_out_of_sight(
+    owner: httpx.AsyncClient, memory: MemoryAdapters, market: Market
+) -> None:
+    instance = market.instance(status=InstanceStatus.TERMINATED)
+    await given(memory.unit_of_work(), instance)
+    for _ in range(2):
+        answer = await owner.put(f"/instances/{instance.id}/archive")
+        assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (
+            200,
+            "text/plain",
+        )
+    assert (await owner.get("/instances")).json() == []
+    [row] = (await owner.get("/instances?archived=true")).json()
+    assert (row["id"], row["status"], row["is_archived"]) == (str(instance.id), "archived", True)
+    logs = (await owner.get("/action_logs")).json()
+    assert [(log["action_type"], log["status"]) for log in logs] == [
+        ("ARCHIVE_INSTANCE", "success")
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    "status", sorted(set(InstanceStatus) - {InstanceStatus.TERMINATED, InstanceStatus.ARCHIVED})
+)
+async def test_what_is_not_over_stays_in_sight(
+    owner: httpx.AsyncClient, memory: MemoryAdapters, market: Market, status: InstanceStatus
+) -> None:
+    instance = market.instance(status=status)
+    await given(memory.unit_of_work(), instance)
+    answer = await owner.put(f"/instances/{instance.id}/archive")
+    assert (answer.status_code, answer.json()["message"]) == (400, "not_terminated")
+    assert memory.database().table(Instance)[instance.id] == instance
+    [log] = (await owner.get("/action_logs")).json()
+    assert (log["action_type"], log["status"], log["error_code"]) == (
+        "ARCHIVE_INSTANCE",
+        "failed",
+        "not_terminated",
+    )
+
+
+@pytest.mark.parametrize("name", ["owner", "stranger"])
+async def test_what_is_not_yours_cannot_be_archived(
+    sign_in: SignIn, memory: MemoryAdapters, market: Market, name: str
+) -> None:
+    instance = market.instance(
+        owner=ACME if name == "stranger" else OTHER, status=InstanceStatus.TERMINATED
+    )
+    await given(memory.unit_of_work(), instance)
+    answer = await (await sign_in(name)).put(f"/instances/{instance.id}/archive")
+    assert (answer.status_code, answer.json()["message"]) == (400, "instance_not_found")
+    assert memory.database().table(Instance)[instance.id] == instance
