@@ -22,6 +22,7 @@ from inventiv_http.instances.routes import Instances
 from inventiv_http.kernel.auth import check_access, current_actor, current_session
 from inventiv_http.kernel.errors import domain_error, http_error, outage, unexpected
 from inventiv_http.kernel.idempotency import idempotency_key
+from inventiv_http.kernel.pages import page_request
 from inventiv_http.kernel.request_ids import with_request_ids
 from inventiv_http.kernel.routes import VERSION, Public
 from inventiv_http.models.routes import Models
@@ -67,6 +68,7 @@ def create_app(
             "actor": Provide(current_actor, sync_to_thread=False),
             "idempotency_key": Provide(idempotency_key),
             "session": Provide(current_session, sync_to_thread=False),
+            "page": Provide(page_request, sync_to_thread=False),
             **{name: _supply_same(thing) for name, thing in things.items()},
             **use_cases,
         },

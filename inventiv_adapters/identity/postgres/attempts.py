@@ -10,8 +10,10 @@ from inventiv_core.identity.ports.attempts import AttemptRepository
 _COUNT = """
     INSERT INTO attempts AS known (key, count, since) VALUES (%(key)s, 1, %(at)s)
     ON CONFLICT (key) DO UPDATE SET
-        count = CASE WHEN known.since + %(window)s::interval > %(at)s THEN known.count + 1 ELSE 1 END,
-        since = CASE WHEN known.since + %(window)s::interval > %(at)s THEN known.since ELSE %(at)s END
+        count = CASE WHEN known.since + %(window)s::interval > %(at)s
+                     THEN known.count + 1 ELSE 1 END,
+        since = CASE WHEN known.since + %(window)s::interval > %(at)s
+                     THEN known.since ELSE %(at)s END
     RETURNING count, since
 """
 
