@@ -91,6 +91,7 @@ from inventiv_core.instances.use_cases import (
     ForgetIdempotencyKeys,
     GetInstance,
     ListInstances,
+    SearchInstances,
     TerminateInstance,
 )
 from inventiv_core.models.use_cases import ListModels, SeedModels
@@ -308,6 +309,7 @@ class Application(DeclarativeContainer):
     # deployments and instances
     create_deployment = _use_case(CreateDeployment, adapters)
     list_instances = _use_case(ListInstances, adapters)
+    search_instances = _use_case(SearchInstances, adapters)
     get_instance = _use_case(GetInstance, adapters)
     terminate_instance = _use_case(TerminateInstance, adapters)
     archive_instance = _use_case(ArchiveInstance, adapters)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from inventiv_adapters.kernel.memory import MemoryDatabase
+from inventiv_adapters.kernel.memory import MemoryDatabase, within
 from inventiv_core.catalog.entities import InstanceType, Provider, Region, Zone
 from inventiv_core.identity.access import OrganizationId
 from inventiv_core.instances.entities import AT_REST, Instance, InstanceId, InstanceStatus, Lease
@@ -15,7 +15,8 @@ from inventiv_core.instances.errors import (
     LeaseLost,
 )
 from inventiv_core.instances.ports import InstanceQueries, InstanceRepository, LeaseRepository
-from inventiv_core.instances.views import InstanceRow
+from inventiv_core.instances.views import InstanceFilter, InstanceRow, counted_off
+from inventiv_core.kernel.pagination import Rows, Window
 from inventiv_core.models.entities import Model
 from inventiv_core.workers.entities import Worker
 
@@ -158,23 +159,42 @@ class MemoryInstanceQueries(InstanceQueries):
         self._database = database
 
     async def list(
-        self, owner: OrganizationId, *, archived: bool, limit: int
+        self, owner: OrganizationId, *, archived: bool, limit: int, now: datetime
     ) -> Sequence[InstanceRow]:
         mine = [
             instance
-            for instance in self._database.table(Instance).values()
-            if instance.organization_id == owner and instance.is_archived == archived
+            for instance in _owned(self._database, owner)
+            if instance.is_archived == archived
         ]
         mine.sort(key=_newest, reverse=True)
-        return [self._row(instance) for instance in mine[:limit]]
+        return [self._row(instance, now) for instance in mine[:limit]]
 
-    async def find(self, instance_id: InstanceId, *, owner: OrganizationId) -> InstanceRow | None:
+    async def search(
+        self,
+        owner: OrganizationId,
+        where: InstanceFilter,
+        window: Window,
+        *,
+        counted: bool,
+        now: datetime,
+    ) -> Rows[InstanceRow]:
+        mine = _owned(self._database, owner)
+        wanted = [instance for instance in mine if _matches(instance, where)]
+        return Rows(
+            rows=within(counted_off(window), [self._row(instance, now) for instance in wanted]),
+            total_count=len(mine) if counted else None,
+            filtered_count=len(wanted) if counted else None,
+        )
+
+    async def find(
+        self, instance_id: InstanceId, *, owner: OrganizationId, now: datetime
+    ) -> InstanceRow | None:
         instance = self._database.table(Instance).get(instance_id)
         if instance is None or instance.organization_id != owner:
             return None
-        return self._row(instance)
+        return self._row(instance, now)
 
-    def _row(self, instance: Instance) -> InstanceRow:
+    def _row(self, instance: Instance, now: datetime) -> InstanceRow:
         provider = self._database.table(Provider)[instance.provider_id]
         zone = self._database.table(Zone)[instance.zone_id]
         kind = self._database.table(InstanceType)[instance.instance_type_id]
@@ -219,7 +239,22 @@ class MemoryInstanceQueries(InstanceQueries):
             gpu_count=kind.gpu_count,
             cost_per_hour=kind.cost_per_hour,
             is_archived=instance.is_archived,
+            as_of=now,
         )
+
+
+def _owned(database: MemoryDatabase, owner: OrganizationId) -> list[Instance]:
+    instances = database.table(Instance).values()
+    return [instance for instance in instances if instance.organization_id == owner]
+
+
+def _matches(instance: Instance, where: InstanceFilter) -> bool:
+    return (
+        instance.is_archived == where.archived
+        and where.status in {None, instance.status}
+        and where.model_id in {None, instance.model_id}
+        and where.zone_id in {None, instance.zone_id}
+    )
 
 
 def _newest(instance: Instance) -> tuple[datetime, UUID]:

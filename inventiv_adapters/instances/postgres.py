@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import LiteralString
+from typing import Final, LiteralString
 
 from inventiv_adapters.kernel.postgres import (
     Connection,
+    Counts,
     Pool,
     count_rows,
     fetch_all,
     fetch_one,
     fetch_value,
+    fetch_window,
+    in_window,
 )
 from inventiv_core.identity.access import OrganizationId
 from inventiv_core.instances.entities import AT_REST, Instance, InstanceId, Lease
@@ -21,7 +24,8 @@ from inventiv_core.instances.errors import (
     LeaseLost,
 )
 from inventiv_core.instances.ports import InstanceQueries, InstanceRepository, LeaseRepository
-from inventiv_core.instances.views import InstanceRow
+from inventiv_core.instances.views import TOTAL_COST, InstanceFilter, InstanceRow, counted_off
+from inventiv_core.kernel.pagination import Rows, Window
 
 _ADD = """
     INSERT INTO instances
@@ -133,7 +137,7 @@ def _rows(where: LiteralString) -> LiteralString:
            i.deleted_by_provider, i.error_code, i.error_message, p.name AS provider_name,
            p.code AS provider_code, r.name AS region, z.name AS zone, t.name AS instance_type,
            t.cpu_count, t.ram_gb, t.vram_per_gpu_gb AS gpu_vram, t.gpu_count, t.cost_per_hour,
-           i.is_archived
+           i.is_archived, %(now)s::timestamptz AS as_of
     FROM instances i
     JOIN models m ON m.id = i.model_id
     JOIN providers p ON p.id = i.provider_id
@@ -150,6 +154,51 @@ _LIST = _rows("""
     ORDER BY i.created_at DESC, i.id DESC
     LIMIT %(limit)s
 """)
+
+_FOUND = _rows("""
+        i.organization_id = %(owner)s AND i.is_archived = %(archived)s
+      AND (%(status)s::text IS NULL OR i.status = %(status)s)
+      AND (%(model_id)s::uuid IS NULL OR i.model_id = %(model_id)s)
+      AND (%(zone_id)s::uuid IS NULL OR i.zone_id = %(zone_id)s)""")
+
+_COUNT = """
+    SELECT count(*) AS total_count,
+           count(*) FILTER (WHERE
+               i.is_archived = %(archived)s
+               AND (%(status)s::text IS NULL OR i.status = %(status)s)
+               AND (%(model_id)s::uuid IS NULL OR i.model_id = %(model_id)s)
+               AND (%(zone_id)s::uuid IS NULL OR i.zone_id = %(zone_id)s)) AS filtered_count
+    FROM instances i
+    WHERE i.organization_id = %(owner)s
+"""
+
+
+def _searches(*, descending: bool) -> dict[str, LiteralString]:
+    unknown: LiteralString = "-1" if descending else "'Infinity'"
+    place: LiteralString = """array_position(ARRAY[
+        'provisioning', 'booting', 'installing', 'starting', 'unavailable', 'ready', 'draining',
+        'terminated', 'failed', 'startup_failed', 'terminating', 'provisioning_failed',
+        'archived'], i.status) - 1"""
+    cost: LiteralString = """t.cost_per_hour * GREATEST(
+        extract(epoch FROM COALESCE(i.terminated_at, %(now)s) - i.created_at), 0)"""
+    keys: dict[str, tuple[LiteralString, LiteralString]] = {
+        "created_at": ("i.created_at", "timestamptz"),
+        "status_order": (place, "integer"),
+        "provider_name": ("p.name", "text"),
+        "region": ("r.name", "text"),
+        "zone": ("z.name", "text"),
+        "instance_type": ("t.name", "text"),
+        "cost_per_hour": (f"COALESCE(t.cost_per_hour, {unknown})", "numeric"),
+        TOTAL_COST: (f"COALESCE({cost}, {unknown})", "numeric"),
+    }
+    return {
+        name: in_window(_FOUND, key=key, kind=kind, descending=descending)
+        for name, (key, kind) in keys.items()
+    }
+
+
+_UPWARDS: Final = _searches(descending=False)
+_DOWNWARDS: Final = _searches(descending=True)
 
 _FIND = _rows("i.id = %(id)s AND i.organization_id = %(owner)s")
 
@@ -249,13 +298,39 @@ class PostgresInstanceQueries(InstanceQueries):
         self._pool = pool
 
     async def list(
-        self, owner: OrganizationId, *, archived: bool, limit: int
+        self, owner: OrganizationId, *, archived: bool, limit: int, now: datetime
     ) -> Sequence[InstanceRow]:
         async with self._pool.connection() as connection:
             return await fetch_all(
-                connection, InstanceRow, _LIST, owner=owner, archived=archived, limit=limit
+                connection, InstanceRow, _LIST, owner=owner, archived=archived, limit=limit, now=now
             )
 
-    async def find(self, instance_id: InstanceId, *, owner: OrganizationId) -> InstanceRow | None:
+    async def search(
+        self,
+        owner: OrganizationId,
+        where: InstanceFilter,
+        window: Window,
+        *,
+        counted: bool,
+        now: datetime,
+    ) -> Rows[InstanceRow]:
+        values = {"owner": owner, **asdict(where)}
+        query = (_DOWNWARDS if window.descending else _UPWARDS)[window.key.name]
         async with self._pool.connection() as connection:
-            return await fetch_one(connection, InstanceRow, _FIND, id=instance_id, owner=owner)
+            rows = await fetch_window(
+                connection, InstanceRow, query, counted_off(window), now=now, **values
+            )
+            counts = await fetch_one(connection, Counts, _COUNT, **values) if counted else None
+        return Rows(
+            rows=rows,
+            total_count=None if counts is None else counts.total_count,
+            filtered_count=None if counts is None else counts.filtered_count,
+        )
+
+    async def find(
+        self, instance_id: InstanceId, *, owner: OrganizationId, now: datetime
+    ) -> InstanceRow | None:
+        async with self._pool.connection() as connection:
+            return await fetch_one(
+                connection, InstanceRow, _FIND, id=instance_id, owner=owner, now=now
+            )

@@ -82,6 +82,40 @@ async def fetch_value(connection: Connection, query: LiteralString, **values: ob
     return None if row is None else row[0]
 
 
+def in_window(
+    select: LiteralString, *, key: LiteralString, kind: LiteralString, descending: bool
+) -> LiteralString:
+    """Return ``select``, which ends in conditions, narrowed down to a window of its rows.
+
+    Rows are sorted by ``key``, an expression of the type ``kind``, and then by ``i.id``.
+    """
+    after, order = ("<", "DESC") if descending else (">", "ASC")
+    return f"""{select}
+      AND (%(key)s::{kind} IS NULL OR ({key}, i.id) {after} (%(key)s::{kind}, %(id)s::uuid))
+    ORDER BY {key} {order}, i.id {order}
+    OFFSET %(offset)s LIMIT %(limit)s"""
+
+
+class Counts(msgspec.Struct):
+    """How many rows there are, and how many of them were searched for."""
+
+    total_count: int
+    filtered_count: int
+
+
+async def fetch_window(
+    connection: Connection, row: type[Row], query: LiteralString, window: Window, **values: object
+) -> list[Row]:
+    """Like `fetch_all`, for a statement of `in_window`.
+
+    It is planned each time, with its values: a plan for all values could not leave out
+    the conditions that nobody has set, and would not find the index.
+    """
+    async with connection.cursor(row_factory=dict_row, binary=True) as cursor:
+        await cursor.execute(query, values | window_values(window), prepare=False)
+        return [msgspec.convert(columns, row) for columns in await cursor.fetchall()]
+
+
 def pattern(needle: str | None) -> str | None:
     """Return the pattern for ``ILIKE`` that finds ``needle`` anywhere, taken literally."""
     if needle is None:

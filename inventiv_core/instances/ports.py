@@ -7,9 +7,10 @@ from typing import Protocol
 from inventiv_core.action_logs.ports import ActionLogRepository
 from inventiv_core.identity.access import OrganizationId
 from inventiv_core.instances.entities import Instance, InstanceId, Lease
-from inventiv_core.instances.views import InstanceRow
+from inventiv_core.instances.views import InstanceFilter, InstanceRow
 from inventiv_core.kernel.events import Outbox
 from inventiv_core.kernel.idempotency import IdempotentWork
+from inventiv_core.kernel.pagination import Rows, Window
 
 
 class InstanceRepository(Protocol):
@@ -84,12 +85,30 @@ class InstanceQueries(Protocol):
     """Instances as people look at them. Reads only, outside any unit of work."""
 
     async def list(
-        self, owner: OrganizationId, *, archived: bool, limit: int
+        self, owner: OrganizationId, *, archived: bool, limit: int, now: datetime
     ) -> Sequence[InstanceRow]:
         """List what ``owner`` has, newest first, in one statement."""
         ...
 
-    async def find(self, instance_id: InstanceId, *, owner: OrganizationId) -> InstanceRow | None:
+    async def search(
+        self,
+        owner: OrganizationId,
+        where: InstanceFilter,
+        window: Window,
+        *,
+        counted: bool,
+        now: datetime,
+    ) -> Rows[InstanceRow]:
+        """Find what ``owner`` has, sorted by one of `instance_keys`.
+
+        One statement for the rows and, if they are to be ``counted``, one for the counts.
+        The whole list are all instances of ``owner``, archived or not.
+        """
+        ...
+
+    async def find(
+        self, instance_id: InstanceId, *, owner: OrganizationId, now: datetime
+    ) -> InstanceRow | None:
         """Return one instance of ``owner``."""
         ...
 

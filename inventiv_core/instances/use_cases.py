@@ -1,5 +1,6 @@
 """What people can do with instances."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -17,7 +18,7 @@ from inventiv_core.instances.entities import (
 from inventiv_core.instances.errors import InstanceNotFound, NotTerminated
 from inventiv_core.instances.events import InstanceChanged
 from inventiv_core.instances.ports import InstanceChanges, InstanceQueries, InstanceWork
-from inventiv_core.instances.views import InstanceRow, InstancesSeen
+from inventiv_core.instances.views import InstanceFilter, InstanceRow, instance_keys
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.idempotency import (
     IDEMPOTENCY_LIFETIME,
@@ -25,7 +26,14 @@ from inventiv_core.kernel.idempotency import (
     IdempotentWork,
 )
 from inventiv_core.kernel.ids import NewId
-from inventiv_core.kernel.pagination import MAX_PAGE_ROWS
+from inventiv_core.kernel.pagination import (
+    MAX_PAGE_ROWS,
+    PageRequest,
+    Rows,
+    SearchPage,
+    Window,
+    search_page,
+)
 from inventiv_core.kernel.unit_of_work import UnitOfWork
 
 
@@ -44,15 +52,42 @@ class ListInstances:
     instance_queries: InstanceQueries
     clock: Clock
 
-    async def __call__(self, *, archived: bool, actor: Actor) -> InstancesSeen:
+    async def __call__(self, *, archived: bool, actor: Actor) -> Sequence[InstanceRow]:
         """Return the newest first. In the personal workspace there are none."""
         actor.must(Permission.VIEW_INSTANCES)
         if actor.organization_id is None:
-            return InstancesSeen(rows=(), at=self.clock.now())
-        rows = await self.instance_queries.list(
-            actor.organization_id, archived=archived, limit=MAX_PAGE_ROWS
+            return ()
+        return await self.instance_queries.list(
+            actor.organization_id, archived=archived, limit=MAX_PAGE_ROWS, now=self.clock.now()
         )
-        return InstancesSeen(rows=rows, at=self.clock.now())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchInstances:
+    """Look through what the actor's organization has, page by page."""
+
+    instance_queries: InstanceQueries
+    clock: Clock
+
+    async def __call__(
+        self, where: InstanceFilter, page: PageRequest, *, counted: bool, actor: Actor
+    ) -> SearchPage[InstanceRow]:
+        """Return one page, the newest first if no order is asked for.
+
+        Raises:
+            CursorInvalid: The cursor is not one of this list, sorted like this.
+        """
+        actor.must(Permission.VIEW_INSTANCES)
+        owner, now = actor.organization_id, self.clock.now()
+
+        async def find(window: Window) -> Rows[InstanceRow]:
+            if owner is None:
+                return Rows(rows=(), total_count=0, filtered_count=0)
+            return await self.instance_queries.search(
+                owner, where, window, counted=counted, now=now
+            )
+
+        return await search_page(find, page, instance_keys(descending=page.descending))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,20 +97,17 @@ class GetInstance:
     instance_queries: InstanceQueries
     clock: Clock
 
-    async def __call__(self, instance_id: InstanceId, *, actor: Actor) -> InstancesSeen:
-        """Return it alone in the list, or raise `InstanceNotFound`."""
-        row = await _own(instance_id, actor, self.instance_queries)
-        return InstancesSeen(rows=[row], at=self.clock.now())
-
-
-async def _own(instance_id: InstanceId, actor: Actor, queries: InstanceQueries) -> InstanceRow:
-    actor.must(Permission.VIEW_INSTANCES)
-    if actor.organization_id is None:
-        raise InstanceNotFound(instance_id=instance_id)
-    row = await queries.find(instance_id, owner=actor.organization_id)
-    if row is None:
-        raise InstanceNotFound(instance_id=instance_id)
-    return row
+    async def __call__(self, instance_id: InstanceId, *, actor: Actor) -> InstanceRow:
+        """Return it, or raise `InstanceNotFound`."""
+        actor.must(Permission.VIEW_INSTANCES)
+        row = None
+        if actor.organization_id is not None:
+            row = await self.instance_queries.find(
+                instance_id, owner=actor.organization_id, now=self.clock.now()
+            )
+        if row is None:
+            raise InstanceNotFound(instance_id=instance_id)
+        return row
 
 
 class Termination(StrEnum):

@@ -1,13 +1,15 @@
 """Instances as people look at them: joined, named, priced."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, Final
 from uuid import UUID
 
 from inventiv_core.instances.entities import InstanceStatus, progress_percent
 from inventiv_core.kernel.money import Eur, cost
+from inventiv_core.kernel.pagination import Key, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +55,15 @@ class InstanceRow:
     gpu_count: int
     cost_per_hour: Eur | None
     is_archived: bool
+    as_of: datetime
+    """When the row was read."""
 
-    def total_cost(self, now: datetime) -> Eur | None:
-        """Return what it has cost from request to end, or to ``now``, in euros."""
+    @property
+    def total_cost(self) -> Eur | None:
+        """What it has cost from request to end, or until the row was read, in euros."""
         if self.cost_per_hour is None:
             return None
-        return cost(self.cost_per_hour, (self.terminated_at or now) - self.created_at)
+        return cost(self.cost_per_hour, (self.terminated_at or self.as_of) - self.created_at)
 
     @property
     def progress_percent(self) -> int:
@@ -70,10 +75,49 @@ class InstanceRow:
             model_loaded=self.worker_model_id is not None,
         )
 
+    @property
+    def status_order(self) -> int:
+        """Where the status stands among all: they are sorted as they are declared."""
+        return _STATUS_ORDER[self.status]
+
+
+_STATUS_ORDER: Final = {status: place for place, status in enumerate(InstanceStatus)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InstancesSeen:
-    """A list of instances, and when it was true."""
+class InstanceFilter:
+    """Which instances to find; ``None`` means any."""
 
-    rows: Sequence[InstanceRow]
-    at: datetime
+    archived: bool = False
+    status: InstanceStatus | None = None
+    model_id: UUID | None = None
+    zone_id: UUID | None = None
+
+
+def instance_keys(*, descending: bool) -> Sequence[Key]:
+    """Return what instances can be sorted by. An unknown price is last in either direction."""
+    unknown = Decimal(-1) if descending else Decimal("Infinity")
+    return (
+        Key(name="created_at", kind=datetime),
+        Key(name="status_order", kind=int),
+        Key(name="provider_name"),
+        Key(name="region"),
+        Key(name="zone"),
+        Key(name="instance_type"),
+        Key(name="cost_per_hour", kind=Decimal, missing=unknown),
+        Key(name=TOTAL_COST, kind=Decimal, missing=unknown),
+    )
+
+
+TOTAL_COST: Final = "total_cost"
+"""A key that grows from one page to the next."""
+
+
+def counted_off(window: Window) -> Window:
+    """Return the window of a key that grows: it begins after so many rows, not after a certain one.
+
+    All other windows stay as they are.
+    """
+    if window.after is None or window.key.name != TOTAL_COST:
+        return window
+    return replace(window, after=None, offset=window.after.offset)

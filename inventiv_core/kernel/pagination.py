@@ -135,10 +135,10 @@ class Rows(Generic[Item]):
     """What is in a window, and how much there is around it."""
 
     rows: Sequence[Item]
-    total_count: int
-    """Rows of the whole list, whatever was searched for."""
-    filtered_count: int
-    """Rows that were searched for, in all pages."""
+    total_count: int | None
+    """Rows of the whole list, whatever was searched for; ``None`` if nobody wants to know."""
+    filtered_count: int | None
+    """Rows that were searched for, in all pages; ``None`` likewise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

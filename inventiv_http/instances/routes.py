@@ -1,7 +1,7 @@
 """``/instances``"""
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from litestar import Controller, Request, Response, delete, get, put
@@ -9,19 +9,26 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
 from inventiv_core.identity.access import Actor, Permission
-from inventiv_core.instances.entities import InstanceId
+from inventiv_core.instances.entities import InstanceId, InstanceStatus
 from inventiv_core.instances.errors import InstanceNotFound
 from inventiv_core.instances.use_cases import (
     ArchiveInstance,
     GetInstance,
     ListInstances,
+    SearchInstances,
     TerminateInstance,
     Termination,
 )
+from inventiv_core.instances.views import InstanceFilter
 from inventiv_core.kernel.idempotency import IdempotencyKey
+from inventiv_core.kernel.pagination import PAGE_ROWS, PageRequest
 from inventiv_http.instances.schemas import InstanceBody, InstanceDetailsBody
 from inventiv_http.kernel.auth import needs
 from inventiv_http.kernel.errors import Json, domain_error
+from inventiv_http.kernel.pages import SearchBody, search_body
+
+_SORTS: Final = {"status": "status_order", "provider": "provider_name", "type": "instance_type"}
+"""What clients call the keys that have another name here."""
 
 
 def _bad_request(request: Request[Any, Any, Any], error: InstanceNotFound) -> Response[Json]:
@@ -45,8 +52,35 @@ class Instances(Controller):
         list_instances: NamedDependency[ListInstances],
         archived: FromQuery[bool] = False,  # noqa: FBT002 - a query parameter
     ) -> list[InstanceBody]:
-        seen = await list_instances(archived=archived, actor=actor)
-        return [InstanceBody.of(row, seen.at) for row in seen.rows]
+        rows = await list_instances(archived=archived, actor=actor)
+        return [InstanceBody.of(row) for row in rows]
+
+    @get("/search", summary="Look through instances, page by page")
+    async def search(
+        self,
+        actor: NamedDependency[Actor],
+        search_instances: NamedDependency[SearchInstances],
+        archived: FromQuery[bool] = False,  # noqa: FBT002 - a query parameter
+        status: FromQuery[InstanceStatus | None] = None,
+        model_id: FromQuery[UUID | None] = None,
+        zone_id: FromQuery[UUID | None] = None,
+        offset: FromQuery[int] = 0,
+        limit: FromQuery[int] = PAGE_ROWS,
+        sort_by: FromQuery[str | None] = None,
+        sort_dir: FromQuery[str | None] = None,
+        cursor: FromQuery[str | None] = None,
+        include_counts: FromQuery[bool] = True,  # noqa: FBT002 - a query parameter
+    ) -> SearchBody[InstanceBody]:
+        where = InstanceFilter(archived=archived, status=status, model_id=model_id, zone_id=zone_id)
+        page = PageRequest.of(
+            offset=offset,
+            limit=limit,
+            order_by=_SORTS.get(sort_by or "", sort_by),
+            order_dir=sort_dir or "desc",
+            cursor=cursor,
+        )
+        found = await search_instances(where, page, counted=include_counts, actor=actor)
+        return search_body(found, InstanceBody.of)
 
     @get("/{instance_id:str}", summary="Look at one instance")
     async def get(
@@ -55,9 +89,8 @@ class Instances(Controller):
         actor: NamedDependency[Actor],
         get_instance: NamedDependency[GetInstance],
     ) -> InstanceDetailsBody:
-        seen = await get_instance(InstanceId(instance_id), actor=actor)
-        [row] = seen.rows
-        return InstanceDetailsBody.of(row, seen.at)
+        row = await get_instance(InstanceId(instance_id), actor=actor)
+        return InstanceDetailsBody.of(row)
 
     @delete(
         "/{instance_id:str}",

@@ -61,8 +61,8 @@ class InstanceBody(msgspec.Struct, frozen=True, kw_only=True):
     progress_percent: int
 
     @classmethod
-    def of(cls, row: InstanceRow, now: datetime) -> Self:
-        """Show an instance as it is ``now``."""
+    def of(cls, row: InstanceRow) -> Self:
+        """Show an instance."""
         return cls(
             id=row.id,
             provider_id=row.provider_id,
@@ -105,7 +105,7 @@ class InstanceBody(msgspec.Struct, frozen=True, kw_only=True):
             gpu_vram=row.gpu_vram,
             gpu_count=row.gpu_count,
             cost_per_hour=_number(row.cost_per_hour),
-            total_cost=_number(row.total_cost(now)),
+            total_cost=_number(row.total_cost),
             is_archived=row.is_archived,
             deleted_by_provider=row.deleted_by_provider,
             progress_percent=row.progress_percent,

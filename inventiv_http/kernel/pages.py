@@ -17,10 +17,10 @@ class SearchBody(msgspec.Struct, Generic[Body], frozen=True, kw_only=True):
 
     offset: int
     limit: int
-    total_count: int
-    """Rows of the whole list, whatever was searched for."""
-    filtered_count: int
-    """Rows that were searched for, in all pages."""
+    total_count: int | None
+    """Rows of the whole list, whatever was searched for; null if they were not to be counted."""
+    filtered_count: int | None
+    """Rows that were searched for, in all pages; null likewise."""
     rows: list[Body]
     next_cursor: str | None
     """Send it as ``cursor`` to get the next page; null when this is the last."""

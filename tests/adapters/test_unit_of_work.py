@@ -106,7 +106,7 @@ async def state(adapters: Any, market: Market, session: Session) -> list[object]
     paper = Paper()
     await adapters.relay().deliver(paper.publish)
     catalog = adapters.catalog_queries()
-    rows = await adapters.instance_queries().list(ACME, archived=False, limit=10)
+    rows = await adapters.instance_queries().list(ACME, archived=False, limit=10, now=NOON)
     async with adapters.unit_of_work()() as work:
         seen = [
             await work.users.find_by_login("alice"),

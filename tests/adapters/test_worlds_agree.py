@@ -24,8 +24,11 @@ from inventiv_core.identity.access import OrganizationId, SessionId
 from inventiv_core.identity.entities.sessions import Session
 from inventiv_core.instances.entities import Instance, InstanceId, InstanceStatus, Lease
 from inventiv_core.instances.events import InstanceChanged
+from inventiv_core.instances.use_cases import SearchInstances
+from inventiv_core.instances.views import InstanceFilter, instance_keys
 from inventiv_core.kernel.bus import Message
 from inventiv_core.kernel.errors import DomainError
+from inventiv_core.kernel.pagination import PageRequest
 from inventiv_core.models.views import ModelOrder
 from inventiv_core.workers.entities import WorkerStatus
 from tests.adapters.two_worlds import TERM, InBothWorlds, seconds, two_worlds
@@ -37,6 +40,7 @@ from tests.builders import (
     a_number,
     a_worker,
     an_action,
+    an_actor,
     an_instance_type,
     on_sale,
 )
@@ -182,8 +186,43 @@ class Fleet(WithInstances):
     @rule(owner=owners, archived=st.booleans(), limit=limits)
     def look(self, owner: OrganizationId, *, archived: bool, limit: int) -> None:
         self.both(
-            lambda adapters: adapters.instance_queries().list(owner, archived=archived, limit=limit)
+            lambda adapters: adapters.instance_queries().list(
+                owner, archived=archived, limit=limit, now=self.clock.now()
+            )
         )
+
+    @rule(
+        owner=owners,
+        archived=st.booleans(),
+        status=st.none() | st.sampled_from(InstanceStatus),
+        order=st.sampled_from([key.name for key in instance_keys(descending=False)]),
+        down=st.booleans(),
+        limit=st.integers(1, 3),
+    )
+    def look_through(
+        self,
+        owner: OrganizationId,
+        status: InstanceStatus | None,
+        order: str,
+        limit: int,
+        *,
+        archived: bool,
+        down: bool,
+    ) -> None:
+        """Walk through all pages."""
+        where = InstanceFilter(archived=archived, status=status)
+        page: Any = {"order_by": order, "order_dir": "desc" if down else "asc", "limit": limit}
+        cursor = None
+        while True:
+            request = PageRequest.of(cursor=cursor, **page)
+            found = self.both(
+                lambda adapters, request=request: SearchInstances(  # type: ignore[misc]
+                    instance_queries=adapters.instance_queries(), clock=self.clock
+                )(where, request, counted=True, actor=an_actor(organization=owner))
+            )
+            cursor = found.next_cursor
+            if cursor is None:
+                break
 
     @invariant()
     def all_that_is_known_is_the_same(self) -> None:

@@ -61,7 +61,7 @@ async def listed(
     adapters: Any, *, archived: bool = False, limit: int = 10
 ) -> Sequence[InstanceRow]:
     rows: Sequence[InstanceRow] = await adapters.instance_queries().list(
-        ACME, archived=archived, limit=limit
+        ACME, archived=archived, limit=limit, now=NOON
     )
     return rows
 
@@ -86,10 +86,10 @@ async def test_other_organizations_see_nothing(adapters: Any) -> None:
         with pytest.raises(InstanceNotFound):
             await work.instances.lock(instance.id, owner=OTHER)
     queries = adapters.instance_queries()
-    assert await queries.find(instance.id, owner=OTHER) is None
-    assert not await queries.list(OTHER, archived=False, limit=10)
-    [row] = await queries.list(ACME, archived=False, limit=10)
-    assert row == await queries.find(instance.id, owner=ACME)
+    assert await queries.find(instance.id, owner=OTHER, now=NOON) is None
+    assert not await queries.list(OTHER, archived=False, limit=10, now=NOON)
+    [row] = await queries.list(ACME, archived=False, limit=10, now=NOON)
+    assert row == await queries.find(instance.id, owner=ACME, now=NOON)
     assert row.progress_percent == 5
 
 
@@ -99,7 +99,7 @@ async def test_what_is_not_there_is_not_found(adapters: Any) -> None:
         for owner in (ACME, None):
             with pytest.raises(InstanceNotFound):
                 await work.instances.lock(nowhere, owner=owner)
-    assert await adapters.instance_queries().find(nowhere, owner=ACME) is None
+    assert await adapters.instance_queries().find(nowhere, owner=ACME, now=NOON) is None
 
 
 async def test_everything_that_can_change_is_saved(adapters: Any) -> None:
@@ -270,6 +270,7 @@ async def test_a_row_has_the_names_of_all_it_refers_to(adapters: Any) -> None:
         gpu_count=2,
         cost_per_hour=Decimal("0.7500"),
         is_archived=False,
+        as_of=NOON,
     )
 
 
@@ -286,7 +287,7 @@ async def test_a_row_says_what_the_worker_said_last(adapters: Any) -> None:
         metadata={"gpus": [{"name": "L4"}]},
     )
     await given(adapters.unit_of_work(), worker)
-    row = await adapters.instance_queries().find(instance.id, owner=ACME)
+    row = await adapters.instance_queries().find(instance.id, owner=ACME, now=NOON)
     assert {
         name.removeprefix("worker_"): getattr(row, name)
         for name in InstanceRow.__slots__

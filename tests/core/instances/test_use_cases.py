@@ -107,12 +107,11 @@ async def test_everyone_of_the_organization_sees_its_instances(world: World) -> 
     look = GetInstance(instance_queries=queries, clock=world.clock)
     everything = ListInstances(instance_queries=queries, clock=world.clock)
     for role in Role:
-        [row] = (await look(instance.id, actor=an_actor(role))).rows
-        assert row.id == instance.id
-        seen = await everything(archived=False, actor=an_actor(role))
-        assert (list(seen.rows), seen.at) == ([row], NOON)
+        row = await look(instance.id, actor=an_actor(role))
+        assert (row.id, row.as_of) == (instance.id, NOON)
+        assert list(await everything(archived=False, actor=an_actor(role))) == [row]
     stranger, nobody = an_actor(organization=OTHER), an_actor(None)
     for actor in (stranger, nobody):
-        assert not (await everything(archived=False, actor=actor)).rows
+        assert not await everything(archived=False, actor=actor)
         with pytest.raises(InstanceNotFound):
             await look(instance.id, actor=actor)

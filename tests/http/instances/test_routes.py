@@ -305,3 +305,47 @@ async def test_what_is_not_yours_cannot_be_archived(
     answer = await (await sign_in(name)).put(f"/instances/{instance.id}/archive")
     assert (answer.status_code, answer.json()["message"]) == (400, "instance_not_found")
     assert memory.database().table(Instance)[instance.id] == instance
+
+
+async def test_a_search_answers_in_an_envelope_the_newest_first(
+    owner: httpx.AsyncClient, memory: MemoryAdapters, market: Market
+) -> None:
+    old, new = market.instance(at=NOON - timedelta(days=1)), market.instance()
+    await given(memory.unit_of_work(), new, old, market.instance(owner=OTHER))
+    body = (await owner.get("/instances/search")).json()
+    listed = (await owner.get("/instances")).json()
+    assert body == {
+        "offset": 0,
+        "limit": 200,
+        "total_count": 2,
+        "filtered_count": 2,
+        "rows": listed,
+        "next_cursor": None,
+    }
+    assert [row["id"] for row in listed] == [str(new.id), str(old.id)]
+
+
+async def test_a_search_is_paged_sorted_and_narrowed_as_clients_ask_for_it(
+    owner: httpx.AsyncClient, memory: MemoryAdapters, market: Market
+) -> None:
+    waiting, ready = market.instance(), market.instance(status=InstanceStatus.READY)
+    await given(memory.unit_of_work(), waiting, ready)
+    for query, expected in (
+        ({"sort_by": "status", "sort_dir": "asc"}, [waiting, ready]),
+        ({"sort_by": "status"}, [ready, waiting]),
+        ({"sort_by": "no such key", "sort_dir": "asc"}, [waiting, ready]),
+        ({"sort_by": "provider", "sort_dir": "asc", "limit": "1"}, [waiting]),
+        ({"sort_by": "type", "offset": "1"}, [waiting]),
+        ({"sort_by": "total_cost", "limit": "0"}, [ready]),
+        ({"status": "ready"}, [ready]),
+        ({"model_id": str(a_number())}, []),
+    ):
+        rows = (await owner.get("/instances/search", params=query)).json()["rows"]
+        assert [row["id"] for row in rows] == [str(instance.id) for instance in expected], query
+    assert (await owner.get("/instances/search?status=x")).status_code == 400
+    assert (await owner.get("/instances/search?cursor=x")).json()["message"] == "cursor_invalid"
+    counted = (await owner.get("/instances/search?include_counts=false")).json()
+    assert (counted["total_count"], counted["filtered_count"]) == (None, None)
+    first = (await owner.get("/instances/search?limit=1")).json()
+    second = await owner.get("/instances/search", params={"cursor": first["next_cursor"]})
+    assert [row["id"] for row in second.json()["rows"]] == [str(waiting.id)]
