@@ -11,7 +11,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 
 from inventiv_core.kernel.errors import DomainError
-from inventiv_http.action_logs.routes import ActionLogs, PlatformActionLogs
+from inventiv_http.action_logs.routes import ActionLogs, ActionTypes, PlatformActionLogs
 from inventiv_http.catalog.routes import Catalog
 from inventiv_http.container import OUTAGES, Application
 from inventiv_http.deployments.routes import Deployments
@@ -61,7 +61,7 @@ def create_app(
     )
     app = Litestar(
         route_handlers=[
-            ActionLogs, Catalog, Deployments, Events, Instances, Models, OpenAiModels,
+            ActionLogs, ActionTypes, Catalog, Deployments, Events, Instances, Models, OpenAiModels,
             PlatformActionLogs, Public, Sessions, Workers, Workspace, forward,
         ],
         dependencies={

@@ -55,7 +55,13 @@ from inventiv_adapters.orchestration.memory import HealthyEngines, MemorySituati
 from inventiv_adapters.orchestration.postgres import PostgresSituationQueries
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork, PostgresUnitOfWork
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
-from inventiv_core.action_logs.use_cases import ListActionLogs, ListPlatformActions
+from inventiv_core.action_logs.use_cases import (
+    ExportActionLogs,
+    ListActionKinds,
+    ListActionLogs,
+    ListPlatformActions,
+    SearchActionLogs,
+)
 from inventiv_core.catalog.entities import MOCK
 from inventiv_core.catalog.use_cases import (
     ListInstanceTypes,
@@ -315,6 +321,9 @@ class Application(DeclarativeContainer):
     archive_instance = _use_case(ArchiveInstance, adapters)
     forget_idempotency_keys = _use_case(ForgetIdempotencyKeys, adapters)
     list_action_logs = _use_case(ListActionLogs, adapters)
+    search_action_logs = _use_case(SearchActionLogs, adapters)
+    export_action_logs = _use_case(ExportActionLogs, adapters)
+    list_action_kinds = _use_case(ListActionKinds, adapters)
     list_platform_actions = _use_case(ListPlatformActions, adapters)
 
     # workers

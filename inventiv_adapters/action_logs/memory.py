@@ -1,18 +1,23 @@
 """Action logs, in memory."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
-from inventiv_adapters.kernel.memory import MemoryDatabase
+from inventiv_adapters.kernel.memory import MemoryDatabase, within
 from inventiv_core.action_logs.entities import ActionLog, ActionStatus, ActionType, Component
 from inventiv_core.action_logs.ports import ActionLogQueries, ActionLogRepository
-from inventiv_core.action_logs.views import ActionLogFilter, ActionLogRow
+from inventiv_core.action_logs.views import ActionLogFilter, ActionLogRow, ActionLogsFound
+from inventiv_core.catalog.entities import InstanceType, Provider
 from inventiv_core.identity.access import OrganizationId
 from inventiv_core.identity.entities.acts import Act
 from inventiv_core.identity.ports.acts import Acts
+from inventiv_core.instances.entities import Instance, InstanceId
+from inventiv_core.kernel.pagination import Window
 
 
 class MemoryActionLogs(ActionLogRepository):
@@ -54,19 +59,51 @@ class MemoryActionLogQueries(ActionLogQueries):
     async def list(
         self, owner: OrganizationId | None, where: ActionLogFilter, *, limit: int
     ) -> Sequence[ActionLogRow]:
-        rows = [
-            msgspec.convert(log, ActionLogRow, from_attributes=True)
-            for log in self._database.table(ActionLog).values()
-            if log.organization_id == owner
-        ]
-        rows += [
-            _row(act) for act in self._database.table(Act).values() if act.organization_id == owner
-        ]
-        wanted = [row for row in rows if _matches(row, where)]
+        wanted = [row for row in self._of(owner) if _matches(row, where)]
         return sorted(wanted, key=_newest, reverse=True)[:limit]
 
+    async def search(
+        self,
+        owner: OrganizationId,
+        where: ActionLogFilter,
+        window: Window,
+        *,
+        counted: bool,
+        with_stats: bool,
+    ) -> ActionLogsFound:
+        all_there_are = [
+            row for row in self._of(owner) if where.instance_id in {None, row.instance_id}
+        ]
+        wanted = [row for row in all_there_are if _matches(row, where)]
+        by_status = Counter(row.status for row in wanted)
+        return ActionLogsFound(
+            rows=within(window, wanted),
+            total_count=len(all_there_are) if counted else None,
+            filtered_count=len(wanted) if counted else None,
+            status_counts={status: by_status[status] for status in ActionStatus}
+            if with_stats
+            else None,
+        )
 
-def _row(act: Act) -> ActionLogRow:
+    def _of(self, owner: OrganizationId | None) -> Iterator[ActionLogRow]:
+        for log in self._database.table(ActionLog).values():
+            if log.organization_id == owner:
+                yield self._action(log)
+        for act in self._database.table(Act).values():
+            if act.organization_id == owner:
+                yield _act(act)
+
+    def _action(self, log: ActionLog) -> ActionLogRow:
+        instance = self._database.table(Instance).get(InstanceId(log.instance_id))
+        provider, kind = None, None
+        if instance is not None:
+            provider = self._database.table(Provider)[instance.provider_id].name
+            kind = self._database.table(InstanceType)[instance.instance_type_id].name
+        names = {"provider_name": provider, "instance_type": kind}
+        return msgspec.convert(asdict(log) | names, ActionLogRow)
+
+
+def _act(act: Act) -> ActionLogRow:
     return ActionLogRow(
         id=act.id,
         action_type=act.kind,
@@ -84,6 +121,8 @@ def _row(act: Act) -> ActionLogRow:
         metadata=msgspec.to_builtins(act.metadata),
         instance_status_before=None,
         instance_status_after=None,
+        provider_name=None,
+        instance_type=None,
     )
 
 

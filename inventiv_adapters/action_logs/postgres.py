@@ -2,15 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Final, LiteralString
 from uuid import UUID
 
-from inventiv_adapters.kernel.postgres import Connection, Pool, as_json, fetch_all, fetch_one
+from inventiv_adapters.kernel.postgres import (
+    Connection,
+    Counts,
+    Pool,
+    as_json,
+    fetch_one,
+    fetch_window,
+    in_window,
+)
 from inventiv_core.action_logs.entities import ActionLog, ActionStatus, ActionType, Component
 from inventiv_core.action_logs.ports import ActionLogQueries, ActionLogRepository
-from inventiv_core.action_logs.views import ActionLogFilter, ActionLogRow
+from inventiv_core.action_logs.views import ActionLogFilter, ActionLogRow, ActionLogsFound
 from inventiv_core.identity.access import OrganizationId
 from inventiv_core.identity.entities.acts import Act
 from inventiv_core.identity.ports.acts import Acts
+from inventiv_core.kernel.pagination import Key, Window
 
 _PUT = """
     INSERT INTO action_logs
@@ -50,33 +60,87 @@ _LAST = """
     LIMIT 1
 """
 
-_LIST = """
-    SELECT id, action_type, component, status, error_code, error_message, instance_id, user_id,
-           actor_name, source_ip, duration_ms, created_at, completed_at, metadata,
-           instance_status_before, instance_status_after
-    FROM action_logs
-    WHERE organization_id = %(owner)s
-      AND (%(instance_id)s::uuid IS NULL OR instance_id = %(instance_id)s)
-      AND (%(component)s::text IS NULL OR component = %(component)s)
-      AND (%(status)s::text IS NULL OR status = %(status)s)
-      AND (%(action_type)s::text IS NULL OR action_type = %(action_type)s)
-    ORDER BY created_at DESC, id DESC
-    LIMIT %(limit)s
+
+def _rows(where: LiteralString) -> LiteralString:
+    return f"""
+    SELECT l.id, l.action_type, l.component, l.status, l.error_code, l.error_message,
+           l.instance_id, l.user_id, l.actor_name, l.source_ip, l.duration_ms, l.created_at,
+           l.completed_at, l.metadata, l.instance_status_before, l.instance_status_after,
+           p.name AS provider_name, t.name AS instance_type
+    FROM action_logs l
+    LEFT JOIN instances i ON i.id = l.instance_id
+    LEFT JOIN providers p ON p.id = i.provider_id
+    LEFT JOIN instance_types t ON t.id = i.instance_type_id
+    WHERE {where}
+      AND (%(instance_id)s::uuid IS NULL OR l.instance_id = %(instance_id)s)
+      AND (%(component)s::text IS NULL OR l.component = %(component)s)
+      AND (%(status)s::text IS NULL OR l.status = %(status)s)
+      AND (%(action_type)s::text IS NULL OR l.action_type = %(action_type)s)"""
+
+
+_FOUND = _rows("l.organization_id = %(owner)s")
+
+_PLATFORMS = in_window(
+    _rows("l.organization_id IS NULL"),
+    key="l.created_at",
+    kind="timestamptz",
+    id="l.id",
+    descending=True,
+)
+
+_COUNT = """
+    SELECT count(*) AS total_count,
+           count(*) FILTER (WHERE found) AS filtered_count,
+           count(*) FILTER (WHERE found AND status = 'success') AS success,
+           count(*) FILTER (WHERE found AND status = 'failed') AS failed,
+           count(*) FILTER (WHERE found AND status = 'in_progress') AS in_progress
+    FROM (
+        SELECT status,
+               (%(component)s::text IS NULL OR component = %(component)s)
+               AND (%(status)s::text IS NULL OR status = %(status)s)
+               AND (%(action_type)s::text IS NULL OR action_type = %(action_type)s) AS found
+        FROM action_logs
+        WHERE organization_id = %(owner)s
+          AND (%(instance_id)s::uuid IS NULL OR instance_id = %(instance_id)s)
+    ) AS all_there_are
 """
 
-_LIST_PLATFORM = """
-    SELECT id, action_type, component, status, error_code, error_message, instance_id, user_id,
-           actor_name, source_ip, duration_ms, created_at, completed_at, metadata,
-           instance_status_before, instance_status_after
-    FROM action_logs
-    WHERE organization_id IS NULL
-      AND (%(instance_id)s::uuid IS NULL OR instance_id = %(instance_id)s)
-      AND (%(component)s::text IS NULL OR component = %(component)s)
-      AND (%(status)s::text IS NULL OR status = %(status)s)
-      AND (%(action_type)s::text IS NULL OR action_type = %(action_type)s)
-    ORDER BY created_at DESC, id DESC
-    LIMIT %(limit)s
-"""
+
+def _searches(*, descending: bool) -> dict[str, LiteralString]:
+    unknown: LiteralString = "''" if descending else "chr(1114111)"
+    longest: LiteralString = "-1" if descending else "9223372036854775807"
+    keys: dict[str, tuple[LiteralString, LiteralString]] = {
+        "created_at": ("l.created_at", "timestamptz"),
+        "duration_ms": (f"COALESCE(l.duration_ms, {longest})", "bigint"),
+        "status": ('l.status COLLATE "C"', "text"),
+        "component": ('l.component COLLATE "C"', "text"),
+        "action_type": ('l.action_type COLLATE "C"', "text"),
+        "provider_name": (f'COALESCE(p.name, {unknown}) COLLATE "C"', "text"),
+        "instance_type": (f'COALESCE(t.name, {unknown}) COLLATE "C"', "text"),
+        "instance_key": (f'COALESCE(l.instance_id::text, {unknown}) COLLATE "C"', "text"),
+    }
+    return {
+        name: in_window(_FOUND, key=key, kind=kind, id="l.id", descending=descending)
+        for name, (key, kind) in keys.items()
+    }
+
+
+_UPWARDS: Final = _searches(descending=False)
+_DOWNWARDS: Final = _searches(descending=True)
+
+
+class _Counts(Counts):
+    success: int
+    failed: int
+    in_progress: int
+
+    @property
+    def by_status(self) -> dict[str, int]:
+        return {
+            ActionStatus.SUCCESS: self.success,
+            ActionStatus.FAILED: self.failed,
+            ActionStatus.IN_PROGRESS: self.in_progress,
+        }
 
 
 class PostgresActionLogs(ActionLogRepository):
@@ -128,11 +192,33 @@ class PostgresActionLogQueries(ActionLogQueries):
     async def list(
         self, owner: OrganizationId | None, where: ActionLogFilter, *, limit: int
     ) -> Sequence[ActionLogRow]:
+        query = _PLATFORMS if owner is None else _DOWNWARDS["created_at"]
+        newest = Window(key=Key(name="created_at"), descending=True, limit=limit)
         async with self._pool.connection() as connection:
-            if owner is None:
-                return await fetch_all(
-                    connection, ActionLogRow, _LIST_PLATFORM, limit=limit, **asdict(where)
-                )
-            return await fetch_all(
-                connection, ActionLogRow, _LIST, owner=owner, limit=limit, **asdict(where)
+            return await fetch_window(
+                connection, ActionLogRow, query, newest, owner=owner, **asdict(where)
             )
+
+    async def search(
+        self,
+        owner: OrganizationId,
+        where: ActionLogFilter,
+        window: Window,
+        *,
+        counted: bool,
+        with_stats: bool,
+    ) -> ActionLogsFound:
+        query = (_DOWNWARDS if window.descending else _UPWARDS)[window.key.name]
+        values = {"owner": owner, **asdict(where)}
+        counts = None
+        async with self._pool.connection() as connection:
+            rows = await fetch_window(connection, ActionLogRow, query, window, **values)
+            if counted or with_stats:
+                counts = await fetch_one(connection, _Counts, _COUNT, **values)
+        shown = counts if counted else None
+        return ActionLogsFound(
+            rows=rows,
+            total_count=None if shown is None else shown.total_count,
+            filtered_count=None if shown is None else shown.filtered_count,
+            status_counts=counts.by_status if with_stats and counts is not None else None,
+        )

@@ -192,7 +192,7 @@ def _searches(*, descending: bool) -> dict[str, LiteralString]:
         TOTAL_COST: (f"COALESCE({cost}, {unknown})", "numeric"),
     }
     return {
-        name: in_window(_FOUND, key=key, kind=kind, descending=descending)
+        name: in_window(_FOUND, key=key, kind=kind, id="i.id", descending=descending)
         for name, (key, kind) in keys.items()
     }
 

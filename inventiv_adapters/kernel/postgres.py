@@ -83,16 +83,21 @@ async def fetch_value(connection: Connection, query: LiteralString, **values: ob
 
 
 def in_window(
-    select: LiteralString, *, key: LiteralString, kind: LiteralString, descending: bool
+    select: LiteralString,
+    *,
+    key: LiteralString,
+    kind: LiteralString,
+    id: LiteralString,
+    descending: bool,
 ) -> LiteralString:
     """Return ``select``, which ends in conditions, narrowed down to a window of its rows.
 
-    Rows are sorted by ``key``, an expression of the type ``kind``, and then by ``i.id``.
+    Rows are sorted by ``key``, an expression of the type ``kind``, and then by ``id``.
     """
     after, order = ("<", "DESC") if descending else (">", "ASC")
     return f"""{select}
-      AND (%(key)s::{kind} IS NULL OR ({key}, i.id) {after} (%(key)s::{kind}, %(id)s::uuid))
-    ORDER BY {key} {order}, i.id {order}
+      AND (%(key)s::{kind} IS NULL OR ({key}, {id}) {after} (%(key)s::{kind}, %(id)s::uuid))
+    ORDER BY {key} {order}, {id} {order}
     OFFSET %(offset)s LIMIT %(limit)s"""
 
 

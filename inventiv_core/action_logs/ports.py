@@ -5,9 +5,10 @@ from typing import Protocol
 from uuid import UUID
 
 from inventiv_core.action_logs.entities import ActionLog, ActionType
-from inventiv_core.action_logs.views import ActionLogFilter, ActionLogRow
+from inventiv_core.action_logs.views import ActionLogFilter, ActionLogRow, ActionLogsFound
 from inventiv_core.identity.access import OrganizationId
 from inventiv_core.kernel.events import Outbox
+from inventiv_core.kernel.pagination import Window
 
 
 class ActionLogRepository(Protocol):
@@ -29,6 +30,22 @@ class ActionLogQueries(Protocol):
         self, owner: OrganizationId | None, where: ActionLogFilter, *, limit: int
     ) -> Sequence[ActionLogRow]:
         """List the organization's actions and acts, newest first; ``None`` for the platform's."""
+        ...
+
+    async def search(
+        self,
+        owner: OrganizationId,
+        where: ActionLogFilter,
+        window: Window,
+        *,
+        counted: bool,
+        with_stats: bool,
+    ) -> ActionLogsFound:
+        """Find the organization's actions and acts, sorted by one of `action_log_keys`.
+
+        One statement for the rows and, if they are to be ``counted``, or counted by status,
+        one for the counts. The whole list are those of the instance, if one is named.
+        """
         ...
 
 

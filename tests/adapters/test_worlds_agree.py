@@ -18,7 +18,8 @@ from hypothesis.stateful import (
 )
 
 from inventiv_core.action_logs.entities import ActionLog, ActionStatus, ActionType, Component
-from inventiv_core.action_logs.views import ActionLogFilter
+from inventiv_core.action_logs.use_cases import SearchActionLogs
+from inventiv_core.action_logs.views import ActionLogFilter, action_log_keys
 from inventiv_core.catalog.views import OnSaleFilter
 from inventiv_core.identity.access import OrganizationId, SessionId
 from inventiv_core.identity.entities.sessions import Session
@@ -307,6 +308,42 @@ class Books(WithInstances):
         instance_id = None if which is None else self.instances[which].id
         narrow = ActionLogFilter(instance_id=instance_id, **where)
         self.both(lambda adapters: adapters.action_log_queries().list(owner, narrow, limit=limit))
+
+    @rule(
+        owner=owners,
+        order=st.sampled_from([key.name for key in action_log_keys(descending=False)]),
+        down=st.booleans(),
+        limit=st.integers(1, 3),
+        status=st.none() | st.sampled_from(ActionStatus),
+    )
+    def look_through(
+        self,
+        owner: OrganizationId,
+        order: str,
+        limit: int,
+        status: ActionStatus | None,
+        *,
+        down: bool,
+    ) -> None:
+        """Walk through all pages."""
+        page: Any = {"order_by": order, "order_dir": "desc" if down else "asc", "limit": limit}
+        cursor = None
+        while True:
+            request = PageRequest.of(cursor=cursor, **page)
+            found = self.both(
+                lambda adapters, request=request: SearchActionLogs(  # type: ignore[misc]
+                    action_log_queries=adapters.action_log_queries()
+                )(
+                    ActionLogFilter(status=status),
+                    request,
+                    counted=True,
+                    with_stats=True,
+                    actor=an_actor(organization=owner),
+                )
+            )
+            cursor = found.page.next_cursor
+            if cursor is None:
+                break
 
     @invariant()
     def the_books_are_the_same(self) -> None:

@@ -3,8 +3,8 @@
 import grimp
 
 PURE = {
-    "collections", "contextlib", "dataclasses", "datetime", "decimal", "enum", "math", "re",
-    "types", "typing", "uuid",
+    "base64", "collections", "contextlib", "dataclasses", "datetime", "decimal", "enum", "json",
+    "math", "re", "types", "typing", "uuid",
 }  # fmt: skip
 
 

@@ -1,0 +1,72 @@
+"""What each type of action looks like to those who read of it. Clients know codes and colours."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionKind:
+    """A type of action, as it is shown."""
+
+    code: str
+    label: str
+    icon: str
+    """One of those that the console has."""
+    color_class: str
+    """One of the style classes that the console has."""
+    category: str | None
+    is_active: bool = True
+
+
+def _color(name: str, shade: int) -> str:
+    return f"bg-{name}-{shade} hover:bg-{name}-{shade + 100} text-white"
+
+
+_LOOKS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
+    "create":    ("Server", _color("blue", 500)),
+    "health":    ("Activity", _color("green", 500)),
+    "terminate": ("AlertTriangle", _color("red", 500)),
+    "repair":    ("Zap", _color("orange", 500)),
+    "archive":   ("Archive", _color("gray", 500)),
+    "reconcile": ("Database", _color("purple", 500)),
+    "access":    ("CheckCircle", _color("purple", 600)),
+})  # fmt: skip
+
+_CODES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
+    "create": (
+        "REQUEST_CREATE", "EXECUTE_CREATE", "PROVIDER_CREATE", "PERSIST_PROVIDER_ID",
+        "PROVIDER_START", "PROVIDER_GET_IP", "INSTANCE_CREATED",
+    ),
+    "health": (
+        "HEALTH_CHECK", "WORKER_MODEL_READY_CHECK", "WORKER_VLLM_HTTP_OK", "WORKER_MODEL_LOADED",
+        "WORKER_VLLM_WARMUP", "INSTANCE_READY", "INSTANCE_STARTUP_FAILED",
+    ),
+    "terminate": (
+        "REQUEST_TERMINATE", "EXECUTE_TERMINATE", "PROVIDER_TERMINATE", "TERMINATION_PENDING",
+        "TERMINATOR_RETRY", "TERMINATION_CONFIRMED", "INSTANCE_TERMINATED",
+    ),
+    "repair": ("REQUEST_REINSTALL", "EXECUTE_REINSTALL"),
+    "archive": ("ARCHIVE_INSTANCE",),
+    "reconcile": ("PROVIDER_DELETED_DETECTED",),
+    "access": (
+        "LOGIN", "LOGIN_FAILED", "LOGOUT", "SESSION_REVOKED", "ORG_MEMBER_ROLE_UPDATED",
+        "ORG_MEMBER_REMOVED", "ORG_INVITATION_CREATED", "ORG_INVITATION_ACCEPTED",
+    ),
+})  # fmt: skip
+
+_SHOUTED: Final = frozenset({"API", "IP", "VLLM", "HTTP", "ID", "ORG"})
+
+
+def _label(code: str) -> str:
+    words = code.split("_")
+    return " ".join(word if word in _SHOUTED else word.capitalize() for word in words)
+
+
+ACTION_KINDS: Final = tuple(
+    ActionKind(code=code, label=_label(code), icon=look[0], color_class=look[1], category=category)
+    for category, look in sorted(_LOOKS.items())
+    for code in sorted(_CODES.get(category, ()))
+)
+"""All of them, by category and code."""
