@@ -197,6 +197,14 @@ CREATE INDEX IF NOT EXISTS instances_serving
     ON instances (id) WHERE status = 'ready' AND ip_address IS NOT NULL;
 CREATE INDEX IF NOT EXISTS instances_by_model ON instances (model_id);
 
+-- The most that an organization may have at one time; null is no limit, and so is no row.
+CREATE TABLE IF NOT EXISTS organization_quotas (
+    organization_id uuid PRIMARY KEY REFERENCES organizations ON DELETE CASCADE,
+    instances       integer CHECK (instances >= 0),
+    gpus            integer CHECK (gpus >= 0),
+    eur_per_hour    numeric(12, 4) CHECK (eur_per_hour >= 0)
+);
+
 CREATE TABLE IF NOT EXISTS instance_state_history (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     instance_id uuid NOT NULL REFERENCES instances ON DELETE CASCADE,

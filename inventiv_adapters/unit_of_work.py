@@ -8,6 +8,8 @@ from inventiv_adapters.action_logs.memory import MemoryActionLogs, MemoryActs
 from inventiv_adapters.action_logs.postgres import PostgresActionLogs, PostgresActs
 from inventiv_adapters.catalog.memory import MemoryCatalog
 from inventiv_adapters.catalog.postgres import PostgresCatalog
+from inventiv_adapters.deployments.memory import MemoryQuotas
+from inventiv_adapters.deployments.postgres import PostgresQuotas
 from inventiv_adapters.identity.memory.attempts import MemoryAttempts
 from inventiv_adapters.identity.memory.organizations import MemoryOrganizations
 from inventiv_adapters.identity.memory.sessions import MemorySessions
@@ -45,6 +47,7 @@ class MemoryWork:
         self.workers = MemoryWorkers(draft)
         self.worker_tokens = MemoryWorkerTokens(draft)
         self.usage = MemoryUsage(draft)
+        self.quotas = MemoryQuotas(draft)
         self.idempotency = MemoryIdempotency(draft)
         self.outbox = MemoryOutbox(draft)
 
@@ -81,6 +84,7 @@ class PostgresWork:
         self.workers = PostgresWorkers(connection)
         self.worker_tokens = PostgresWorkerTokens(connection)
         self.usage = PostgresUsage(connection)
+        self.quotas = PostgresQuotas(connection)
         self.idempotency = PostgresIdempotency(connection)
         self.outbox = PostgresOutbox(connection)
 

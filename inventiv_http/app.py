@@ -14,7 +14,7 @@ from inventiv_core.kernel.errors import DomainError
 from inventiv_http.action_logs.routes import ActionLogs, ActionTypes, PlatformActionLogs
 from inventiv_http.catalog.routes import Catalog
 from inventiv_http.container import OUTAGES, Application
-from inventiv_http.deployments.routes import Deployments
+from inventiv_http.deployments.routes import Deployments, Quotas
 from inventiv_http.identity.routes.sessions import Sessions, Workspace
 from inventiv_http.inference.gateway import Gateway
 from inventiv_http.inference.routes import OpenAiModels, forward
@@ -62,7 +62,7 @@ def create_app(
     app = Litestar(
         route_handlers=[
             ActionLogs, ActionTypes, Catalog, Deployments, Events, Instances, Models, OpenAiModels,
-            PlatformActionLogs, Public, Sessions, Workers, Workspace, forward,
+            PlatformActionLogs, Public, Quotas, Sessions, Workers, Workspace, forward,
         ],
         dependencies={
             "actor": Provide(current_actor, sync_to_thread=False),

@@ -25,6 +25,8 @@ from inventiv_adapters.cloud.mock.behaviour import MockBehaviour, parse_faults
 from inventiv_adapters.cloud.mock.datacenter import Datacenter
 from inventiv_adapters.cloud.mock.ledger import Ledger
 from inventiv_adapters.cloud.mock.provider import MockCloud
+from inventiv_adapters.deployments.memory import MemoryQuotaQueries
+from inventiv_adapters.deployments.postgres import PostgresQuotaQueries
 from inventiv_adapters.embedded.directory import DataDirectory, DataDirectoryUnusable
 from inventiv_adapters.embedded.server import EmbeddedPostgres
 from inventiv_adapters.identity.argon2 import Argon2Passwords
@@ -72,7 +74,7 @@ from inventiv_core.catalog.use_cases import (
     SeedCatalog,
 )
 from inventiv_core.cloud.ports import CloudProvider
-from inventiv_core.deployments.use_cases import CreateDeployment
+from inventiv_core.deployments.use_cases import CreateDeployment, GetQuota, SetQuota
 from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances
 from inventiv_core.identity.use_cases.bootstrap import Bootstrap
 from inventiv_core.identity.use_cases.logins import LogIn, LogOut, OpenLocalSession
@@ -230,6 +232,7 @@ class MemoryAdapters(_Common):
     model_queries = Singleton(MemoryModelQueries, database)
     action_log_queries = Singleton(MemoryActionLogQueries, database)
     instance_queries = Singleton(MemoryInstanceQueries, database)
+    quota_queries = Singleton(MemoryQuotaQueries, database)
     situation_queries = Singleton(MemorySituationQueries, database)
     routing_queries = Singleton(MemoryRoutingQueries, database)
     bus = Singleton(MemoryBus)
@@ -253,6 +256,7 @@ class PostgresAdapters(_Common):
     model_queries = Singleton(PostgresModelQueries, pool)
     action_log_queries = Singleton(PostgresActionLogQueries, pool)
     instance_queries = Singleton(PostgresInstanceQueries, pool)
+    quota_queries = Singleton(PostgresQuotaQueries, pool)
     situation_queries = Singleton(PostgresSituationQueries, pool)
     routing_queries = Singleton(PostgresRoutingQueries, pool)
     bus = Singleton(_bus, _Common.settings)
@@ -313,6 +317,8 @@ class Application(DeclarativeContainer):
     seed_models = _use_case(SeedModels, adapters)
 
     # deployments and instances
+    get_quota = _use_case(GetQuota, adapters)
+    set_quota = _use_case(SetQuota, adapters)
     create_deployment = _use_case(CreateDeployment, adapters)
     list_instances = _use_case(ListInstances, adapters)
     search_instances = _use_case(SearchInstances, adapters)

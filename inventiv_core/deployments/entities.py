@@ -1,9 +1,11 @@
 """Whether a model fits on a machine."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from uuid import UUID
 
 from inventiv_core.catalog.entities import MOCK, InstanceType, Provider, ProviderId
+from inventiv_core.kernel.money import ZERO_EUR, Eur
 from inventiv_core.models.entities import MOCK_MODEL, Model, ModelId
 
 DEFAULT_PROVIDER = "scaleway"
@@ -47,3 +49,50 @@ def fits(model: Model, instance_type: InstanceType, provider: Provider) -> bool:
     if provider.code == MOCK:
         return model.model_id == MOCK_MODEL
     return instance_type.vram_gb >= model.required_vram_gb
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InUse:
+    """What an organization has at one time, in all that is not over."""
+
+    instances: int
+    gpus: int
+    eur_per_hour: Eur
+    """The sum of the prices that are known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """The most that an organization may have at one time; ``None`` is no limit."""
+
+    instances: int | None = None
+    gpus: int | None = None
+    eur_per_hour: Eur | None = None
+
+    def exceeded_by(self, in_use: InUse, wanted: InstanceType) -> "Excess | None":
+        """Return which limit one more machine would exceed; ``None`` if it may be rented."""
+        price = wanted.cost_per_hour or ZERO_EUR
+        for limit, limit_is, used, more in (
+            ("instances", self.instances, in_use.instances, 1),
+            ("gpus", self.gpus, in_use.gpus, wanted.gpu_count),
+            ("eur_per_hour", self.eur_per_hour, in_use.eur_per_hour, price),
+        ):
+            if limit_is is not None and used + more > limit_is:
+                return Excess(limit=limit, allowed=limit_is, in_use=used, wanted=more)
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excess:
+    """A limit of a quota, and what it stands against."""
+
+    limit: str
+    allowed: int | Eur
+    in_use: int | Eur
+    wanted: int | Eur
+
+
+class DeploymentAct(StrEnum):
+    """What is entered in the books about deployments."""
+
+    QUOTA_SET = "QUOTA_SET"

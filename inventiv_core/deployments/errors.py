@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from inventiv_core.kernel.errors import Invalid
+from inventiv_core.kernel.errors import Invalid, NotFound
+from inventiv_core.kernel.money import Eur
 
 
 @dataclass(eq=False, kw_only=True)
@@ -82,3 +83,22 @@ class IncompatibleModelInstance(DeploymentRefused):
     """GPU memory the model needs, in decimal gigabytes."""
     offered_gb: int
     """GPU memory of the whole machine, in decimal gigabytes."""
+
+
+@dataclass(eq=False, kw_only=True)
+class QuotaExceeded(DeploymentRefused):
+    """The organization's quota does not allow one more of these machines."""
+
+    code = "QUOTA_EXCEEDED"
+    limit: str
+    """Which: ``instances``, ``gpus`` or ``eur_per_hour``."""
+    allowed: int | Eur
+    in_use: int | Eur
+    wanted: int | Eur
+
+
+@dataclass(eq=False, kw_only=True)
+class QuotaOwnerNotFound(NotFound):
+    """There is no such organization."""
+
+    code = "organization_not_found"

@@ -1,13 +1,19 @@
 """What people can do with deployments."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from inventiv_core.action_logs.entities import ActionLog, ActionLogId, ActionType
 from inventiv_core.action_logs.use_cases import record
-from inventiv_core.deployments.entities import Deployment, DeploymentRequest, fits
+from inventiv_core.deployments.entities import (
+    Deployment,
+    DeploymentAct,
+    DeploymentRequest,
+    Quota,
+    fits,
+)
 from inventiv_core.deployments.errors import (
     DeploymentRefused,
     IncompatibleModelInstance,
@@ -18,9 +24,13 @@ from inventiv_core.deployments.errors import (
     MissingModel,
     MissingParams,
     OrganizationNeeded,
+    QuotaExceeded,
 )
-from inventiv_core.deployments.ports import DeploymentWork
+from inventiv_core.deployments.ports import DeploymentWork, QuotaQueries, QuotaWork
+from inventiv_core.deployments.views import QuotaStanding
 from inventiv_core.identity.access import Actor, OrganizationId, Permission
+from inventiv_core.identity.entities.acts import Act, Subject
+from inventiv_core.identity.use_cases.acts import enter
 from inventiv_core.instances.entities import Instance, InstanceId
 from inventiv_core.instances.events import InstanceChanged
 from inventiv_core.kernel.clock import Clock
@@ -131,6 +141,10 @@ async def _check(
             needed_gb=model.required_vram_gb,
             offered_gb=instance_type.vram_gb,
         )
+    quota = await work.quotas.lock(owner)
+    excess = quota.exceeded_by(await work.quotas.in_use(owner), instance_type)
+    if excess is not None:
+        raise QuotaExceeded(instance_id=instance_id, **asdict(excess))
     return Instance.request(
         id=instance_id,
         organization_id=owner,
@@ -151,3 +165,46 @@ def _asked(request: DeploymentRequest) -> dict[str, Any]:
         "instance_type": request.instance_type,
         "model_id": None if request.model_id is None else str(request.model_id),
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetQuota:
+    """Look at what the actor's organization may have, and has."""
+
+    quota_queries: QuotaQueries
+
+    async def __call__(self, *, actor: Actor) -> QuotaStanding:
+        """Return both."""
+        owner = actor.must_in_organization(Permission.USE_ORGANIZATION)
+        return await self.quota_queries.standing(owner)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetQuota:
+    """Say how much an organization may have at one time."""
+
+    unit_of_work: UnitOfWork[QuotaWork]
+    clock: Clock
+    new_id: NewId
+
+    async def __call__(self, owner: OrganizationId, quota: Quota, *, actor: Actor) -> None:
+        """Set it. What runs already is left alone, also when it is more than that.
+
+        Raises:
+            QuotaOwnerNotFound: There is no such organization.
+        """
+        actor.must(Permission.MANAGE_PLATFORM)
+        async with self.unit_of_work() as work:
+            before = await work.quotas.lock(owner)
+            name = await work.quotas.put(owner, quota)
+            act = Act(
+                id=self.new_id(),
+                kind=DeploymentAct.QUOTA_SET,
+                actor=actor,
+                organization_id=owner,
+                subject=Subject(kind="organization", id=owner, name=name),
+                at=self.clock.now(),
+                before=asdict(before),
+                after=asdict(quota),
+            )
+            await enter(act, work)

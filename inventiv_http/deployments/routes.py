@@ -1,16 +1,23 @@
 """``/deployments``"""
 
 from typing import Any
+from uuid import UUID
 
-from litestar import Controller, Request, Response, post
+from litestar import Controller, Request, Response, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
+from litestar.params import FromPath, JSONBody
 
 from inventiv_core.deployments.errors import DeploymentRefused
-from inventiv_core.deployments.use_cases import CreateDeployment
-from inventiv_core.identity.access import Actor, Permission
+from inventiv_core.deployments.use_cases import CreateDeployment, GetQuota, SetQuota
+from inventiv_core.identity.access import Actor, OrganizationId, Permission
 from inventiv_core.kernel.idempotency import IdempotencyKey
-from inventiv_http.deployments.schemas import DeploymentBody, NewDeployment
+from inventiv_http.deployments.schemas import (
+    DeploymentBody,
+    LimitsBody,
+    NewDeployment,
+    NewQuota,
+    QuotaBody,
+)
 from inventiv_http.kernel.auth import needs
 from inventiv_http.kernel.errors import Json, status_of
 from inventiv_http.kernel.idempotency import REPLAYED
@@ -51,3 +58,34 @@ class Deployments(Controller):
             DeploymentBody(status="accepted", instance_id=deployment.instance_id),
             headers={REPLAYED: "true"} if deployment.is_replayed else {},
         )
+
+
+class Quotas(Controller):
+    """How much organizations may have."""
+
+    path = "/organizations"
+    opt = needs(Permission.USE_ORGANIZATION)
+    tags = ["deployments"]  # noqa: RUF012 - Litestar reads it from the class
+
+    @get("/current/quota", summary="What the organization may have, and has")
+    async def get(
+        self, actor: NamedDependency[Actor], get_quota: NamedDependency[GetQuota]
+    ) -> QuotaBody:
+        standing = await get_quota(actor=actor)
+        return QuotaBody(quota=LimitsBody.of(standing.quota), in_use=LimitsBody.of(standing.in_use))
+
+    @put(
+        "/{organization_id:str}/quota",
+        opt=needs(Permission.MANAGE_PLATFORM),
+        summary="Say how much an organization may have",
+    )
+    async def set(
+        self,
+        organization_id: FromPath[UUID],
+        data: JSONBody[NewQuota],
+        actor: NamedDependency[Actor],
+        set_quota: NamedDependency[SetQuota],
+    ) -> LimitsBody:
+        quota = data.to_quota()
+        await set_quota(OrganizationId(organization_id), quota, actor=actor)
+        return LimitsBody.of(quota)

@@ -10,7 +10,7 @@ import pytest
 from litestar import Litestar
 
 from inventiv_adapters.kernel.clock import ManualClock
-from inventiv_core.identity.access import OrganizationId, Role, UserId
+from inventiv_core.identity.access import OrganizationId, PlatformRole, Role, UserId
 from inventiv_http.app import create_app
 from inventiv_http.container import Application, MemoryAdapters
 from tests.builders import (
@@ -108,6 +108,20 @@ async def sign_in(app: Litestar, people: None) -> AsyncGenerator[SignIn]:
 async def owner(sign_in: SignIn) -> httpx.AsyncClient:
     """The owner of ACME."""
     return await sign_in("owner")
+
+
+@pytest.fixture
+async def root(memory: MemoryAdapters, sign_in: SignIn) -> httpx.AsyncClient:
+    """An administrator of the platform, who belongs to no organization."""
+    password_hash = await memory.password_hasher().hash(PASSWORD)
+    user = a_user(
+        id=UserId(a_number()),
+        username="root",
+        password_hash=password_hash,
+        role=PlatformRole.ADMIN,
+    )
+    await given(memory.unit_of_work(), user)
+    return await sign_in("root")
 
 
 @pytest.fixture

@@ -1,14 +1,12 @@
 """Every kind of caller, with the credentials of each."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
+import httpx
 import pytest
 
-from inventiv_core.identity.access import Holder, PlatformRole, UserId
-from inventiv_http.container import MemoryAdapters
-from tests.builders import PASSWORD, a_number, a_user, given
+from inventiv_core.identity.access import Holder
 from tests.conftest import SETTINGS
 from tests.http.conftest import SignIn
 
@@ -32,17 +30,11 @@ Credentials = dict[str, dict[str, str]]
 
 
 @pytest.fixture
-async def credentials(memory: MemoryAdapters, sign_in: SignIn) -> Credentials:
+async def credentials(sign_in: SignIn, root: httpx.AsyncClient) -> Credentials:
     """Return the headers of every caller, by name."""
-    root = a_user(
-        id=UserId(a_number()),
-        username="root",
-        role=PlatformRole.ADMIN,
-        password_hash=await memory.password_hasher().hash(PASSWORD),
-    )
-    await given(memory.unit_of_work(), replace(root))
+    cookie = SETTINGS.session_cookie_name
     headers: Credentials = {}
     for name in HOLDERS_OF:
-        client = await sign_in(name)
-        headers[name] = {"authorization": f"Bearer {client.cookies[SETTINGS.session_cookie_name]}"}
+        client = root if name == "root" else await sign_in(name)
+        headers[name] = {"authorization": f"Bearer {client.cookies[cookie]}"}
     return headers
