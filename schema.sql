@@ -89,6 +89,25 @@ CREATE TABLE IF NOT EXISTS attempts (
 );
 CREATE INDEX IF NOT EXISTS attempts_by_age ON attempts (since);
 
+-- Mail that waits, and mail that has ended lately. Tokens of links are derived, and not here.
+CREATE TABLE IF NOT EXISTS outgoing_mails (
+    id              uuid PRIMARY KEY,
+    kind            text NOT NULL CHECK (kind IN ('password_reset', 'invitation', 'address_changed')),
+    recipient       text NOT NULL,
+    link_id         uuid NOT NULL,
+    generation      integer NOT NULL,
+    facts           jsonb NOT NULL,
+    created_at      timestamptz NOT NULL,
+    state           text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'sent', 'failed')),
+    attempts        integer NOT NULL DEFAULT 0,  -- the fencing token, too: grows with every claim
+    next_attempt_at timestamptz NOT NULL,  -- during an attempt, when others may take over
+    ended_at        timestamptz
+);
+CREATE INDEX IF NOT EXISTS outgoing_mails_due ON outgoing_mails (next_attempt_at, id)
+    WHERE state = 'waiting';
+CREATE INDEX IF NOT EXISTS outgoing_mails_ended ON outgoing_mails (ended_at)
+    WHERE state <> 'waiting';
+
 
 -- catalog
 

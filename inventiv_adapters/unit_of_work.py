@@ -9,10 +9,12 @@ from inventiv_adapters.action_logs.postgres import PostgresActionLogs, PostgresA
 from inventiv_adapters.catalog.memory import MemoryCatalog
 from inventiv_adapters.catalog.postgres import PostgresCatalog
 from inventiv_adapters.identity.memory.attempts import MemoryAttempts
+from inventiv_adapters.identity.memory.mails import MemoryMails
 from inventiv_adapters.identity.memory.organizations import MemoryOrganizations
 from inventiv_adapters.identity.memory.sessions import MemorySessions
 from inventiv_adapters.identity.memory.users import MemoryUsers
 from inventiv_adapters.identity.postgres.attempts import PostgresAttempts
+from inventiv_adapters.identity.postgres.mails import PostgresMails
 from inventiv_adapters.identity.postgres.organizations import PostgresOrganizations
 from inventiv_adapters.identity.postgres.sessions import PostgresSessions
 from inventiv_adapters.identity.postgres.users import PostgresUsers
@@ -36,6 +38,7 @@ class MemoryWork:
         self.organizations = MemoryOrganizations(draft)
         self.sessions = MemorySessions(draft)
         self.attempts = MemoryAttempts(draft)
+        self.mails = MemoryMails(draft)
         self.acts = MemoryActs(draft)
         self.catalog = MemoryCatalog(draft)
         self.models = MemoryModels(draft)
@@ -72,6 +75,7 @@ class PostgresWork:
         self.organizations = PostgresOrganizations(connection)
         self.sessions = PostgresSessions(connection)
         self.attempts = PostgresAttempts(connection)
+        self.mails = PostgresMails(connection)
         self.acts = PostgresActs(connection)
         self.catalog = PostgresCatalog(connection)
         self.models = PostgresModels(connection)

@@ -29,6 +29,7 @@ from inventiv_adapters.embedded.directory import DataDirectory, DataDirectoryUnu
 from inventiv_adapters.embedded.server import EmbeddedPostgres
 from inventiv_adapters.identity.argon2 import Argon2Passwords
 from inventiv_adapters.identity.jwt import JwtSessionTokens
+from inventiv_adapters.identity.links import DerivedLinkTokens
 from inventiv_adapters.identity.memory.sessions import MemorySessionQueries
 from inventiv_adapters.identity.postgres.sessions import PostgresSessionQueries
 from inventiv_adapters.inference.aiohttp import AiohttpEngines
@@ -214,6 +215,7 @@ class _Common(DeclarativeContainer):
     session_tokens = Singleton(
         JwtSessionTokens, settings.provided.jwt_secret, issuer=settings.provided.jwt_issuer
     )
+    link_tokens = Singleton(DerivedLinkTokens, settings.provided.jwt_secret)
     worker_tokens = Singleton(DerivedWorkerTokens, settings.provided.jwt_secret)
     router = Singleton(Router)
     usage_queue = Singleton(UsageQueue)

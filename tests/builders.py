@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from typing import Any, Protocol
@@ -31,6 +31,7 @@ from inventiv_core.identity.access import (
     Role,
     UserId,
 )
+from inventiv_core.identity.entities.mails import Mail, MailKind
 from inventiv_core.identity.entities.organizations import Membership, Organization
 from inventiv_core.identity.entities.users import User
 from inventiv_core.identity.ports.work import IdentityWork
@@ -96,6 +97,25 @@ def an_actor(
         organization_id=None if role is None else organization,
         permissions=ROLE_PERMISSIONS[role],
     )
+
+
+def a_mail(
+    *,
+    kind: MailKind = MailKind.PASSWORD_RESET,
+    recipient: str = "alice@example.org",
+    at: datetime = NOON,
+    **facts: Any,
+) -> Mail:
+    mail = Mail(
+        id=a_number(),
+        kind=kind,
+        recipient=recipient,
+        link_id=a_number(),
+        generation=1,
+        facts={"name": "alice", "expires_at": (at + timedelta(hours=1)).isoformat()},
+        created_at=at,
+    )
+    return replace(mail, **facts)
 
 
 def a_provider(*, code: str | None = None, is_active: bool = True) -> Provider:

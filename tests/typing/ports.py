@@ -10,6 +10,7 @@ from inventiv_adapters.cloud.memory import FixedClouds, MemoryCloud
 from inventiv_adapters.cloud.mock.provider import MockCloud
 from inventiv_adapters.identity.argon2 import Argon2Passwords
 from inventiv_adapters.identity.jwt import JwtSessionTokens
+from inventiv_adapters.identity.links import DerivedLinkTokens
 from inventiv_adapters.identity.memory.sessions import MemorySessionQueries
 from inventiv_adapters.identity.postgres.sessions import PostgresSessionQueries
 from inventiv_adapters.inference.aiohttp import AiohttpEngines, AiohttpReply
@@ -34,6 +35,7 @@ from inventiv_core.action_logs.ports import ActionLogQueries, ActionLogWork
 from inventiv_core.catalog.ports import CatalogQueries, CatalogWork
 from inventiv_core.cloud.ports import CloudProvider, Clouds
 from inventiv_core.deployments.ports import DeploymentWork
+from inventiv_core.identity.ports.mails import LinkTokens
 from inventiv_core.identity.ports.passwords import PasswordHasher
 from inventiv_core.identity.ports.sessions import SessionQueries, SessionTokens
 from inventiv_core.identity.ports.work import IdentityWork
@@ -75,6 +77,10 @@ def password_hashers(argon2: Argon2Passwords) -> PasswordHasher:
 
 def session_tokens(jwt: JwtSessionTokens) -> SessionTokens:
     return jwt
+
+
+def link_tokens(derived: DerivedLinkTokens) -> LinkTokens:
+    return derived
 
 
 def worker_tokens(derived: DerivedWorkerTokens) -> WorkerTokens:

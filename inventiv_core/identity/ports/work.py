@@ -4,6 +4,7 @@ from typing import Protocol
 
 from inventiv_core.identity.ports.acts import ActWork
 from inventiv_core.identity.ports.attempts import AttemptRepository
+from inventiv_core.identity.ports.mails import MailQueue
 from inventiv_core.identity.ports.organizations import OrganizationRepository
 from inventiv_core.identity.ports.sessions import SessionRepository
 from inventiv_core.identity.ports.users import UserRepository
@@ -20,3 +21,5 @@ class IdentityWork(ActWork, Protocol):
     def sessions(self) -> SessionRepository: ...
     @property
     def attempts(self) -> AttemptRepository: ...
+    @property
+    def mails(self) -> MailQueue: ...
