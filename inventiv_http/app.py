@@ -15,7 +15,9 @@ from inventiv_http.action_logs.routes import ActionLogs, ActionTypes, PlatformAc
 from inventiv_http.catalog.routes import Catalog
 from inventiv_http.container import OUTAGES, Application
 from inventiv_http.deployments.routes import Deployments
-from inventiv_http.identity.routes.sessions import Sessions, Workspace
+from inventiv_http.identity.routes.members import Members
+from inventiv_http.identity.routes.organizations import Organizations
+from inventiv_http.identity.routes.sessions import Sessions
 from inventiv_http.inference.gateway import Gateway
 from inventiv_http.inference.routes import OpenAiModels, forward
 from inventiv_http.instances.routes import Instances
@@ -62,7 +64,8 @@ def create_app(
     app = Litestar(
         route_handlers=[
             ActionLogs, ActionTypes, Catalog, Deployments, Events, Instances, Models, OpenAiModels,
-            PlatformActionLogs, Public, Sessions, Workers, Workspace, forward,
+            PlatformActionLogs, Public, Sessions, Workers, forward,
+            Members, Organizations,
         ],
         dependencies={
             "actor": Provide(current_actor, sync_to_thread=False),

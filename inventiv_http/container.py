@@ -30,7 +30,11 @@ from inventiv_adapters.embedded.server import EmbeddedPostgres
 from inventiv_adapters.identity.argon2 import Argon2Passwords
 from inventiv_adapters.identity.jwt import JwtSessionTokens
 from inventiv_adapters.identity.links import DerivedLinkTokens
+from inventiv_adapters.identity.memory.invitations import MemoryInvitationQueries
+from inventiv_adapters.identity.memory.organizations import MemoryOrganizationQueries
 from inventiv_adapters.identity.memory.sessions import MemorySessionQueries
+from inventiv_adapters.identity.postgres.invitations import PostgresInvitationQueries
+from inventiv_adapters.identity.postgres.organizations import PostgresOrganizationQueries
 from inventiv_adapters.identity.postgres.sessions import PostgresSessionQueries
 from inventiv_adapters.inference.aiohttp import AiohttpEngines
 from inventiv_adapters.inference.memory import MemoryRoutingQueries
@@ -77,6 +81,14 @@ from inventiv_core.deployments.use_cases import CreateDeployment
 from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances
 from inventiv_core.identity.use_cases.bootstrap import Bootstrap
 from inventiv_core.identity.use_cases.logins import LogIn, LogOut, OpenLocalSession
+from inventiv_core.identity.use_cases.members import ChangeMemberRole, ListMembers, RemoveMember
+from inventiv_core.identity.use_cases.organizations import (
+    CreateOrganization,
+    DeleteOrganization,
+    GetOrganization,
+    ListOrganizations,
+    UpdateOrganization,
+)
 from inventiv_core.identity.use_cases.recognition import RecogniseSession, StoreUses, Uses
 from inventiv_core.identity.use_cases.sessions import (
     ForgetSessions,
@@ -166,6 +178,13 @@ def _login_allowances(settings: Settings) -> LoginAllowances:
     )
 
 
+def _invitation_allowance(settings: Settings) -> Allowance:
+    return Allowance(
+        most=settings.invitation_misses_per_address,
+        window=timedelta(seconds=settings.login_window_s),
+    )
+
+
 def _behaviour(settings: Settings) -> MockBehaviour:
     try:
         faults = parse_faults(settings.mock_faults)
@@ -210,6 +229,7 @@ class _Common(DeclarativeContainer):
     keep_events = Object(timedelta(days=1))
     stale_after = Factory(timedelta, seconds=settings.provided.worker_stale_s)
     login_allowances = Factory(_login_allowances, settings)
+    invitation_allowance = Factory(_invitation_allowance, settings)
     uses = Singleton(Uses)
     password_hasher = Singleton(Argon2Passwords)
     session_tokens = Singleton(
@@ -228,6 +248,8 @@ class MemoryAdapters(_Common):
     database = Singleton(MemoryDatabase)
     unit_of_work = Singleton(MemoryUnitOfWork, database)
     session_queries = Singleton(MemorySessionQueries, database)
+    organization_queries = Singleton(MemoryOrganizationQueries, database)
+    invitation_queries = Singleton(MemoryInvitationQueries, database)
     catalog_queries = Singleton(MemoryCatalogQueries, database)
     model_queries = Singleton(MemoryModelQueries, database)
     action_log_queries = Singleton(MemoryActionLogQueries, database)
@@ -251,6 +273,8 @@ class PostgresAdapters(_Common):
     )
     unit_of_work = Singleton(PostgresUnitOfWork, pool)
     session_queries = Singleton(PostgresSessionQueries, pool)
+    organization_queries = Singleton(PostgresOrganizationQueries, pool)
+    invitation_queries = Singleton(PostgresInvitationQueries, pool)
     catalog_queries = Singleton(PostgresCatalogQueries, pool)
     model_queries = Singleton(PostgresModelQueries, pool)
     action_log_queries = Singleton(PostgresActionLogQueries, pool)
@@ -303,6 +327,16 @@ class Application(DeclarativeContainer):
     bootstrap = _use_case(Bootstrap, adapters)
     open_local_session = _use_case(OpenLocalSession, adapters)
     forget_sessions = _use_case(ForgetSessions, adapters)
+
+    # organizations
+    list_organizations = _use_case(ListOrganizations, adapters)
+    get_organization = _use_case(GetOrganization, adapters)
+    create_organization = _use_case(CreateOrganization, adapters)
+    update_organization = _use_case(UpdateOrganization, adapters)
+    delete_organization = _use_case(DeleteOrganization, adapters)
+    list_members = _use_case(ListMembers, adapters)
+    change_member_role = _use_case(ChangeMemberRole, adapters)
+    remove_member = _use_case(RemoveMember, adapters)
 
     # catalog and models
     list_providers = _use_case(ListProviders, adapters)
