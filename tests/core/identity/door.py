@@ -5,11 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 from inventiv_adapters.identity.jwt import JwtSessionTokens
+from inventiv_adapters.identity.memory.organizations import MemoryOrganizationQueries
 from inventiv_adapters.identity.memory.sessions import MemorySessionQueries
 from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.ids import SerialIds
 from inventiv_adapters.kernel.memory import MemoryDatabase
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork
+from inventiv_core.identity.access import Actor
 from inventiv_core.identity.entities.acts import Act
 from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances
 from inventiv_core.identity.entities.organizations import Membership, Organization
@@ -18,6 +20,14 @@ from inventiv_core.identity.entities.users import User
 from inventiv_core.identity.ports.passwords import PasswordHasher
 from inventiv_core.identity.use_cases.bootstrap import Bootstrap
 from inventiv_core.identity.use_cases.logins import LogIn, LogOut, OpenLocalSession, SignedIn
+from inventiv_core.identity.use_cases.members import ChangeMemberRole, ListMembers, RemoveMember
+from inventiv_core.identity.use_cases.organizations import (
+    CreateOrganization,
+    DeleteOrganization,
+    GetOrganization,
+    ListOrganizations,
+    UpdateOrganization,
+)
 from inventiv_core.identity.use_cases.recognition import RecogniseSession, StoreUses, Uses
 from inventiv_core.identity.use_cases.sessions import (
     ForgetSessions,
@@ -88,10 +98,24 @@ class Door:
         )
         self.revoke_session = RevokeSession(**new)
         self.switch_workspace = SwitchWorkspace(session_tokens=self.tokens, **work)
+        queries = MemoryOrganizationQueries(self.database)
+        self.list_organizations = ListOrganizations(organization_queries=queries)
+        self.get_organization = GetOrganization(organization_queries=queries)
+        self.create_organization = CreateOrganization(session_tokens=self.tokens, **new)
+        self.update_organization = UpdateOrganization(organization_queries=queries, **new)
+        self.delete_organization = DeleteOrganization(**new)
+        self.list_members = ListMembers(organization_queries=queries)
+        self.change_member_role = ChangeMemberRole(**new)
+        self.remove_member = RemoveMember(**new)
         self.forget_sessions = ForgetSessions(keep_expired=timedelta(days=7), **work)
 
     async def sign_in(self, login: str = "alice") -> SignedIn:
         return await self.log_in(login, PASSWORD, actor=CALLER)
+
+    async def actor(self, login: str = "alice") -> Actor:
+        """Sign somebody in, and return them in their workspace."""
+        token = (await self.sign_in(login)).token
+        return (await self.recognise(token, actor=CALLER)).actor
 
     @property
     def acts(self) -> list[Act]:
