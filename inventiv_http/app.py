@@ -15,6 +15,7 @@ from inventiv_http.action_logs.routes import ActionLogs, ActionTypes, PlatformAc
 from inventiv_http.catalog.routes import Catalog
 from inventiv_http.container import OUTAGES, Application
 from inventiv_http.deployments.routes import Deployments
+from inventiv_http.identity.routes.invitations import Acceptances, Invitations
 from inventiv_http.identity.routes.members import Members
 from inventiv_http.identity.routes.organizations import Organizations
 from inventiv_http.identity.routes.sessions import Sessions
@@ -65,7 +66,7 @@ def create_app(
         route_handlers=[
             ActionLogs, ActionTypes, Catalog, Deployments, Events, Instances, Models, OpenAiModels,
             PlatformActionLogs, Public, Sessions, Workers, forward,
-            Members, Organizations,
+            Acceptances, Invitations, Members, Organizations,
         ],
         dependencies={
             "actor": Provide(current_actor, sync_to_thread=False),

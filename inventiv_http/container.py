@@ -79,7 +79,18 @@ from inventiv_core.catalog.use_cases import (
 from inventiv_core.cloud.ports import CloudProvider
 from inventiv_core.deployments.use_cases import CreateDeployment
 from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances
+from inventiv_core.identity.use_cases.acceptances import (
+    AcceptInvitation,
+    PreviewInvitation,
+    RegisterInvited,
+)
 from inventiv_core.identity.use_cases.bootstrap import Bootstrap
+from inventiv_core.identity.use_cases.invitations import (
+    InviteMember,
+    ListInvitations,
+    ResendInvitation,
+    RevokeInvitation,
+)
 from inventiv_core.identity.use_cases.logins import LogIn, LogOut, OpenLocalSession
 from inventiv_core.identity.use_cases.members import ChangeMemberRole, ListMembers, RemoveMember
 from inventiv_core.identity.use_cases.organizations import (
@@ -337,6 +348,13 @@ class Application(DeclarativeContainer):
     list_members = _use_case(ListMembers, adapters)
     change_member_role = _use_case(ChangeMemberRole, adapters)
     remove_member = _use_case(RemoveMember, adapters)
+    list_invitations = _use_case(ListInvitations, adapters)
+    invite_member = _use_case(InviteMember, adapters)
+    resend_invitation = _use_case(ResendInvitation, adapters)
+    revoke_invitation = _use_case(RevokeInvitation, adapters)
+    preview_invitation = _use_case(PreviewInvitation, adapters)
+    accept_invitation = _use_case(AcceptInvitation, adapters)
+    register_invited = _use_case(RegisterInvited, adapters)
 
     # catalog and models
     list_providers = _use_case(ListProviders, adapters)

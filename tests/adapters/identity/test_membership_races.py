@@ -16,7 +16,13 @@ from inventiv_core.identity.access import (
     SessionId,
     UserId,
 )
-from inventiv_core.identity.entities.sessions import Session
+from inventiv_core.identity.entities.sessions import Caller, Session
+from inventiv_core.identity.errors.invitations import (
+    InvitationAlreadyAccepted,
+    InvitationAlreadyExists,
+    InvitationNoLongerValid,
+    InvitationNotFound,
+)
 from inventiv_core.identity.errors.members import (
     LastOwnerCannotBeChanged,
     LastOwnerCannotBeRemoved,
@@ -24,6 +30,7 @@ from inventiv_core.identity.errors.members import (
 )
 from inventiv_core.identity.errors.organizations import OrganizationHasInstances
 from inventiv_core.identity.errors.sessions import NotAMember
+from inventiv_core.identity.use_cases.acceptances import NewAccount
 from inventiv_core.kernel.errors import DomainError
 from inventiv_http.container import Application, PostgresAdapters
 from tests.builders import (
@@ -31,6 +38,7 @@ from tests.builders import (
     ALICE,
     NOON,
     OTHER,
+    PASSWORD,
     Market,
     a_membership,
     a_number,
@@ -39,7 +47,7 @@ from tests.builders import (
     given_teams,
 )
 
-BOB = UserId(UUID(int=0xB0B))
+BOB, CAROL = UserId(UUID(int=0xB0B)), UserId(UUID(int=0xCA201))
 
 
 def an_owner(user: UserId, session: SessionId | None = None) -> Actor:
@@ -47,6 +55,7 @@ def an_owner(user: UserId, session: SessionId | None = None) -> Actor:
         user_id=user,
         organization_id=ACME,
         permissions=ROLE_PERMISSIONS[Role.OWNER],
+        name="alice" if user == ALICE else "bob",
         session_id=session,
     )
 
@@ -200,3 +209,93 @@ async def test_who_switches_and_who_is_removed_do_not_wait_in_a_circle(
         assert all(not isinstance(r, Exception) or isinstance(r, DomainError) for r in results)
         async with postgres.unit_of_work()() as work:
             await work.organizations.add_member(a_membership(user=BOB))
+
+
+async def an_invited_carol(application: Application) -> tuple[str, Actor]:
+    """Have Alice invite Carol, who has an account; return the link, and Carol."""
+    carol = a_user(id=CAROL, username="carol")
+    await given(application.adapters.unit_of_work(), carol)
+    sent = await application.invite_member()(carol.email, "manager", actor=an_owner(ALICE))
+    return sent.token, replace(an_owner(CAROL), organization_id=None)
+
+
+async def test_two_who_accept_at_once_make_one_membership(
+    postgres: PostgresAdapters, application: Application
+) -> None:
+    token, carol = await an_invited_carol(application)
+    results = await at_once(
+        postgres,
+        application.accept_invitation()(token, actor=carol),
+        application.accept_invitation()(token, actor=carol),
+    )
+    assert kinds(results) == {InvitationAlreadyAccepted}
+    members = await postgres.organization_queries().members(ACME, limit=10)
+    assert [row.user_id for row in members].count(CAROL) == 1
+
+
+async def test_nobody_joins_on_the_word_of_one_who_is_removed_at_that_moment(
+    postgres: PostgresAdapters, application: Application
+) -> None:
+    token, carol = await an_invited_carol(application)
+    accepted, removed = await at_once(
+        postgres,
+        application.accept_invitation()(token, actor=carol),
+        application.remove_member()(ALICE, actor=an_owner(BOB)),
+    )
+    assert removed is None
+    members = await postgres.organization_queries().members(ACME, limit=10)
+    joined = CAROL in {row.user_id for row in members}
+    assert joined != isinstance(accepted, InvitationNoLongerValid)
+
+
+async def test_nobody_joins_by_an_invitation_that_is_taken_back_at_that_moment(
+    postgres: PostgresAdapters, application: Application
+) -> None:
+    token, carol = await an_invited_carol(application)
+    [row] = await postgres.invitation_queries().list(ACME, limit=10)
+    accepted, revoked = await at_once(
+        postgres,
+        application.accept_invitation()(token, actor=carol),
+        application.revoke_invitation()(row.id, actor=an_owner(BOB)),
+    )
+    assert kinds([accepted]) <= {InvitationNotFound}
+    assert kinds([revoked]) <= {InvitationAlreadyAccepted}
+    assert isinstance(accepted, DomainError) != isinstance(revoked, DomainError)
+
+
+async def test_one_address_is_invited_once_by_two_at_once(
+    postgres: PostgresAdapters, application: Application
+) -> None:
+    results = await at_once(
+        postgres,
+        application.invite_member()("dave@example.org", actor=an_owner(ALICE)),
+        application.invite_member()("dave@example.org", actor=an_owner(BOB)),
+    )
+    assert kinds(results) == {InvitationAlreadyExists}
+
+
+async def test_one_address_makes_one_account_of_two_registrations_at_once(
+    postgres: PostgresAdapters, application: Application
+) -> None:
+    sent = await application.invite_member()("dave@example.org", actor=an_owner(ALICE))
+    account = NewAccount(password=PASSWORD)
+    results = await at_once(
+        postgres,
+        application.register_invited()(sent.token, account, actor=Caller()),
+        application.register_invited()(sent.token, account, actor=Caller()),
+    )
+    assert kinds(results) == {InvitationAlreadyAccepted}
+    members = await postgres.organization_queries().members(ACME, limit=10)
+    assert [row.email for row in members].count("dave@example.org") == 1
+
+
+async def test_an_invitation_outlives_whoever_sent_it(
+    postgres: PostgresAdapters, application: Application
+) -> None:
+    token, carol = await an_invited_carol(application)
+    async with postgres.pool().connection() as connection:
+        await connection.execute("DELETE FROM users WHERE id = %s", [ALICE])
+    [row] = await postgres.invitation_queries().list(ACME, limit=10)
+    assert row.invited_by_username == "alice"
+    with pytest.raises(InvitationNoLongerValid):
+        await application.accept_invitation()(token, actor=carol)

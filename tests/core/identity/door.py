@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 from inventiv_adapters.identity.jwt import JwtSessionTokens
+from inventiv_adapters.identity.links import DerivedLinkTokens
+from inventiv_adapters.identity.memory.invitations import MemoryInvitationQueries
 from inventiv_adapters.identity.memory.organizations import MemoryOrganizationQueries
 from inventiv_adapters.identity.memory.sessions import MemorySessionQueries
 from inventiv_adapters.kernel.clock import ManualClock
@@ -14,11 +16,24 @@ from inventiv_adapters.unit_of_work import MemoryUnitOfWork
 from inventiv_core.identity.access import Actor
 from inventiv_core.identity.entities.acts import Act
 from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances
+from inventiv_core.identity.entities.mails import Mail
 from inventiv_core.identity.entities.organizations import Membership, Organization
 from inventiv_core.identity.entities.sessions import Caller, Session
 from inventiv_core.identity.entities.users import User
 from inventiv_core.identity.ports.passwords import PasswordHasher
+from inventiv_core.identity.use_cases.acceptances import (
+    AcceptInvitation,
+    PreviewInvitation,
+    RegisterInvited,
+)
 from inventiv_core.identity.use_cases.bootstrap import Bootstrap
+from inventiv_core.identity.use_cases.invitations import (
+    Invited,
+    InviteMember,
+    ListInvitations,
+    ResendInvitation,
+    RevokeInvitation,
+)
 from inventiv_core.identity.use_cases.logins import LogIn, LogOut, OpenLocalSession, SignedIn
 from inventiv_core.identity.use_cases.members import ChangeMemberRole, ListMembers, RemoveMember
 from inventiv_core.identity.use_cases.organizations import (
@@ -43,6 +58,7 @@ LOGINS = LoginAllowances(
     per_account=Allowance(most=3, window=timedelta(minutes=15)),
     per_address=Allowance(most=10, window=timedelta(minutes=15)),
 )
+LINKS = Allowance(most=3, window=timedelta(minutes=15))
 CALLER = Caller(ip_address="203.0.113.9", user_agent="a browser")
 
 
@@ -107,6 +123,24 @@ class Door:
         self.list_members = ListMembers(organization_queries=queries)
         self.change_member_role = ChangeMemberRole(**new)
         self.remove_member = RemoveMember(**new)
+        invitations = MemoryInvitationQueries(self.database)
+        links: dict[str, Any] = {"link_tokens": DerivedLinkTokens("a secret for links")}
+        self.list_invitations = ListInvitations(invitation_queries=invitations, clock=self.clock)
+        self.invite_member = InviteMember(**new, **links)
+        self.resend_invitation = ResendInvitation(**new, **links)
+        self.revoke_invitation = RevokeInvitation(**new)
+        self.preview_invitation = PreviewInvitation(
+            invitation_queries=invitations, invitation_allowance=LINKS, **work, **links
+        )
+        self.accept_invitation = AcceptInvitation(**new, **links)
+        self.register_invited = RegisterInvited(
+            password_hasher=self.passwords,
+            session_tokens=self.tokens,
+            session_lifetime=LIFETIME,
+            invitation_allowance=LINKS,
+            **new,
+            **links,
+        )
         self.forget_sessions = ForgetSessions(keep_expired=timedelta(days=7), **work)
 
     async def sign_in(self, login: str = "alice") -> SignedIn:
@@ -116,6 +150,14 @@ class Door:
         """Sign somebody in, and return them in their workspace."""
         token = (await self.sign_in(login)).token
         return (await self.recognise(token, actor=CALLER)).actor
+
+    async def look(self, token: str) -> Invited:
+        """Look at an invitation."""
+        return await self.preview_invitation(token, actor=CALLER)
+
+    @property
+    def mails(self) -> list[Mail]:
+        return list(self.database.table(Mail).values())
 
     @property
     def acts(self) -> list[Act]:
