@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
-from inventiv_http.cli import access, catalog, chat, demo, fleet
+from inventiv_http.cli import access, catalog, chat, demo, fleet, organizations
 from inventiv_http.cli.errors import CommandFailed
 from inventiv_http.cli.output import complain
 
@@ -120,11 +120,13 @@ def _not_installed() -> None:
 def _register_clients() -> None:
     for panel, commands in {
         "Sign in": (access.login, access.logout),
+        "Work together": (organizations.members, organizations.invite),
         "See": (catalog.models, catalog.types, fleet.instances, fleet.logs),
         "Do": (fleet.deploy, chat.chat, fleet.terminate, demo.demo),
     }.items():
         for command in commands:
             app.command(rich_help_panel=panel)(command)
+    app.add_typer(organizations.app, name="organizations", rich_help_panel="Work together")
 
 
 def _register_servers() -> None:
