@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 import typer
-from click.core import ParameterSource
 
 from inventiv_http.cli.api import Server
 from inventiv_http.cli.errors import CommandFailed, UsageWrong
@@ -31,7 +30,8 @@ def organizations(
         run(_organizations(asked(url, username, password), Output(as_json)))
         return
     for name in context.params:  # it would go unheard, and another server would answer
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
             raise UsageWrong(
                 sentence=f"Options come after {context.invoked_subcommand!r}.",
                 advice=f"Try: inventiv organizations {context.invoked_subcommand} --help",

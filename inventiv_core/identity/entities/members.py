@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from inventiv_core.identity.access import Role
-from inventiv_core.identity.errors.invitations import (
-    CannotInviteOwnerOrAdminRole,
-    CannotInviteToRole,
-)
+from inventiv_core.identity.access import Permission, Role
+from inventiv_core.identity.errors.access import InsufficientPermissionsToInvite
+from inventiv_core.identity.errors.invitations import CannotInviteOwnerOrAdminRole
 from inventiv_core.identity.errors.members import (
     InvalidRole,
     MemberRemoveNotAllowed,
@@ -16,6 +14,8 @@ from inventiv_core.identity.errors.members import (
 )
 
 _O, _A, _M, _U = Role.OWNER, Role.ADMIN, Role.MANAGER, Role.USER
+_LONGEST_WORD: Final = 64
+"""Of what is no role, as much is said back."""
 _ANY: Final = frozenset(Role)
 
 CHANGES: Final[Mapping[Role, frozenset[tuple[Role, Role]]]] = MappingProxyType({
@@ -52,7 +52,7 @@ def role_of(text: str) -> Role:
     try:
         return Role(text.strip().lower())
     except ValueError as error:
-        raise InvalidRole(roles=tuple(Role)) from error
+        raise InvalidRole(role=text[:_LONGEST_WORD]) from error
 
 
 def must_be_able_to_change(actor: Role, before: Role, after: Role) -> None:
@@ -77,10 +77,10 @@ def must_be_able_to_invite(actor: Role, role: Role) -> None:
 
     Raises:
         CannotInviteOwnerOrAdminRole: That takes an owner.
-        CannotInviteToRole: That takes another role.
+        InsufficientPermissionsToInvite: That takes another role.
     """
     if may_invite(actor, role):
         return
     if role in {Role.OWNER, Role.ADMIN}:
         raise CannotInviteOwnerOrAdminRole(role=role)
-    raise CannotInviteToRole(role=role)
+    raise InsufficientPermissionsToInvite(permission=Permission.INVITE_MEMBERS)

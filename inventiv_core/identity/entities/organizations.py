@@ -9,10 +9,6 @@ from uuid import UUID
 
 from inventiv_core.identity.access import OrganizationId, Role, UserId
 from inventiv_core.identity.entities.users import Plan
-from inventiv_core.identity.errors.organizations import (
-    OrganizationNameMissing,
-    OrganizationNameTooLong,
-)
 from inventiv_core.kernel.money import ZERO_EUR, Eur
 
 LONGEST_NAME: Final = 120
@@ -46,22 +42,6 @@ class Membership:
     user_id: UserId
     role: Role
     created_at: datetime
-
-
-def organization_name(text: str) -> str:
-    """Return the name that is meant: on one line, without spaces around it.
-
-    Raises:
-        OrganizationNameMissing: Nothing is left.
-        OrganizationNameTooLong: It is longer than `LONGEST_NAME`.
-    """
-    visible = "".join(letter if letter.isprintable() else " " for letter in text)
-    name = " ".join(visible.split())
-    if not name:
-        raise OrganizationNameMissing
-    if len(name) > LONGEST_NAME:
-        raise OrganizationNameTooLong(longest=LONGEST_NAME)
-    return name
 
 
 def slug_of(text: str, organization_id: UUID) -> str:

@@ -1,8 +1,5 @@
 """Passwords: one rule for all of them, wherever one is chosen."""
 
-"""Stub."""
-
-from dataclasses import dataclass
 from typing import Final
 
 from inventiv_core.identity.errors.passwords import (
@@ -10,7 +7,6 @@ from inventiv_core.identity.errors.passwords import (
     PasswordTooLong,
     PasswordTooShort,
 )
-from inventiv_core.kernel.errors import Invalid
 
 FEWEST_CHARACTERS: Final = 8
 MOST_BYTES: Final = 1024

@@ -31,15 +31,6 @@ class CannotInviteOwnerOrAdminRole(Forbidden):
 
 
 @dataclass(eq=False, kw_only=True)
-class CannotInviteToRole(Forbidden):
-    """Your role does not allow to invite somebody as this."""
-
-    code = "insufficient_permissions_to_invite"
-
-    role: str
-
-
-@dataclass(eq=False, kw_only=True)
 class UserAlreadyMember(Conflict):
     """Whoever has this address belongs to the organization already."""
 

@@ -12,10 +12,9 @@ class MemberNotFound(NotFound):
 
 @dataclass(eq=False, kw_only=True)
 class InvalidRole(Invalid):
-    """There is no such role."""
+    """There is no such role: there are owner, admin, manager and user."""
 
-    roles: tuple[str, ...]
-    """Those there are."""
+    role: str
 
 
 @dataclass(eq=False, kw_only=True)

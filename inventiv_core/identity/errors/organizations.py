@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from inventiv_core.kernel.errors import Conflict, Invalid
+from inventiv_core.kernel.errors import Conflict
 
 
 @dataclass(eq=False, kw_only=True)
@@ -12,23 +12,6 @@ class SlugTaken(Conflict):
     code = "organization_slug_already_exists"
 
     slug: str
-
-
-@dataclass(eq=False, kw_only=True)
-class OrganizationNameMissing(Invalid):
-    """An organization needs a name."""
-
-    code = "name_required"
-
-
-@dataclass(eq=False, kw_only=True)
-class OrganizationNameTooLong(Invalid):
-    """This name is too long for an organization."""
-
-    code = "name_too_long"
-
-    longest: int
-    """In characters."""
 
 
 @dataclass(eq=False, kw_only=True)

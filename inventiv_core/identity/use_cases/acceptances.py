@@ -18,7 +18,8 @@ from inventiv_core.identity.entities.invitations import (
     Invitation,
 )
 from inventiv_core.identity.entities.members import may_invite
-from inventiv_core.identity.entities.organizations import Membership, Organization
+from inventiv_core.identity.entities.names import name_of, one_line, username_of
+from inventiv_core.identity.entities.organizations import LONGEST_NAME, Membership, Organization
 from inventiv_core.identity.entities.passwords import must_be_good
 from inventiv_core.identity.entities.sessions import Caller
 from inventiv_core.identity.entities.users import User
@@ -153,6 +154,8 @@ class RegisterInvited:
             PasswordBlank: There is no password.
             PasswordTooShort: It is too easy to guess.
             PasswordTooLong: It is too long.
+            InvalidUsername: The user name is none.
+            NameTooLong: A name is too long.
             LoginTaken: Somebody else has that user name.
             InvitationNoLongerValid: Whoever has sent it may not invite to that role any more.
         """
@@ -217,19 +220,19 @@ def _user(
 ) -> User:
     return User(
         id=id,
-        username=(account.username or "").strip().lower() or invitation.email,
+        username=username_of(account.username, email=invitation.email),
         email=invitation.email,
         password_hash=password_hash,
         role=PlatformRole.USER,
-        first_name=_name(account.first_name),
-        last_name=_name(account.last_name),
+        first_name=_personal_name(account.first_name),
+        last_name=_personal_name(account.last_name),
         created_at=at,
         updated_at=at,
     )
 
 
-def _name(text: str | None) -> str | None:
-    return (text or "").strip() or None
+def _personal_name(text: str | None) -> str | None:
+    return name_of(text, longest=LONGEST_NAME) if text and one_line(text) else None
 
 
 async def _lock_pending(

@@ -98,7 +98,7 @@ class InviteMember:
             InvalidExpiresInDays: It would last too long, or not at all.
             NotAMember: The actor does not belong there any more.
             CannotInviteOwnerOrAdminRole: That takes an owner.
-            CannotInviteToRole: That takes another role.
+            InsufficientPermissionsToInvite: That takes another role.
             UserAlreadyMember: Whoever has the address belongs there.
             InvitationAlreadyExists: The address has an invitation that waits for an answer.
         """
@@ -172,7 +172,7 @@ class ResendInvitation:
             NotAMember: The actor does not belong there any more.
             InvitationNotFound: There is none of that id, or it was revoked.
             CannotInviteOwnerOrAdminRole: That takes an owner.
-            CannotInviteToRole: That takes another role.
+            InsufficientPermissionsToInvite: That takes another role.
             InvitationAlreadyAccepted: There is nothing left to ask.
             UserAlreadyMember: Whoever has the address belongs there.
         """
@@ -226,7 +226,7 @@ class RevokeInvitation:
             NotAMember: The actor does not belong there any more.
             InvitationNotFound: There is none of that id, or it was revoked.
             CannotInviteOwnerOrAdminRole: That takes an owner.
-            CannotInviteToRole: That takes another role.
+            InsufficientPermissionsToInvite: That takes another role.
             InvitationAlreadyAccepted: It is too late.
         """
         organization_id = actor.must_in_organization(Permission.INVITE_MEMBERS)

@@ -6,10 +6,11 @@ from typing import Any
 
 from inventiv_core.identity.access import Actor, OrganizationId, Permission, Role
 from inventiv_core.identity.entities.acts import Act, ActKind, Subject
+from inventiv_core.identity.entities.names import name_of
 from inventiv_core.identity.entities.organizations import (
+    LONGEST_NAME,
     Membership,
     Organization,
-    organization_name,
     slug_of,
 )
 from inventiv_core.identity.errors.access import PermissionMissing
@@ -86,13 +87,13 @@ class CreateOrganization:
         Without a ``slug``, the name makes one.
 
         Raises:
-            OrganizationNameMissing: The name is blank.
-            OrganizationNameTooLong: It is too long.
+            NameRequired: The name is blank.
+            NameTooLong: It is too long.
             SlugTaken: Another organization has the slug.
             SessionMissing: It is to be the workspace, and there is no session.
         """
         user_id = actor.must_be_user(Permission.USE_ACCOUNT)
-        name, now = organization_name(name), self.clock.now()
+        name, now = name_of(name, longest=LONGEST_NAME), self.clock.now()
         organization_id = OrganizationId(self.new_id())
         organization = Organization(
             id=organization_id,
@@ -149,8 +150,8 @@ class UpdateOrganization:
         """Change what is given; return what it is now.
 
         Raises:
-            OrganizationNameMissing: The name is blank.
-            OrganizationNameTooLong: It is too long.
+            NameRequired: The name is blank.
+            NameTooLong: It is too long.
             NotAMember: One does not belong there any more.
             SlugTaken: Another organization has the slug.
         """
@@ -160,7 +161,7 @@ class UpdateOrganization:
             before, _ = await lock_as_owner(organization_id, actor, work)
             after = replace(
                 before,
-                name=before.name if name is None else organization_name(name),
+                name=before.name if name is None else name_of(name, longest=LONGEST_NAME),
                 slug=before.slug if slug is None else slug_of(slug, organization_id),
             )
             if after != before:

@@ -12,7 +12,7 @@ from inventiv_adapters.identity.memory.sessions import MemorySessionQueries
 from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.ids import SerialIds
 from inventiv_adapters.kernel.memory import MemoryDatabase
-from inventiv_adapters.unit_of_work import MemoryUnitOfWork
+from inventiv_adapters.unit_of_work import MemoryUnitOfWork, MemoryWork
 from inventiv_core.identity.access import Actor
 from inventiv_core.identity.entities.acts import Act
 from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances
@@ -155,9 +155,13 @@ class Door:
         """Look at an invitation."""
         return await self.preview_invitation(token, actor=CALLER)
 
-    @property
-    def mails(self) -> list[Mail]:
-        return list(self.database.table(Mail).values())
+    async def mails(self) -> list[Mail]:
+        """Return the mail that waits, and leave it there."""
+        queue, far = MemoryWork(self.database.draft()).mails, NOON.replace(year=2100)
+        mails: list[Mail] = []
+        while (attempt := await queue.claim(now=far, until=far.replace(year=2101))) is not None:
+            mails.append(attempt.mail)
+        return mails
 
     @property
     def acts(self) -> list[Act]:

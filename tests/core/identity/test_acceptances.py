@@ -18,12 +18,13 @@ from inventiv_core.identity.errors.invitations import (
     InvitationNoLongerValid,
     InvitationNotFound,
 )
+from inventiv_core.identity.errors.names import InvalidUsername, NameTooLong
+from inventiv_core.identity.errors.passwords import PasswordTooShort
 from inventiv_core.identity.errors.sessions import SessionInvalidOrExpired
 from inventiv_core.identity.errors.users import LoginTaken
 from inventiv_core.identity.events import AccessChanged
 from inventiv_core.identity.use_cases.acceptances import NewAccount
 from inventiv_core.identity.use_cases.invitations import Sent
-from inventiv_core.kernel.errors import DomainError
 from tests.builders import ACME, ALICE, NOON, PASSWORD, a_membership, a_number, a_user, given
 from tests.core.identity.door import CALLER, LINKS, Door
 
@@ -237,8 +238,10 @@ async def test_without_a_name_the_address_is_the_name(door: Door) -> None:
 @pytest.mark.parametrize(
     ("account", "refusal"),
     [
-        (NewAccount(password="short"), DomainError),
+        (NewAccount(password="short"), PasswordTooShort),
         (NewAccount(password=PASSWORD, username="alice"), LoginTaken),
+        (NewAccount(password=PASSWORD, username="alice@example.org"), InvalidUsername),
+        (NewAccount(password=PASSWORD, first_name="x" * 121), NameTooLong),
     ],
 )
 async def test_an_account_that_cannot_be_made_changes_nothing(

@@ -29,7 +29,6 @@ from inventiv_core.identity.errors.access import (
 )
 from inventiv_core.identity.errors.invitations import (
     CannotInviteOwnerOrAdminRole,
-    CannotInviteToRole,
     EmailRequired,
     InvalidEmailFormat,
     InvalidExpiresInDays,
@@ -200,7 +199,7 @@ async def test_whoever_is_invited_gets_a_link(door: Door) -> None:
     )
     assert re.fullmatch("[A-Za-z0-9]{20,}", sent.token)
     assert sent.token not in repr(dict(door.database.tables()))
-    [mail] = door.mails
+    [mail] = await door.mails()
     assert (mail.kind, mail.recipient) == (MailKind.INVITATION, "bob@example.org")
     assert (mail.link_id, mail.generation) == (invitation.id, 1)
     assert mail.facts == {
@@ -246,13 +245,11 @@ async def test_who_may_invite_as_what(door: Door, inviter: Role, role: Role) -> 
         sent = await door.invite_member("bob@example.org", role, actor=alice)
         assert sent.invitation.role is role
         return
-    with pytest.raises(
-        (InsufficientPermissionsToInvite, CannotInviteOwnerOrAdminRole, CannotInviteToRole)
-    ) as refusal:
+    with pytest.raises((InsufficientPermissionsToInvite, CannotInviteOwnerOrAdminRole)) as refusal:
         await door.invite_member("bob@example.org", role, actor=alice)
     if inviter is Role.USER:
         assert refusal.type is InsufficientPermissionsToInvite
-    assert door.mails == []
+    assert await door.mails() == []
 
 
 async def test_the_checks_come_in_the_order_that_clients_know(door: Door) -> None:
@@ -268,19 +265,19 @@ async def test_the_checks_come_in_the_order_that_clients_know(door: Door) -> Non
         ("alice@example.org", "nonsense", 0, InvalidRole),
         ("alice@example.org", "owner", 0, InvalidExpiresInDays),
         ("alice@example.org", "owner", 1, CannotInviteOwnerOrAdminRole),
-        ("alice@example.org", "manager", 1, CannotInviteToRole),
+        ("alice@example.org", "manager", 1, InsufficientPermissionsToInvite),
         ("ALICE@example.org", "user", 1, UserAlreadyMember),
         ("BOB@example.org", "user", 1, InvitationAlreadyExists),
     ):
         with pytest.raises(refusal):
             await door.invite_member(email, role, days, actor=alice)
-    assert len(door.mails) == 1
+    assert len(await door.mails()) == 1
 
 
 async def test_who_was_let_in_when_the_request_came_in_may_be_gone(door: Door) -> None:
     alice = await door.actor()
     await become(door, Role.USER)
-    with pytest.raises(CannotInviteToRole):
+    with pytest.raises(InsufficientPermissionsToInvite):
         await door.invite_member("bob@example.org", actor=alice)
     await door.remove_member(actor=alice)
     with pytest.raises(NotAMember):
@@ -309,7 +306,7 @@ async def test_an_invitation_is_sent_again_with_another_link(door: Door) -> None
     again = await door.resend_invitation(first.invitation.id, 2, actor=alice)
     assert again.token != first.token
     assert again.invitation.expires_at == NOON + 4 * DAY
-    assert [mail.generation for mail in door.mails] == [1, 2]
+    assert [mail.generation for mail in await door.mails()] == [1, 2]
     assert (await door.look(again.token)).state is S.PENDING
     with pytest.raises(InvitationNotFound):
         await door.look(first.token)
