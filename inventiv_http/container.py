@@ -196,6 +196,10 @@ def _invitation_allowance(settings: Settings) -> Allowance:
     )
 
 
+def _sending_allowance(settings: Settings) -> Allowance:
+    return Allowance(most=settings.invitations_per_user, window=timedelta(hours=1))
+
+
 def _behaviour(settings: Settings) -> MockBehaviour:
     try:
         faults = parse_faults(settings.mock_faults)
@@ -241,6 +245,7 @@ class _Common(DeclarativeContainer):
     stale_after = Factory(timedelta, seconds=settings.provided.worker_stale_s)
     login_allowances = Factory(_login_allowances, settings)
     invitation_allowance = Factory(_invitation_allowance, settings)
+    sending_allowance = Factory(_sending_allowance, settings)
     uses = Singleton(Uses)
     password_hasher = Singleton(Argon2Passwords)
     session_tokens = Singleton(

@@ -5,13 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from inventiv_core.identity.access import (
-    Actor,
-    OrganizationId,
-    Permission,
-    Role,
-)
+from inventiv_core.identity.access import Actor, OrganizationId, Permission, Role, UserId
 from inventiv_core.identity.entities.acts import Act, ActKind, Subject
+from inventiv_core.identity.entities.attempts import Allowance
 from inventiv_core.identity.entities.invitations import (
     Invitation,
     InvitationId,
@@ -78,6 +74,7 @@ class InviteMember:
     link_tokens: LinkTokens
     clock: Clock
     new_id: NewId
+    sending_allowance: Allowance
 
     async def __call__(
         self,
@@ -101,6 +98,7 @@ class InviteMember:
             InsufficientPermissionsToInvite: That takes another role.
             UserAlreadyMember: Whoever has the address belongs there.
             InvitationAlreadyExists: The address has an invitation that waits for an answer.
+            TooManyAttempts: The actor has sent too many of late.
         """
         organization_id = actor.must_in_organization(Permission.INVITE_MEMBERS)
         user_id = actor.must_be_user(Permission.INVITE_MEMBERS)
@@ -126,6 +124,7 @@ class InviteMember:
             if await work.organizations.has_member_at(organization_id, address):
                 raise UserAlreadyMember
             await _make_room(invitation, work)
+            await _must_be_few(user_id, work, allowance=self.sending_allowance, now=now)
             await work.invitations.add(invitation)
             await work.mails.add(_mail(invitation, organization, id=self.new_id(), at=now))
             act = Act(
@@ -140,6 +139,14 @@ class InviteMember:
             )
             await enter(act, work)
         return Sent(invitation=invitation, token=token)
+
+
+async def _must_be_few(
+    user_id: UserId, work: IdentityWork, *, allowance: Allowance, now: datetime
+) -> None:
+    """Count one more mail to an address that somebody has named; raise if these are too many."""
+    made = await work.attempts.count(f"invitations of {user_id}", at=now, window=allowance.window)
+    allowance.must_cover(made, now=now)
 
 
 async def _make_room(invitation: Invitation, work: IdentityWork) -> None:
@@ -161,6 +168,7 @@ class ResendInvitation:
     link_tokens: LinkTokens
     clock: Clock
     new_id: NewId
+    sending_allowance: Allowance
 
     async def __call__(
         self, invitation_id: InvitationId, expires_in_days: int | None = None, *, actor: Actor
@@ -175,6 +183,7 @@ class ResendInvitation:
             InsufficientPermissionsToInvite: That takes another role.
             InvitationAlreadyAccepted: There is nothing left to ask.
             UserAlreadyMember: Whoever has the address belongs there.
+            TooManyAttempts: The actor has sent too many of late.
         """
         organization_id = actor.must_in_organization(Permission.INVITE_MEMBERS)
         user_id = actor.must_be_user(Permission.INVITE_MEMBERS)
@@ -194,6 +203,7 @@ class ResendInvitation:
             )
             if await work.organizations.has_member_at(organization_id, before.email):
                 raise UserAlreadyMember
+            await _must_be_few(user_id, work, allowance=self.sending_allowance, now=now)
             await work.invitations.save(after)
             await work.mails.add(_mail(after, organization, id=self.new_id(), at=now))
             act = Act(

@@ -23,6 +23,7 @@ from inventiv_core.identity.access import (
     UserId,
     granted,
 )
+from inventiv_core.identity.entities.attempts import Allowance
 from inventiv_core.identity.entities.invitations import InvitationId
 from inventiv_core.identity.entities.sessions import Session
 from inventiv_core.identity.use_cases.acceptances import AcceptInvitation
@@ -114,6 +115,7 @@ class Organizations(InBothWorlds):
                 "organization_queries": adapters.organization_queries(),
                 "session_tokens": TOKENS,
                 "link_tokens": LINKS,
+                "sending_allowance": Allowance(most=9, window=DAY),
                 "clock": self.clock,
                 "new_id": iter(ids).__next__,
             }

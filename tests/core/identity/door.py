@@ -59,6 +59,7 @@ LOGINS = LoginAllowances(
     per_address=Allowance(most=10, window=timedelta(minutes=15)),
 )
 LINKS = Allowance(most=3, window=timedelta(minutes=15))
+MAILS = Allowance(most=4, window=timedelta(hours=1))
 CALLER = Caller(ip_address="203.0.113.9", user_agent="a browser")
 
 
@@ -126,8 +127,8 @@ class Door:
         invitations = MemoryInvitationQueries(self.database)
         links: dict[str, Any] = {"link_tokens": DerivedLinkTokens("a secret for links")}
         self.list_invitations = ListInvitations(invitation_queries=invitations, clock=self.clock)
-        self.invite_member = InviteMember(**new, **links)
-        self.resend_invitation = ResendInvitation(**new, **links)
+        self.invite_member = InviteMember(sending_allowance=MAILS, **new, **links)
+        self.resend_invitation = ResendInvitation(sending_allowance=MAILS, **new, **links)
         self.revoke_invitation = RevokeInvitation(**new)
         self.preview_invitation = PreviewInvitation(
             invitation_queries=invitations, invitation_allowance=LINKS, **work, **links

@@ -26,6 +26,7 @@ from inventiv_core.identity.entities.members import INVITATIONS
 from inventiv_core.identity.errors.access import (
     InsufficientPermissionsToInvite,
     NoCurrentOrganization,
+    TooManyAttempts,
 )
 from inventiv_core.identity.errors.invitations import (
     CannotInviteOwnerOrAdminRole,
@@ -53,7 +54,7 @@ from tests.builders import (
     an_invitation,
     given,
 )
-from tests.core.identity.door import Door
+from tests.core.identity.door import MAILS, Door
 
 BOB = UserId(UUID(int=0xB0B))
 DAY = timedelta(days=1)
@@ -400,3 +401,18 @@ async def test_it_takes_an_organization(door: Door) -> None:
         for call in (door.revoke_invitation, door.resend_invitation):
             with pytest.raises(NoCurrentOrganization):
                 await call(somebody, actor=actor)
+
+
+async def test_nobody_sends_mail_without_end_in_our_name(door: Door) -> None:
+    alice = await door.actor()
+    sent = await door.invite_member("bob@example.org", actor=alice)
+    for _ in range(MAILS.most - 1):
+        await door.resend_invitation(sent.invitation.id, actor=alice)
+    mails, acts = await door.mails(), door.acts
+    with pytest.raises(TooManyAttempts):
+        await door.resend_invitation(sent.invitation.id, actor=alice)
+    with pytest.raises(TooManyAttempts):
+        await door.invite_member("carol@example.org", actor=alice)
+    assert (await door.mails(), door.acts) == (mails, acts)
+    door.clock.advance(MAILS.window)
+    await door.invite_member("carol@example.org", actor=alice)
