@@ -32,7 +32,7 @@ ALTER TABLE users
 CREATE TABLE IF NOT EXISTS organizations (
     id                 uuid PRIMARY KEY,
     name               text NOT NULL,
-    slug               text COLLATE "C" NOT NULL UNIQUE,
+    slug               text COLLATE "C" NOT NULL,
     created_by_user_id uuid REFERENCES users ON DELETE SET NULL,
     created_at         timestamptz NOT NULL
 );
@@ -44,6 +44,11 @@ ALTER TABLE organizations
     ADD COLUMN IF NOT EXISTS subscription_plan text NOT NULL DEFAULT 'free'
         CHECK (subscription_plan IN ('free', 'subscriber')),
     ADD COLUMN IF NOT EXISTS wallet_balance_eur numeric(10, 2) NOT NULL DEFAULT 0;
+ALTER TABLE organizations
+    DROP CONSTRAINT IF EXISTS organizations_slug_key,
+    ADD COLUMN IF NOT EXISTS deleted_at timestamptz;  -- since when it is only history
+CREATE UNIQUE INDEX IF NOT EXISTS organizations_by_slug ON organizations (slug)
+    WHERE deleted_at IS NULL;
 CREATE INDEX IF NOT EXISTS organizations_by_creator ON organizations (created_by_user_id);
 
 CREATE TABLE IF NOT EXISTS organization_memberships (
@@ -54,6 +59,28 @@ CREATE TABLE IF NOT EXISTS organization_memberships (
     PRIMARY KEY (organization_id, user_id)
 );
 CREATE INDEX IF NOT EXISTS organization_memberships_by_user ON organization_memberships (user_id);
+
+CREATE TABLE IF NOT EXISTS organization_invitations (
+    id                 uuid PRIMARY KEY,
+    organization_id    uuid NOT NULL REFERENCES organizations ON DELETE CASCADE,
+    email              text COLLATE "C" NOT NULL CHECK (email = lower(email)),
+    role               text NOT NULL CHECK (role IN ('owner', 'admin', 'manager', 'user')),
+    token_hash         text NOT NULL UNIQUE,  -- of the token of this generation
+    generation         integer NOT NULL,
+    invited_by_user_id uuid REFERENCES users ON DELETE SET NULL,
+    invited_by_name    text NOT NULL,  -- as it was then
+    created_at         timestamptz NOT NULL,
+    expires_at         timestamptz NOT NULL,
+    accepted_at        timestamptz,
+    revoked_at         timestamptz
+);
+CREATE UNIQUE INDEX IF NOT EXISTS organization_invitations_open
+    ON organization_invitations (organization_id, lower(email))
+    WHERE accepted_at IS NULL AND revoked_at IS NULL;
+CREATE INDEX IF NOT EXISTS organization_invitations_by_owner
+    ON organization_invitations (organization_id, created_at DESC, id DESC);
+CREATE INDEX IF NOT EXISTS organization_invitations_by_inviter
+    ON organization_invitations (invited_by_user_id);
 
 CREATE TABLE IF NOT EXISTS user_sessions (
     id                      uuid PRIMARY KEY,
@@ -88,6 +115,25 @@ CREATE TABLE IF NOT EXISTS attempts (
     since timestamptz NOT NULL
 );
 CREATE INDEX IF NOT EXISTS attempts_by_age ON attempts (since);
+
+-- Mail that waits, and mail that has ended lately. Tokens of links are derived, and not here.
+CREATE TABLE IF NOT EXISTS outgoing_mails (
+    id              uuid PRIMARY KEY,
+    kind            text NOT NULL CHECK (kind IN ('password_reset', 'invitation', 'address_changed')),
+    recipient       text NOT NULL,
+    link_id         uuid NOT NULL,
+    generation      integer NOT NULL,
+    facts           jsonb NOT NULL,
+    created_at      timestamptz NOT NULL,
+    state           text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'sent', 'failed')),
+    attempts        integer NOT NULL DEFAULT 0,  -- the fencing token, too: grows with every claim
+    next_attempt_at timestamptz NOT NULL,  -- during an attempt, when others may take over
+    ended_at        timestamptz
+);
+CREATE INDEX IF NOT EXISTS outgoing_mails_due ON outgoing_mails (next_attempt_at, id)
+    WHERE state = 'waiting';
+CREATE INDEX IF NOT EXISTS outgoing_mails_ended ON outgoing_mails (ended_at)
+    WHERE state <> 'waiting';
 
 
 -- catalog

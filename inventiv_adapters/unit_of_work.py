@@ -11,17 +11,21 @@ from inventiv_adapters.catalog.postgres import PostgresCatalog
 from inventiv_adapters.deployments.memory import MemoryQuotas
 from inventiv_adapters.deployments.postgres import PostgresQuotas
 from inventiv_adapters.identity.memory.attempts import MemoryAttempts
+from inventiv_adapters.identity.memory.invitations import MemoryInvitations
+from inventiv_adapters.identity.memory.mails import MemoryMails
 from inventiv_adapters.identity.memory.organizations import MemoryOrganizations
 from inventiv_adapters.identity.memory.sessions import MemorySessions
 from inventiv_adapters.identity.memory.users import MemoryUsers
 from inventiv_adapters.identity.postgres.attempts import PostgresAttempts
+from inventiv_adapters.identity.postgres.invitations import PostgresInvitations
+from inventiv_adapters.identity.postgres.mails import PostgresMails
 from inventiv_adapters.identity.postgres.organizations import PostgresOrganizations
 from inventiv_adapters.identity.postgres.sessions import PostgresSessions
 from inventiv_adapters.identity.postgres.users import PostgresUsers
 from inventiv_adapters.inference.memory import MemoryUsage
 from inventiv_adapters.inference.postgres import PostgresUsage
-from inventiv_adapters.instances.memory import MemoryInstances, MemoryLeases
-from inventiv_adapters.instances.postgres import PostgresInstances, PostgresLeases
+from inventiv_adapters.instances.memory import MemoryEstates, MemoryInstances, MemoryLeases
+from inventiv_adapters.instances.postgres import PostgresEstates, PostgresInstances, PostgresLeases
 from inventiv_adapters.kernel.memory import MemoryDatabase, MemoryIdempotency, MemoryOutbox
 from inventiv_adapters.kernel.postgres import Connection, Pool, PostgresIdempotency, PostgresOutbox
 from inventiv_adapters.models.memory import MemoryModels
@@ -36,8 +40,11 @@ class MemoryWork:
     def __init__(self, draft: MemoryDatabase) -> None:
         self.users = MemoryUsers(draft)
         self.organizations = MemoryOrganizations(draft)
+        self.invitations = MemoryInvitations(draft)
+        self.estates = MemoryEstates(draft)
         self.sessions = MemorySessions(draft)
         self.attempts = MemoryAttempts(draft)
+        self.mails = MemoryMails(draft)
         self.acts = MemoryActs(draft)
         self.catalog = MemoryCatalog(draft)
         self.models = MemoryModels(draft)
@@ -73,8 +80,11 @@ class PostgresWork:
     def __init__(self, connection: Connection) -> None:
         self.users = PostgresUsers(connection)
         self.organizations = PostgresOrganizations(connection)
+        self.invitations = PostgresInvitations(connection)
+        self.estates = PostgresEstates(connection)
         self.sessions = PostgresSessions(connection)
         self.attempts = PostgresAttempts(connection)
+        self.mails = PostgresMails(connection)
         self.acts = PostgresActs(connection)
         self.catalog = PostgresCatalog(connection)
         self.models = PostgresModels(connection)

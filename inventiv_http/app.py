@@ -15,7 +15,10 @@ from inventiv_http.action_logs.routes import ActionLogs, ActionTypes, PlatformAc
 from inventiv_http.catalog.routes import Catalog
 from inventiv_http.container import OUTAGES, Application
 from inventiv_http.deployments.routes import Deployments, Quotas
-from inventiv_http.identity.routes.sessions import Sessions, Workspace
+from inventiv_http.identity.routes.invitations import Acceptances, Invitations
+from inventiv_http.identity.routes.members import Members
+from inventiv_http.identity.routes.organizations import Organizations
+from inventiv_http.identity.routes.sessions import Sessions
 from inventiv_http.inference.gateway import Gateway
 from inventiv_http.inference.routes import OpenAiModels, forward
 from inventiv_http.instances.routes import Instances
@@ -61,8 +64,12 @@ def create_app(
     )
     app = Litestar(
         route_handlers=[
-            ActionLogs, ActionTypes, Catalog, Deployments, Events, Instances, Models, OpenAiModels,
-            PlatformActionLogs, Public, Quotas, Sessions, Workers, Workspace, forward,
+            Public,
+            Sessions, Organizations, Members, Invitations, Acceptances,
+            Catalog, Models,
+            Deployments, Quotas, Instances, Workers,
+            ActionLogs, ActionTypes, PlatformActionLogs, Events,
+            OpenAiModels, forward,
         ],
         dependencies={
             "actor": Provide(current_actor, sync_to_thread=False),

@@ -31,7 +31,12 @@ from inventiv_adapters.embedded.directory import DataDirectory, DataDirectoryUnu
 from inventiv_adapters.embedded.server import EmbeddedPostgres
 from inventiv_adapters.identity.argon2 import Argon2Passwords
 from inventiv_adapters.identity.jwt import JwtSessionTokens
+from inventiv_adapters.identity.links import DerivedLinkTokens
+from inventiv_adapters.identity.memory.invitations import MemoryInvitationQueries
+from inventiv_adapters.identity.memory.organizations import MemoryOrganizationQueries
 from inventiv_adapters.identity.memory.sessions import MemorySessionQueries
+from inventiv_adapters.identity.postgres.invitations import PostgresInvitationQueries
+from inventiv_adapters.identity.postgres.organizations import PostgresOrganizationQueries
 from inventiv_adapters.identity.postgres.sessions import PostgresSessionQueries
 from inventiv_adapters.inference.aiohttp import AiohttpEngines
 from inventiv_adapters.inference.memory import MemoryRoutingQueries
@@ -76,8 +81,27 @@ from inventiv_core.catalog.use_cases import (
 from inventiv_core.cloud.ports import CloudProvider
 from inventiv_core.deployments.use_cases import CreateDeployment, GetQuota, SetQuota
 from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances
+from inventiv_core.identity.use_cases.acceptances import (
+    AcceptInvitation,
+    PreviewInvitation,
+    RegisterInvited,
+)
 from inventiv_core.identity.use_cases.bootstrap import Bootstrap
+from inventiv_core.identity.use_cases.invitations import (
+    InviteMember,
+    ListInvitations,
+    ResendInvitation,
+    RevokeInvitation,
+)
 from inventiv_core.identity.use_cases.logins import LogIn, LogOut, OpenLocalSession
+from inventiv_core.identity.use_cases.members import ChangeMemberRole, ListMembers, RemoveMember
+from inventiv_core.identity.use_cases.organizations import (
+    CreateOrganization,
+    DeleteOrganization,
+    GetOrganization,
+    ListOrganizations,
+    UpdateOrganization,
+)
 from inventiv_core.identity.use_cases.recognition import RecogniseSession, StoreUses, Uses
 from inventiv_core.identity.use_cases.sessions import (
     ForgetSessions,
@@ -167,6 +191,17 @@ def _login_allowances(settings: Settings) -> LoginAllowances:
     )
 
 
+def _invitation_allowance(settings: Settings) -> Allowance:
+    return Allowance(
+        most=settings.invitation_misses_per_address,
+        window=timedelta(seconds=settings.login_window_s),
+    )
+
+
+def _sending_allowance(settings: Settings) -> Allowance:
+    return Allowance(most=settings.invitations_per_user, window=timedelta(hours=1))
+
+
 def _behaviour(settings: Settings) -> MockBehaviour:
     try:
         faults = parse_faults(settings.mock_faults)
@@ -211,11 +246,14 @@ class _Common(DeclarativeContainer):
     keep_events = Object(timedelta(days=1))
     stale_after = Factory(timedelta, seconds=settings.provided.worker_stale_s)
     login_allowances = Factory(_login_allowances, settings)
+    invitation_allowance = Factory(_invitation_allowance, settings)
+    sending_allowance = Factory(_sending_allowance, settings)
     uses = Singleton(Uses)
     password_hasher = Singleton(Argon2Passwords)
     session_tokens = Singleton(
         JwtSessionTokens, settings.provided.jwt_secret, issuer=settings.provided.jwt_issuer
     )
+    link_tokens = Singleton(DerivedLinkTokens, settings.provided.jwt_secret)
     worker_tokens = Singleton(DerivedWorkerTokens, settings.provided.jwt_secret)
     router = Singleton(Router)
     usage_queue = Singleton(UsageQueue)
@@ -228,6 +266,8 @@ class MemoryAdapters(_Common):
     database = Singleton(MemoryDatabase)
     unit_of_work = Singleton(MemoryUnitOfWork, database)
     session_queries = Singleton(MemorySessionQueries, database)
+    organization_queries = Singleton(MemoryOrganizationQueries, database)
+    invitation_queries = Singleton(MemoryInvitationQueries, database)
     catalog_queries = Singleton(MemoryCatalogQueries, database)
     model_queries = Singleton(MemoryModelQueries, database)
     action_log_queries = Singleton(MemoryActionLogQueries, database)
@@ -252,6 +292,8 @@ class PostgresAdapters(_Common):
     )
     unit_of_work = Singleton(PostgresUnitOfWork, pool)
     session_queries = Singleton(PostgresSessionQueries, pool)
+    organization_queries = Singleton(PostgresOrganizationQueries, pool)
+    invitation_queries = Singleton(PostgresInvitationQueries, pool)
     catalog_queries = Singleton(PostgresCatalogQueries, pool)
     model_queries = Singleton(PostgresModelQueries, pool)
     action_log_queries = Singleton(PostgresActionLogQueries, pool)
@@ -305,6 +347,23 @@ class Application(DeclarativeContainer):
     bootstrap = _use_case(Bootstrap, adapters)
     open_local_session = _use_case(OpenLocalSession, adapters)
     forget_sessions = _use_case(ForgetSessions, adapters)
+
+    # organizations
+    list_organizations = _use_case(ListOrganizations, adapters)
+    get_organization = _use_case(GetOrganization, adapters)
+    create_organization = _use_case(CreateOrganization, adapters)
+    update_organization = _use_case(UpdateOrganization, adapters)
+    delete_organization = _use_case(DeleteOrganization, adapters)
+    list_members = _use_case(ListMembers, adapters)
+    change_member_role = _use_case(ChangeMemberRole, adapters)
+    remove_member = _use_case(RemoveMember, adapters)
+    list_invitations = _use_case(ListInvitations, adapters)
+    invite_member = _use_case(InviteMember, adapters)
+    resend_invitation = _use_case(ResendInvitation, adapters)
+    revoke_invitation = _use_case(RevokeInvitation, adapters)
+    preview_invitation = _use_case(PreviewInvitation, adapters)
+    accept_invitation = _use_case(AcceptInvitation, adapters)
+    register_invited = _use_case(RegisterInvited, adapters)
 
     # catalog and models
     list_providers = _use_case(ListProviders, adapters)

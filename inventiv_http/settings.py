@@ -88,6 +88,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     login_failures_per_address: Annotated[int, Meta(ge=1)] = 100
     """How many logins from one address may fail in a window, on whatever account."""
     login_window_s: PositiveSeconds = 15 * 60
+    invitations_per_user: Annotated[int, Meta(ge=1)] = 100
+    """How many invitations one user may send in an hour: each is a mail in our name."""
+    invitation_misses_per_address: Annotated[int, Meta(ge=1)] = 100
+    """How many links to invitations that are none one address may try in such a window."""
 
     trusted_proxies: str = ""
     """Addresses whose ``X-Forwarded-For`` is believed, separated by commas."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from typing import Any, Protocol
@@ -31,6 +31,8 @@ from inventiv_core.identity.access import (
     Role,
     UserId,
 )
+from inventiv_core.identity.entities.invitations import Invitation, InvitationId
+from inventiv_core.identity.entities.mails import Mail, MailKind
 from inventiv_core.identity.entities.organizations import Membership, Organization
 from inventiv_core.identity.entities.users import User
 from inventiv_core.identity.ports.work import IdentityWork
@@ -88,6 +90,29 @@ def a_membership(
     return Membership(organization_id=organization, user_id=user, role=role, created_at=NOON)
 
 
+def an_invitation(
+    *,
+    email: str = "bob@example.org",
+    organization: OrganizationId = ACME,
+    role: Role = Role.USER,
+    **facts: Any,
+) -> Invitation:
+    number = a_number()
+    invitation = Invitation(
+        id=InvitationId(number),
+        organization_id=organization,
+        email=email,
+        role=role,
+        token_hash=f"hash of {number}",
+        generation=1,
+        invited_by_user_id=ALICE,
+        invited_by_name="alice",
+        created_at=NOON,
+        expires_at=NOON + timedelta(days=7),
+    )
+    return replace(invitation, **facts)
+
+
 def an_actor(
     role: Role | None = Role.OWNER, *, organization: OrganizationId | None = ACME
 ) -> Actor:
@@ -96,6 +121,25 @@ def an_actor(
         organization_id=None if role is None else organization,
         permissions=ROLE_PERMISSIONS[role],
     )
+
+
+def a_mail(
+    *,
+    kind: MailKind = MailKind.PASSWORD_RESET,
+    recipient: str = "alice@example.org",
+    at: datetime = NOON,
+    **facts: Any,
+) -> Mail:
+    mail = Mail(
+        id=a_number(),
+        kind=kind,
+        recipient=recipient,
+        link_id=a_number(),
+        generation=1,
+        facts={"name": "alice", "expires_at": (at + timedelta(hours=1)).isoformat()},
+        created_at=at,
+    )
+    return replace(mail, **facts)
 
 
 def a_provider(*, code: str | None = None, is_active: bool = True) -> Provider:
@@ -252,8 +296,8 @@ class WholeWork(
 
 
 Thing = (
-    User | Organization | Membership | Provider | Region | Zone | InstanceType | InstanceTypeZone
-    | Model | Instance | Worker | ActionLog
+    User | Organization | Membership | Invitation | Provider | Region | Zone | InstanceType
+    | InstanceTypeZone | Model | Instance | Worker | ActionLog
 )  # fmt: skip
 
 
@@ -264,7 +308,7 @@ async def given(unit_of_work: UnitOfWork[Any], *things: Thing) -> None:
             await _store(thing, work)
 
 
-async def _store(thing: Thing, work: WholeWork) -> None:  # noqa: C901 - a table
+async def _store(thing: Thing, work: WholeWork) -> None:  # noqa: C901, PLR0912 - a table
     match thing:
         case User():
             await work.users.add(thing)
@@ -272,6 +316,8 @@ async def _store(thing: Thing, work: WholeWork) -> None:  # noqa: C901 - a table
             await work.organizations.add(thing)
         case Membership():
             await work.organizations.add_member(thing)
+        case Invitation():
+            await work.invitations.add(thing)
         case Provider():
             await work.catalog.add_provider(thing)
         case Region():

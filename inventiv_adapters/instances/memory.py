@@ -8,6 +8,7 @@ from uuid import UUID
 from inventiv_adapters.kernel.memory import MemoryDatabase, within
 from inventiv_core.catalog.entities import InstanceType, Provider, Region, Zone
 from inventiv_core.identity.access import OrganizationId
+from inventiv_core.identity.ports.estates import Estates
 from inventiv_core.instances.entities import AT_REST, Instance, InstanceId, InstanceStatus, Lease
 from inventiv_core.instances.errors import (
     InstanceChangedMeanwhile,
@@ -74,6 +75,19 @@ class MemoryInstances(InstanceRepository):
         history = self._database.table(History).get(after.id, History(()))
         change = StatusChange(before, after.status, reason, after.status_since)
         self._database.table(History)[after.id] = History((*history.changes, change))
+
+
+class MemoryEstates(Estates):
+    """What organizations have."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def living_instances(self, owner: OrganizationId) -> int:
+        return sum(
+            instance.organization_id == owner and instance.status not in AT_REST
+            for instance in self._database.table(Instance).values()
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from inventiv_adapters.kernel.postgres import (
     in_window,
 )
 from inventiv_core.identity.access import OrganizationId
+from inventiv_core.identity.ports.estates import Estates
 from inventiv_core.instances.entities import AT_REST, Instance, InstanceId, Lease
 from inventiv_core.instances.errors import (
     InstanceChangedMeanwhile,
@@ -70,6 +71,11 @@ _SAVE = """
         error_message = %(error_message)s, deletion_reason = %(deletion_reason)s,
         deleted_by_provider = %(deleted_by_provider)s, is_archived = %(is_archived)s
     WHERE id = %(id)s AND version = %(version_before)s
+"""
+
+_COUNT_LIVING = """
+    SELECT count(*) FROM instances
+    WHERE organization_id = %(owner)s AND status <> ALL(%(at_rest)s)
 """
 
 _LIVING = f"""
@@ -244,6 +250,22 @@ class PostgresInstances(InstanceRepository):
             "at": after.status_since,
         }
         await self._connection.execute(_REMEMBER, values)
+
+
+class PostgresEstates(Estates):
+    """What organizations have."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def living_instances(self, owner: OrganizationId) -> int:
+        living: int = await fetch_value(
+            self._connection,
+            _COUNT_LIVING,
+            owner=owner,
+            at_rest=[status.value for status in AT_REST],
+        )
+        return living
 
 
 class PostgresLeases(LeaseRepository):

@@ -8,6 +8,7 @@ from inventiv_core.deployments.entities import InUse, Quota
 from inventiv_core.deployments.views import QuotaStanding
 from inventiv_core.identity.access import OrganizationId
 from inventiv_core.identity.ports.acts import ActWork
+from inventiv_core.identity.ports.organizations import OrganizationRepository
 from inventiv_core.instances.ports import InstanceRepository, LeaseRepository
 from inventiv_core.kernel.events import Outbox
 from inventiv_core.kernel.idempotency import IdempotentWork
@@ -55,6 +56,8 @@ class QuotaWork(ActWork, Protocol):
 class DeploymentWork(IdempotentWork, Protocol):
     """What one atomic piece of deployment work may touch."""
 
+    @property
+    def organizations(self) -> OrganizationRepository: ...
     @property
     def catalog(self) -> CatalogRepository: ...
     @property

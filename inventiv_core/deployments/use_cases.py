@@ -56,7 +56,8 @@ class CreateDeployment:
         at the same time. A refusal is not remembered: what was mended may be sent again.
 
         Raises:
-            OrganizationNeeded: The actor is in the personal workspace. Nothing is logged.
+            OrganizationNeeded: The actor is in the personal workspace, and nothing is logged;
+                or the organization was given up at this moment.
             PermissionMissing: The actor may not rent machines for the organization.
             IdempotencyKeyReused: The key was used for another request.
             DeploymentRefused: The request cannot be met; each reason is an error of its own.
@@ -101,6 +102,8 @@ class CreateDeployment:
         now: datetime,
         work: DeploymentWork,
     ) -> Instance:
+        if not await work.organizations.keep(owner):  # given up since the request came in
+            raise OrganizationNeeded(instance_id=instance_id)
         instance = await _check(request, instance_id, owner, now, work)
         await work.instances.add(instance)
         await work.leases.schedule(instance.id, at=now)

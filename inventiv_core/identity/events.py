@@ -1,4 +1,4 @@
-"""What happens to people's access, and in the books."""
+"""What happens to people's access, in the books, and in the post."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -13,6 +13,13 @@ class AccessChanged(DomainEvent):
     """What a user may do, or a way in of theirs, is not what it was: whoever knew it, forget it."""
 
     user_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailQueued(DomainEvent):
+    """There is mail to send."""
+
+    mail_id: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

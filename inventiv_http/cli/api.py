@@ -21,9 +21,12 @@ from inventiv_http.cli.wire import (
     Event,
     Instance,
     InstanceType,
+    Invited,
     Json,
     Me,
+    Member,
     Model,
+    Organization,
     Place,
     Provider,
     Region,
@@ -69,6 +72,8 @@ class Server:
         self, url: str, token: str = "", *, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
         self.url = url
+        self.token = token
+        """What the session is known by: another one after each change of the workspace."""
         self._client = httpx.AsyncClient(
             base_url=url,
             headers={"Authorization": f"Bearer {token}"} if token else {},
@@ -102,17 +107,13 @@ class Server:
         """Exchange a username, or an email address, and a password for a token."""
         body = {"email": username, "password": password}
         response = await self._call("POST", "/auth/login", body=body)
-        cookies = SimpleCookie()
-        for header in response.headers.get_list("set-cookie"):
-            cookies.load(header)
-        if SESSION_COOKIE in cookies:
-            return cookies[SESSION_COOKIE].value
-        if len(cookies) == 1:
-            return next(iter(cookies.values())).value
-        raise CommandFailed(
-            sentence=f"{self.url} accepted the password but opened no session.",
-            advice="Check that the address is an Inventiv server's.",
-        )
+        token = _session_token(response)
+        if token is None:
+            raise CommandFailed(
+                sentence=f"{self.url} accepted the password but opened no session.",
+                advice="Check that the address is an Inventiv server's.",
+            )
+        return token
 
     async def logout(self) -> None:
         """End the session of this token."""
@@ -121,6 +122,32 @@ class Server:
     async def me(self) -> Me:
         """Say who is asking."""
         return await self._read(Me, "/auth/me")
+
+    async def organizations(self) -> list[Organization]:
+        """List the organizations the caller belongs to."""
+        return await self._list(Organization, "/organizations")
+
+    async def create_organization(self, name: str, slug: str | None, *, use: bool) -> Organization:
+        """Found an organization; with ``use``, the session works there, with another token."""
+        body = {"name": name, "slug": slug, "set_as_current": use}
+        response = await self._call("POST", "/organizations", body=body)
+        self._take_token(response)
+        return read_row(Organization, _json(response))
+
+    async def switch(self, organization_id: str | None) -> None:
+        """Work in another organization, or in none; the session gets another token."""
+        body = {"organization_id": organization_id}
+        self._take_token(await self._call("PUT", "/organizations/current", body=body))
+
+    async def members(self) -> list[Member]:
+        """List who belongs to the current organization."""
+        return await self._list(Member, "/organizations/current/members")
+
+    async def invite(self, email: str, *, role: str, days: int) -> Invited:
+        """Invite somebody into the current organization."""
+        body = {"email": email, "role": role, "expires_in_days": days}
+        response = await self._call("POST", "/organizations/current/invitations", body=body)
+        return read_row(Invited, _json(response))
 
     async def models(self) -> list[Model]:
         """List the models that can be deployed."""
@@ -225,6 +252,12 @@ class Server:
             raise self._silent(error, "Try again.") from error
         raise Unreachable(sentence="The answer stopped before its end.", advice="Ask again.")
 
+    def _take_token(self, response: httpx.Response) -> None:
+        token = _session_token(response)
+        if token:
+            self.token = token
+            self._client.headers["Authorization"] = f"Bearer {token}"
+
     async def _list(self, kind: type[Row], path: str, **params: str) -> list[Row]:
         return read_rows(kind, _json(await self._call("GET", path, params=params)))
 
@@ -290,6 +323,16 @@ class Server:
             sentence=f"{self.url} stopped answering ({type(error).__name__}).",
             advice=advice,
         )
+
+
+def _session_token(response: httpx.Response) -> str | None:
+    """Return the token that an answer brings in its cookie, whatever the cookie is called."""
+    cookies = SimpleCookie()
+    for header in response.headers.get_list("set-cookie"):
+        cookies.load(header)
+    if SESSION_COOKIE in cookies:
+        return cookies[SESSION_COOKIE].value
+    return next(iter(cookies.values())).value if len(cookies) == 1 else None
 
 
 def _json(response: httpx.Response) -> object:

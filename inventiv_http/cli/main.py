@@ -1,6 +1,7 @@
 """The entry point: which word does what, and how a command ends."""
 
 import importlib
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Annotated, Any, Final
 
@@ -8,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
-from inventiv_http.cli import access, catalog, chat, demo, fleet
+from inventiv_http.cli import access, catalog, chat, demo, fleet, organizations
 from inventiv_http.cli.errors import CommandFailed
 from inventiv_http.cli.output import complain
 
@@ -118,13 +119,16 @@ def _not_installed() -> None:
 
 
 def _register_clients() -> None:
-    for panel, commands in {
+    panels: dict[str, tuple[Callable[..., None], ...]] = {
         "Sign in": (access.login, access.logout),
+        "Work together": (organizations.members, organizations.invite),
         "See": (catalog.models, catalog.types, fleet.instances, fleet.logs),
         "Do": (fleet.deploy, chat.chat, fleet.terminate, demo.demo),
-    }.items():
+    }
+    for panel, commands in panels.items():
         for command in commands:
             app.command(rich_help_panel=panel)(command)
+    app.add_typer(organizations.app, name="organizations", rich_help_panel="Work together")
 
 
 def _register_servers() -> None:

@@ -5,7 +5,7 @@ import os
 import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -25,6 +25,8 @@ class Login:
 
     url: str
     token: str = field(repr=False)
+    file: Path | None = field(default=None, compare=False)
+    """Where it is kept, if it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +65,15 @@ def saved() -> Login | None:
 
 def save(login: Login) -> None:
     """Keep a login for the next commands, where only this user can read it."""
-    file = _session_file()
+    file = login.file or _session_file()
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.parent.chmod(0o700)
+        if login.file is None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.parent.chmod(0o700)
         # A new file, private from its first byte, takes the old one's place at once.
         handle, draft = tempfile.mkstemp(dir=file.parent)
         with os.fdopen(handle, "w", encoding="utf-8") as written:
-            json.dump(asdict(login), written)
+            json.dump({"url": login.url, "token": login.token}, written)
         Path(draft).replace(file)
     except OSError as error:
         raise CommandFailed(
@@ -108,7 +111,11 @@ async def connected(wanted: Asked, *, local_first: bool = False) -> AsyncGenerat
             advice=f"Run `inventiv login --url {login.url}`, or give --username and --password.",
         )
     async with Server(login.url, login.token) as server:
-        yield server
+        try:
+            yield server
+        finally:
+            if server.token != login.token:  # the one before is good for a moment only
+                save(replace(login, token=server.token))
 
 
 def ask(question: str, *, option: str, unseen: bool = False) -> str:
@@ -201,7 +208,7 @@ def _session_file() -> Path:
 def _read(file: Path, *, mend: str) -> Login | None:
     try:
         kept = read_object(json.loads(file.read_text(encoding="utf-8")))
-        return Login(url=normalized(str(kept["url"])), token=str(kept["token"]))
+        return Login(url=normalized(str(kept["url"])), token=str(kept["token"]), file=file)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, CommandFailed) as error:

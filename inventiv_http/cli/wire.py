@@ -15,8 +15,40 @@ class Me(TypedDict):
 
     username: str
     email: str
+    current_organization_id: str | None
     current_organization_name: str | None
     current_organization_role: str | None
+
+
+class Organization(TypedDict):
+    """A team that the caller belongs to; the role is the caller's."""
+
+    id: str
+    name: str
+    slug: str
+    role: str
+    member_count: int
+
+
+class Member(TypedDict):
+    """Somebody who belongs to an organization; the date is the membership's."""
+
+    username: str
+    email: str
+    first_name: str | None
+    last_name: str | None
+    role: str
+    created_at: str
+
+
+class Invited(TypedDict):
+    """An invitation that was sent; its token is said this once."""
+
+    id: str
+    token: str
+    email: str
+    role: str
+    expires_at: str
 
 
 class Model(TypedDict):

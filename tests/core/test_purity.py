@@ -4,7 +4,8 @@ import grimp
 
 PURE = {
     "base64", "collections", "contextlib", "dataclasses", "datetime", "decimal", "enum", "json",
-    "math", "re", "types", "typing", "uuid",
+    "math", "re", "types", "typing", "unicodedata",
+    "uuid",
 }  # fmt: skip
 
 

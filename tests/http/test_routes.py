@@ -39,6 +39,7 @@ def test_what_is_public_is_known(app: Litestar) -> None:
     assert public == {
         "/", "/docs", "/swagger-ui", "/health", "/ready", "/version", "/api/version",
         "/auth/login", "/auth/logout",
+        "/invitations/{token:str}", "/invitations/{token:str}/register",
     }  # fmt: skip
 
 

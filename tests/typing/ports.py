@@ -10,7 +10,12 @@ from inventiv_adapters.cloud.memory import FixedClouds, MemoryCloud
 from inventiv_adapters.cloud.mock.provider import MockCloud
 from inventiv_adapters.identity.argon2 import Argon2Passwords
 from inventiv_adapters.identity.jwt import JwtSessionTokens
+from inventiv_adapters.identity.links import DerivedLinkTokens
+from inventiv_adapters.identity.memory.invitations import MemoryInvitationQueries
+from inventiv_adapters.identity.memory.organizations import MemoryOrganizationQueries
 from inventiv_adapters.identity.memory.sessions import MemorySessionQueries
+from inventiv_adapters.identity.postgres.invitations import PostgresInvitationQueries
+from inventiv_adapters.identity.postgres.organizations import PostgresOrganizationQueries
 from inventiv_adapters.identity.postgres.sessions import PostgresSessionQueries
 from inventiv_adapters.inference.aiohttp import AiohttpEngines, AiohttpReply
 from inventiv_adapters.inference.memory import MemoryRoutingQueries
@@ -34,6 +39,9 @@ from inventiv_core.action_logs.ports import ActionLogQueries, ActionLogWork
 from inventiv_core.catalog.ports import CatalogQueries, CatalogWork
 from inventiv_core.cloud.ports import CloudProvider, Clouds
 from inventiv_core.deployments.ports import DeploymentWork
+from inventiv_core.identity.ports.invitations import InvitationQueries
+from inventiv_core.identity.ports.mails import LinkTokens
+from inventiv_core.identity.ports.organizations import OrganizationQueries
 from inventiv_core.identity.ports.passwords import PasswordHasher
 from inventiv_core.identity.ports.sessions import SessionQueries, SessionTokens
 from inventiv_core.identity.ports.work import IdentityWork
@@ -77,6 +85,10 @@ def session_tokens(jwt: JwtSessionTokens) -> SessionTokens:
     return jwt
 
 
+def link_tokens(derived: DerivedLinkTokens) -> LinkTokens:
+    return derived
+
+
 def worker_tokens(derived: DerivedWorkerTokens) -> WorkerTokens:
     return derived
 
@@ -104,6 +116,18 @@ def providers(memory: MemoryCloud, mock: MockCloud) -> Iterable[CloudProvider]:
 def session_queries(
     memory: MemorySessionQueries, postgres: PostgresSessionQueries
 ) -> Iterable[SessionQueries]:
+    return memory, postgres
+
+
+def organization_queries(
+    memory: MemoryOrganizationQueries, postgres: PostgresOrganizationQueries
+) -> Iterable[OrganizationQueries]:
+    return memory, postgres
+
+
+def invitation_queries(
+    memory: MemoryInvitationQueries, postgres: PostgresInvitationQueries
+) -> Iterable[InvitationQueries]:
     return memory, postgres
 
 

@@ -86,6 +86,11 @@ class MemorySessions(SessionRepository):
                     session, current_organization_id=None
                 )
 
+    async def close_workspace(self, organization_id: OrganizationId) -> None:
+        for session in list(self._database.table(Session).values()):
+            if session.current_organization_id == organization_id:
+                await self.leave_workspace(organization_id, session.user_id)
+
     async def touch(self, seen: Mapping[SessionId, datetime]) -> None:
         for session_id, at in seen.items():
             session = self._database.table(Session).get(session_id)

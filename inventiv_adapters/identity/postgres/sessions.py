@@ -72,6 +72,11 @@ _LEAVE = """
     WHERE user_id = %(user_id)s AND current_organization_id = %(organization_id)s
 """
 
+_CLOSE = """
+    UPDATE user_sessions SET current_organization_id = NULL
+    WHERE current_organization_id = %(organization_id)s
+"""
+
 _TOUCH = """
     UPDATE user_sessions s SET last_used_at = seen.at
     FROM unnest(%(ids)s::uuid[], %(ats)s::timestamptz[]) AS seen (id, at)
@@ -158,6 +163,9 @@ class PostgresSessions(SessionRepository):
     async def leave_workspace(self, organization_id: OrganizationId, user_id: UserId) -> None:
         values = {"organization_id": organization_id, "user_id": user_id}
         await self._connection.execute(_LEAVE, values)
+
+    async def close_workspace(self, organization_id: OrganizationId) -> None:
+        await self._connection.execute(_CLOSE, {"organization_id": organization_id})
 
     async def touch(self, seen: Mapping[SessionId, datetime]) -> None:
         values = {"ids": list(seen), "ats": list(seen.values())}

@@ -8,6 +8,8 @@ from typing import Any, Self
 from uuid import UUID
 
 from inventiv_core.identity.access import Actor, OrganizationId, UserId
+from inventiv_core.identity.entities.invitations import Invitation
+from inventiv_core.identity.entities.organizations import Organization
 
 
 class ActKind(StrEnum):
@@ -17,6 +19,19 @@ class ActKind(StrEnum):
     LOGIN_FAILED = "LOGIN_FAILED"
     LOGOUT = "LOGOUT"
     SESSION_REVOKED = "SESSION_REVOKED"
+
+    USER_REGISTERED = "USER_REGISTERED"
+    """Somebody who was invited made an account."""
+
+    ORG_CREATED = "ORG_CREATED"
+    ORG_UPDATED = "ORG_UPDATED"
+    ORG_DELETED = "ORG_DELETED"
+    ORG_MEMBER_ROLE_UPDATED = "ORG_MEMBER_ROLE_UPDATED"
+    ORG_MEMBER_REMOVED = "ORG_MEMBER_REMOVED"
+    ORG_INVITATION_CREATED = "ORG_INVITATION_CREATED"
+    ORG_INVITATION_RESENT = "ORG_INVITATION_RESENT"
+    ORG_INVITATION_REVOKED = "ORG_INVITATION_REVOKED"
+    ORG_INVITATION_ACCEPTED = "ORG_INVITATION_ACCEPTED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +47,16 @@ class Subject:
     def user(cls, id: UserId, username: str) -> Self:
         """Return somebody as what was acted on."""
         return cls(kind="user", id=id, name=username)
+
+    @classmethod
+    def organization(cls, organization: Organization) -> Self:
+        """Return an organization as what was acted on."""
+        return cls(kind="organization", id=organization.id, name=organization.name)
+
+    @classmethod
+    def invitation(cls, invitation: Invitation) -> Self:
+        """Return an invitation as what was acted on, by the address it went to."""
+        return cls(kind="invitation", id=invitation.id, name=invitation.email)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

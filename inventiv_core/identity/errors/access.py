@@ -14,7 +14,7 @@ class PermissionMissing(Forbidden):
 
 @dataclass(eq=False, kw_only=True)
 class InsufficientPermissionsToInvite(PermissionMissing):
-    """Only owners, admins and managers can invite."""
+    """Owners invite as anything, admins as users, managers as managers or users; users do not."""
 
 
 @dataclass(eq=False, kw_only=True)

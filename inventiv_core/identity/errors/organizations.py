@@ -1,4 +1,4 @@
-"""What can go wrong with organizations and their members."""
+"""What can go wrong with organizations."""
 
 from dataclasses import dataclass
 
@@ -12,3 +12,11 @@ class SlugTaken(Conflict):
     code = "organization_slug_already_exists"
 
     slug: str
+
+
+@dataclass(eq=False, kw_only=True)
+class OrganizationHasInstances(Conflict):
+    """This organization has machines: give them all back before you give it up."""
+
+    instances: int
+    """How many instances are not at rest."""

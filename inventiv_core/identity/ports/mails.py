@@ -1,16 +1,52 @@
-"""Mail, queued; tokens of the links in it."""
+"""Mail, queued and delivered; tokens of the links in it."""
 
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
-from inventiv_core.identity.entities.mails import Mail, MailKind
+from inventiv_core.identity.entities.mails import Mail, MailKind, Message, SendAttempt
 
 
 class MailQueue(Protocol):
     """Mail leaves with the commit, or not at all; it is sent outside of the request."""
 
     async def add(self, mail: Mail) -> None:
-        """Have ``mail`` sent if, and only if, the unit of work commits."""
+        """Have ``mail`` sent if, and only if, the unit of work commits; `MailQueued` says so."""
+        ...
+
+    async def claim(self, *, now: datetime, until: datetime) -> SendAttempt | None:
+        """Return an attempt at the mail that is due longest; nobody else gets it before ``until``.
+
+        ``None`` if nothing is due. What others are claiming at this moment is passed over.
+        """
+        ...
+
+    async def conclude(self, attempt: SendAttempt, *, is_sent: bool, at: datetime) -> bool:
+        """Note that the mail was sent, or given up; tell whether it was still ours to say."""
+        ...
+
+    async def put_back(self, attempt: SendAttempt, *, due_at: datetime) -> bool:
+        """Have it tried again at ``due_at``; tell whether it was still ours to say."""
+        ...
+
+    async def next_due(self, *, now: datetime) -> timedelta | None:
+        """Return how long until a mail is due; ``None`` if none waits."""
+        ...
+
+    async def forget(self, *, ended_before: datetime) -> int:
+        """Drop what was sent or given up before that instant; return how many."""
+        ...
+
+
+class Mailer(Protocol):
+    """Delivers mail."""
+
+    async def send(self, message: Message) -> None:
+        """Hand ``message`` over to whoever brings it to the recipient, within a minute.
+
+        Raises:
+            MailNotSent: It could not be handed over, or never will be.
+        """
         ...
 
 

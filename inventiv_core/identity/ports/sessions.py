@@ -57,6 +57,10 @@ class SessionRepository(Protocol):
         """Put the user's sessions that are in the organization into the personal workspace."""
         ...
 
+    async def close_workspace(self, organization_id: OrganizationId) -> None:
+        """Put everybody's sessions that are in the organization into the personal workspace."""
+        ...
+
     async def touch(self, seen: Mapping[SessionId, datetime]) -> None:
         """Note when sessions were used, in one statement; an earlier use than known is no news."""
         ...

@@ -4,6 +4,9 @@ from typing import Protocol
 
 from inventiv_core.identity.ports.acts import ActWork
 from inventiv_core.identity.ports.attempts import AttemptRepository
+from inventiv_core.identity.ports.estates import Estates
+from inventiv_core.identity.ports.invitations import InvitationRepository
+from inventiv_core.identity.ports.mails import MailQueue
 from inventiv_core.identity.ports.organizations import OrganizationRepository
 from inventiv_core.identity.ports.sessions import SessionRepository
 from inventiv_core.identity.ports.users import UserRepository
@@ -17,6 +20,12 @@ class IdentityWork(ActWork, Protocol):
     @property
     def organizations(self) -> OrganizationRepository: ...
     @property
+    def invitations(self) -> InvitationRepository: ...
+    @property
+    def estates(self) -> Estates: ...
+    @property
     def sessions(self) -> SessionRepository: ...
     @property
     def attempts(self) -> AttemptRepository: ...
+    @property
+    def mails(self) -> MailQueue: ...

@@ -126,8 +126,10 @@ async def switch(
     if session is None or user is None or session.revoked_at is not None:
         raise SessionMissing
     if organization_id is not None:
+        # the organization before the session, as those do who end memberships
+        is_there = await work.organizations.keep(organization_id)
         membership = await work.organizations.find_member(organization_id, user_id)
-        if membership is None:
+        if membership is None or not is_there:
             raise NotAMember
     token = tokens.issue(
         user,

@@ -1,17 +1,17 @@
-"""``/auth``: signing in and out, and one's sessions; the workspace."""
+"""``/auth``: signing in and out, and one's sessions."""
 
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from litestar import Controller, Request, Response, get, post, put
+from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
-from inventiv_core.identity.access import Actor, OrganizationId, Permission, SessionId
+from inventiv_core.identity.access import Actor, Permission, SessionId
 from inventiv_core.identity.use_cases.logins import LogIn, LogOut
 from inventiv_core.identity.use_cases.recognition import Recognised
-from inventiv_core.identity.use_cases.sessions import ListSessions, RevokeSession, SwitchWorkspace
+from inventiv_core.identity.use_cases.sessions import ListSessions, RevokeSession
 from inventiv_http.identity.cookies import NO_TIME, session_cookie
 from inventiv_http.identity.schemas.sessions import (
     Credentials,
@@ -20,8 +20,6 @@ from inventiv_http.identity.schemas.sessions import (
     RevokedBody,
     SessionBody,
     StatusBody,
-    WorkspaceBody,
-    WorkspaceChoice,
 )
 from inventiv_http.kernel.auth import PUBLIC, caller, needs, session_token
 from inventiv_http.settings import Settings
@@ -78,25 +76,3 @@ class Sessions(Controller):
     ) -> RevokedBody:
         await revoke_session(SessionId(session_id), actor=actor)
         return RevokedBody()
-
-
-class Workspace(Controller):
-    """Where one works."""
-
-    path = "/organizations/current"
-    opt = needs(Permission.USE_ACCOUNT)
-    tags = ["identity"]  # noqa: RUF012 - Litestar reads it from the class
-
-    @put(summary="Choose the workspace")
-    async def switch(
-        self,
-        request: Request[Any, Any, Any],
-        data: JSONBody[WorkspaceChoice],
-        actor: NamedDependency[Actor],
-        switch_workspace: NamedDependency[SwitchWorkspace],
-        settings: NamedDependency[Settings],
-    ) -> Response[WorkspaceBody]:
-        chosen = None if data.organization_id is None else OrganizationId(data.organization_id)
-        switched = await switch_workspace(chosen, actor=actor)
-        cookie = session_cookie(request, settings, switched.token, lifetime=switched.lifetime)
-        return Response(WorkspaceBody(current_organization_id=chosen), cookies=[cookie])

@@ -5,19 +5,44 @@ from datetime import timedelta
 from typing import Any
 
 from inventiv_adapters.identity.jwt import JwtSessionTokens
+from inventiv_adapters.identity.links import DerivedLinkTokens
+from inventiv_adapters.identity.memory.invitations import MemoryInvitationQueries
+from inventiv_adapters.identity.memory.organizations import MemoryOrganizationQueries
 from inventiv_adapters.identity.memory.sessions import MemorySessionQueries
 from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.ids import SerialIds
 from inventiv_adapters.kernel.memory import MemoryDatabase
-from inventiv_adapters.unit_of_work import MemoryUnitOfWork
+from inventiv_adapters.unit_of_work import MemoryUnitOfWork, MemoryWork
+from inventiv_core.identity.access import Actor
 from inventiv_core.identity.entities.acts import Act
 from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances
+from inventiv_core.identity.entities.mails import Mail
 from inventiv_core.identity.entities.organizations import Membership, Organization
 from inventiv_core.identity.entities.sessions import Caller, Session
 from inventiv_core.identity.entities.users import User
 from inventiv_core.identity.ports.passwords import PasswordHasher
+from inventiv_core.identity.use_cases.acceptances import (
+    AcceptInvitation,
+    PreviewInvitation,
+    RegisterInvited,
+)
 from inventiv_core.identity.use_cases.bootstrap import Bootstrap
+from inventiv_core.identity.use_cases.invitations import (
+    Invited,
+    InviteMember,
+    ListInvitations,
+    ResendInvitation,
+    RevokeInvitation,
+)
 from inventiv_core.identity.use_cases.logins import LogIn, LogOut, OpenLocalSession, SignedIn
+from inventiv_core.identity.use_cases.members import ChangeMemberRole, ListMembers, RemoveMember
+from inventiv_core.identity.use_cases.organizations import (
+    CreateOrganization,
+    DeleteOrganization,
+    GetOrganization,
+    ListOrganizations,
+    UpdateOrganization,
+)
 from inventiv_core.identity.use_cases.recognition import RecogniseSession, StoreUses, Uses
 from inventiv_core.identity.use_cases.sessions import (
     ForgetSessions,
@@ -33,6 +58,8 @@ LOGINS = LoginAllowances(
     per_account=Allowance(most=3, window=timedelta(minutes=15)),
     per_address=Allowance(most=10, window=timedelta(minutes=15)),
 )
+LINKS = Allowance(most=3, window=timedelta(minutes=15))
+MAILS = Allowance(most=4, window=timedelta(hours=1))
 CALLER = Caller(ip_address="203.0.113.9", user_agent="a browser")
 
 
@@ -88,10 +115,54 @@ class Door:
         )
         self.revoke_session = RevokeSession(**new)
         self.switch_workspace = SwitchWorkspace(session_tokens=self.tokens, **work)
+        queries = MemoryOrganizationQueries(self.database)
+        self.list_organizations = ListOrganizations(organization_queries=queries)
+        self.get_organization = GetOrganization(organization_queries=queries)
+        self.create_organization = CreateOrganization(session_tokens=self.tokens, **new)
+        self.update_organization = UpdateOrganization(organization_queries=queries, **new)
+        self.delete_organization = DeleteOrganization(**new)
+        self.list_members = ListMembers(organization_queries=queries)
+        self.change_member_role = ChangeMemberRole(**new)
+        self.remove_member = RemoveMember(**new)
+        invitations = MemoryInvitationQueries(self.database)
+        links: dict[str, Any] = {"link_tokens": DerivedLinkTokens("a secret for links")}
+        self.list_invitations = ListInvitations(invitation_queries=invitations, clock=self.clock)
+        self.invite_member = InviteMember(sending_allowance=MAILS, **new, **links)
+        self.resend_invitation = ResendInvitation(sending_allowance=MAILS, **new, **links)
+        self.revoke_invitation = RevokeInvitation(**new)
+        self.preview_invitation = PreviewInvitation(
+            invitation_queries=invitations, invitation_allowance=LINKS, **work, **links
+        )
+        self.accept_invitation = AcceptInvitation(**new, **links)
+        self.register_invited = RegisterInvited(
+            password_hasher=self.passwords,
+            session_tokens=self.tokens,
+            session_lifetime=LIFETIME,
+            invitation_allowance=LINKS,
+            **new,
+            **links,
+        )
         self.forget_sessions = ForgetSessions(keep_expired=timedelta(days=7), **work)
 
     async def sign_in(self, login: str = "alice") -> SignedIn:
         return await self.log_in(login, PASSWORD, actor=CALLER)
+
+    async def actor(self, login: str = "alice") -> Actor:
+        """Sign somebody in, and return them in their workspace."""
+        token = (await self.sign_in(login)).token
+        return (await self.recognise(token, actor=CALLER)).actor
+
+    async def look(self, token: str) -> Invited:
+        """Look at an invitation."""
+        return await self.preview_invitation(token, actor=CALLER)
+
+    async def mails(self) -> list[Mail]:
+        """Return the mail that waits, and leave it there."""
+        queue, far = MemoryWork(self.database.draft()).mails, NOON.replace(year=2100)
+        mails: list[Mail] = []
+        while (attempt := await queue.claim(now=far, until=far.replace(year=2101))) is not None:
+            mails.append(attempt.mail)
+        return mails
 
     @property
     def acts(self) -> list[Act]:

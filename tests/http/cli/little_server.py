@@ -50,6 +50,17 @@ def a_type(provider: str, code: str, gpus: int, vram_gb: int, eur: float | None)
     }
 
 
+def an_organization(id_: str, name: str, slug: str, role: str) -> Json:
+    return {
+        "id": id_,
+        "name": name,
+        "slug": slug,
+        "created_at": "2026-01-01T12:00:00Z",
+        "role": role,
+        "member_count": 2,
+    }
+
+
 def an_instance(instance_id: str = INSTANCE_ID, status: str = "provisioning") -> Json:
     return {
         "id": instance_id,
@@ -114,6 +125,12 @@ class LittleServer:
         self.archived: dict[str, Json] = {}
         self.coming = list(STAGES[1:])
         self.logs: list[Json] = []
+        self.workspace: str | None = "o-engines"
+        self.organizations: list[Json] = [
+            an_organization("o-engines", "Analytical Engines", "analytical-engines", "owner"),
+            an_organization("o-looms", "Looms", "looms", "user"),
+        ]
+        self.tokens = [TOKEN]
         self.failing: dict[str, tuple[int, Any]] = {}
         self.interrupt_at = ""
         self.events_work = True
@@ -169,6 +186,11 @@ class LittleServer:
                 web.post("/auth/login", self._login),
                 web.post("/auth/logout", self._ok),
                 web.get("/auth/me", self._me),
+                web.get("/organizations", self._organizations),
+                web.post("/organizations", self._found),
+                web.put("/organizations/current", self._switch),
+                web.get("/organizations/current/members", self._members),
+                web.post("/organizations/current/invitations", self._invite),
                 web.get("/zones/{zone}/instance_types", self._types),
                 web.get("/instances", self._list),
                 web.get("/instances/{id}", self._instance),
@@ -193,7 +215,7 @@ class LittleServer:
                 return web.Response(status=status, text=body)
             return web.json_response(body, status=status)
         is_open = request.path in {"/health", "/auth/login"}
-        if not is_open and request.headers.get("Authorization") != f"Bearer {TOKEN}":
+        if not is_open and request.headers.get("Authorization") != f"Bearer {self.tokens[-1]}":
             body = {
                 "error": "unauthorized",
                 "message": "session_invalid_or_expired",
@@ -230,8 +252,49 @@ class LittleServer:
                 "user_id": "u-1",
                 "username": "ada",
                 "email": "ada@example.org",
-                "current_organization_name": "Analytical Engines",
-                "current_organization_role": "owner",
+                "current_organization_id": self.workspace,
+                "current_organization_name": "Analytical Engines" if self.workspace else None,
+                "current_organization_role": "owner" if self.workspace else None,
+            }
+        )
+
+    def _rotated(self, answer: Json) -> web.Response:
+        """Answer with another token; the one before is dead at once, to see who forgets."""
+        self.tokens.append(f"{TOKEN}-{len(self.tokens)}")
+        response = web.json_response(answer)
+        response.set_cookie("inventiv_session", self.tokens[-1], httponly=True)
+        return response
+
+    async def _organizations(self, request: web.Request) -> web.Response:
+        return web.json_response(self.organizations)
+
+    async def _found(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        row = an_organization("o-new", body["name"], body["slug"] or "made-of-it", "owner")
+        self.organizations.append(row)
+        if not body["set_as_current"]:
+            return web.json_response(row)
+        self.workspace = row["id"]
+        return self._rotated(row)
+
+    async def _switch(self, request: web.Request) -> web.Response:
+        self.workspace = (await request.json())["organization_id"]
+        return self._rotated({"status": "ok", "current_organization_id": self.workspace})
+
+    async def _members(self, request: web.Request) -> web.Response:
+        ada = {"user_id": "u-1", "username": "ada", "email": "ada@example.org", "role": "owner"}
+        names = {"first_name": "Ada", "last_name": None, "created_at": "2026-01-01T12:00:00Z"}
+        return web.json_response([ada | names])
+
+    async def _invite(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        return web.json_response(
+            {
+                "id": "i-1",
+                "token": "a-link",
+                "email": body["email"],
+                "role": body["role"],
+                "expires_at": "2026-01-08T12:00:00Z",
             }
         )
 

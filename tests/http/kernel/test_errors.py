@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import fields
+from decimal import Decimal
 from importlib import import_module
 from pkgutil import walk_packages
 from typing import Any, TypeAlias
@@ -34,7 +35,13 @@ from tests.http.conftest import SignIn
 
 Failing: TypeAlias = Callable[..., Awaitable[httpx.Response]]
 
-VALUES: dict[Any, Any] = {str: "something", int: 7, UUID: UUID(int=7)}
+VALUES: dict[Any, Any] = {
+    bool: True,
+    int: 7,
+    int | Decimal: 7,
+    str: "something",
+    UUID: UUID(int=7),
+}
 
 
 def errors(kind: type[DomainError] = DomainError) -> Iterator[type[DomainError]]:
