@@ -158,6 +158,9 @@ CREATE TABLE IF NOT EXISTS models (
     created_at       timestamptz NOT NULL,
     updated_at       timestamptz NOT NULL
 );
+ALTER TABLE models
+    ADD COLUMN IF NOT EXISTS metadata jsonb NOT NULL DEFAULT '{}',
+    ADD COLUMN IF NOT EXISTS architecture jsonb;  -- what decides how big it is; null: not known
 
 
 -- instances

@@ -25,7 +25,7 @@ from inventiv_http.kernel.idempotency import idempotency_key
 from inventiv_http.kernel.pages import page_request
 from inventiv_http.kernel.request_ids import with_request_ids
 from inventiv_http.kernel.routes import VERSION, Public
-from inventiv_http.models.routes import Models
+from inventiv_http.models.routes import Models, ModelsForType
 from inventiv_http.realtime.feed import Feed
 from inventiv_http.realtime.routes import Events
 from inventiv_http.workers.routes import Workers
@@ -61,8 +61,8 @@ def create_app(
     )
     app = Litestar(
         route_handlers=[
-            ActionLogs, ActionTypes, Catalog, Deployments, Events, Instances, Models, OpenAiModels,
-            PlatformActionLogs, Public, Sessions, Workers, Workspace, forward,
+            ActionLogs, ActionTypes, Catalog, Deployments, Events, Instances, Models, ModelsForType,
+            OpenAiModels, PlatformActionLogs, Public, Sessions, Workers, Workspace, forward,
         ],
         dependencies={
             "actor": Provide(current_actor, sync_to_thread=False),

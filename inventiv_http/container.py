@@ -48,8 +48,8 @@ from inventiv_adapters.kernel.postgres import (
     open_later,
 )
 from inventiv_adapters.kernel.redis import RedisBus
-from inventiv_adapters.models.memory import MemoryModelQueries
-from inventiv_adapters.models.postgres import PostgresModelQueries
+from inventiv_adapters.models.memory import MemoryMachineQueries, MemoryModelQueries
+from inventiv_adapters.models.postgres import PostgresMachineQueries, PostgresModelQueries
 from inventiv_adapters.orchestration.http import HttpEngineProbe
 from inventiv_adapters.orchestration.memory import HealthyEngines, MemorySituationQueries
 from inventiv_adapters.orchestration.postgres import PostgresSituationQueries
@@ -100,7 +100,20 @@ from inventiv_core.instances.use_cases import (
     SearchInstances,
     TerminateInstance,
 )
-from inventiv_core.models.use_cases import ListModels, SeedModels
+from inventiv_core.models.use_cases.fits import (
+    FitArchitecture,
+    FitModel,
+    ListModelsForType,
+    RecommendDataVolume,
+)
+from inventiv_core.models.use_cases.models import (
+    CreateModel,
+    DeleteModel,
+    GetModel,
+    ListModels,
+    UpdateModel,
+)
+from inventiv_core.models.use_cases.seeding import SeedModels
 from inventiv_core.orchestration.entities import Patience
 from inventiv_core.orchestration.use_cases.reconciling import (
     ClaimInstances,
@@ -228,6 +241,7 @@ class MemoryAdapters(_Common):
     session_queries = Singleton(MemorySessionQueries, database)
     catalog_queries = Singleton(MemoryCatalogQueries, database)
     model_queries = Singleton(MemoryModelQueries, database)
+    machine_queries = Singleton(MemoryMachineQueries, database)
     action_log_queries = Singleton(MemoryActionLogQueries, database)
     instance_queries = Singleton(MemoryInstanceQueries, database)
     situation_queries = Singleton(MemorySituationQueries, database)
@@ -251,6 +265,7 @@ class PostgresAdapters(_Common):
     session_queries = Singleton(PostgresSessionQueries, pool)
     catalog_queries = Singleton(PostgresCatalogQueries, pool)
     model_queries = Singleton(PostgresModelQueries, pool)
+    machine_queries = Singleton(PostgresMachineQueries, pool)
     action_log_queries = Singleton(PostgresActionLogQueries, pool)
     instance_queries = Singleton(PostgresInstanceQueries, pool)
     situation_queries = Singleton(PostgresSituationQueries, pool)
@@ -310,6 +325,14 @@ class Application(DeclarativeContainer):
     list_on_sale = _use_case(ListOnSale, adapters)
     seed_catalog = _use_case(SeedCatalog, adapters)
     list_models = _use_case(ListModels, adapters)
+    get_model = _use_case(GetModel, adapters)
+    create_model = _use_case(CreateModel, adapters)
+    update_model = _use_case(UpdateModel, adapters)
+    delete_model = _use_case(DeleteModel, adapters)
+    list_models_for_type = _use_case(ListModelsForType, adapters)
+    recommend_data_volume = _use_case(RecommendDataVolume, adapters)
+    fit_model = _use_case(FitModel, adapters)
+    fit_architecture = _use_case(FitArchitecture, adapters)
     seed_models = _use_case(SeedModels, adapters)
 
     # deployments and instances

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Final, NewType, Self, cast
 from uuid import UUID
 
+from inventiv_core.catalog.entities import MOCK
 from inventiv_core.models.errors import ModelInvalid
 from inventiv_core.models.sizing.architecture import Architecture
 from inventiv_core.models.sizing.memory import Demand, weights_by_part
@@ -16,9 +17,6 @@ ModelId = NewType("ModelId", UUID)
 
 MOCK_MODEL = "mock-echo-model"
 """The model that simulated machines serve, and the only one they can."""
-
-MOCK_PROVIDER: Final = "mock"
-"""The code of the provider whose machines are simulated."""
 
 LONGEST_TEXT: Final = 255
 MOST_GB: Final = 1_000_000
@@ -96,7 +94,7 @@ class Model:
         Simulated machines serve the simulated model and nothing else; on all others the GPU
         memory of all GPUs together must be what the catalog says the model requires.
         """
-        if provider_code == MOCK_PROVIDER:
+        if provider_code == MOCK:
             return self.model_id == MOCK_MODEL
         return vram_gb >= self.required_vram_gb
 

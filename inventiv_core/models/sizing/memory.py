@@ -37,6 +37,7 @@ _LOGITS_BYTES: Final = 20
 score and its 64-bit place, and the probability. Whole on each GPU: scores are gathered."""
 
 _ACTIVATION_BYTES: Final = 2
+LEAST_UTILIZATION: Final = Decimal("0.01")
 MOST_TOKENS: Final = 1_000_000_000
 MOST_SEQUENCES: Final = 1_000_000
 
@@ -60,8 +61,9 @@ class Demand:
             raise DemandInvalid(field="context", must=f"between 1 and {MOST_TOKENS} tokens")
         if not 1 <= self.sequences <= MOST_SEQUENCES:
             raise DemandInvalid(field="concurrency", must=f"between 1 and {MOST_SEQUENCES}")
-        if not (self.utilization.is_finite() and 0 < self.utilization <= 1):
-            raise DemandInvalid(field="utilization", must="above 0 and at most 1")
+        if not (self.utilization.is_finite() and LEAST_UTILIZATION <= self.utilization <= 1):
+            must = f"between {LEAST_UTILIZATION} and 1"
+            raise DemandInvalid(field="utilization", must=must)
 
     def format_of(self, model: Architecture) -> WeightsFormat:
         """Return how the weights are in memory.
@@ -115,9 +117,7 @@ class Needs:
         2310.06825, 2).
         """
         in_window = min(context_tokens, self.window_tokens)
-        return (
-            self.cache_bytes_per_token * context_tokens + self.window_bytes_per_token * in_window
-        )
+        return self.cache_bytes_per_token * context_tokens + self.window_bytes_per_token * in_window
 
     def total_bytes(self, *, context_tokens: int, sequences: int) -> int:
         """Return the sum."""
@@ -212,7 +212,7 @@ def _activation_width(model: Architecture, gpus: int) -> int:
 
 
 def model_terms(model: Architecture, demand: Demand) -> tuple[Term, ...]:
-    """Return what is true of the model on whatever machine: parameters, weights, cache per token."""
+    """Return what is true on whatever machine: parameters, weights, cache per token."""
     by_part: dict[Part, int] = {}
     for matrix in matrices(model):
         by_part[matrix.part] = by_part.get(matrix.part, 0) + matrix.parameters
@@ -231,8 +231,7 @@ def model_terms(model: Architecture, demand: Demand) -> tuple[Term, ...]:
         ),
         Term(
             name="weights",
-            formula=f"{weights}: "
-            + " + ".join(f"{size} ({part})" for part, size in sizes.items()),
+            formula=f"{weights}: " + " + ".join(f"{size} ({part})" for part, size in sizes.items()),
             value=sum(sizes.values()),
             unit=Unit.BYTES,
         ),
@@ -263,13 +262,11 @@ def _cached(model: Architecture, dtype: CacheDtype) -> str:
     return f"2 x {model.kv_heads} heads x {model.head_size} x {size} bytes"
 
 
-def gpu_terms(
-    model: Architecture, demand: Demand, needed: Needs, *, gpus: int
-) -> tuple[Term, ...]:
+def gpu_terms(model: Architecture, demand: Demand, needed: Needs, *, gpus: int) -> tuple[Term, ...]:
     """Return the lines that add up to what each GPU must hold; the last one is their sum."""
     context, sequences = demand.context_tokens, demand.sequences
     split = "on one GPU" if gpus == 1 else f"split over {gpus} GPUs"
-    cache = needed.cache_bytes(context)
+    cache, per_token = needed.cache_bytes(context), needed.cache_bytes_per_token
     window = ""
     if needed.window_bytes_per_token:
         in_window = min(context, needed.window_tokens)
@@ -279,8 +276,7 @@ def gpu_terms(
         ("weights", f"{demand.format_of(model)}, {split}", needed.weights_bytes),
         (
             "kv_cache",
-            f"{sequences} sequences x ({needed.cache_bytes_per_token} bytes x {context} tokens"
-            f"{window})",
+            f"{sequences} sequences x ({per_token} bytes x {context} tokens{window})",
             sequences * cache,
         ),
         (

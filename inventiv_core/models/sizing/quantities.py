@@ -15,7 +15,7 @@ class Unit(StrEnum):
 
     PARAMETERS = "parameters"
     BYTES = "bytes"
-    BYTES_PER_TOKEN = "bytes_per_token"
+    BYTES_PER_TOKEN = "bytes_per_token"  # noqa: S105 - of text
     GB = "gb"
     """Decimal gigabytes."""
 

@@ -76,9 +76,9 @@ def judge(model: Architecture, demand: Demand, gpus: Gpus) -> Verdict:
         terms=gpu_terms(model, demand, needed, gpus=gpus.count),
         usable_bytes=usable,
         max_context_tokens=min(known, default=None),
-        max_sequences=None if beyond else needed.max_sequences(
-            usable, context_tokens=demand.context_tokens
-        ),
+        max_sequences=None
+        if beyond
+        else needed.max_sequences(usable, context_tokens=demand.context_tokens),
     )
 
 

@@ -1,6 +1,5 @@
-"""What people can do with models."""
+"""The models that there are from the start."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inventiv_core.identity.access import Actor, Permission
@@ -8,25 +7,9 @@ from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
 from inventiv_core.kernel.unit_of_work import UnitOfWork
 from inventiv_core.models.entities import Model, ModelId
-from inventiv_core.models.ports import ModelQueries, ModelWork
+from inventiv_core.models.ports import ModelWork
 from inventiv_core.models.seed import MODELS
-from inventiv_core.models.views import ModelOrder
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListModels:
-    """List what can be served."""
-
-    model_queries: ModelQueries
-
-    async def __call__(
-        self, *, only_active: bool, order: ModelOrder, descending: bool, actor: Actor
-    ) -> Sequence[Model]:
-        """Return models in that order."""
-        actor.must(Permission.VIEW_CATALOG)
-        return await self.model_queries.list(
-            only_active=only_active, order=order, descending=descending
-        )
+from inventiv_core.models.sizing.config import read_config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,17 +25,19 @@ class SeedModels:
         actor.must(Permission.OPERATE)
         now = self.clock.now()
         async with self.unit_of_work() as work:
-            for public_name, name, vram_gb, context_tokens, disk_gb in MODELS:
+            for seeded in MODELS:
+                config = seeded.config
                 await work.models.add(
                     Model(
                         id=ModelId(self.new_id()),
-                        name=name,
-                        model_id=public_name,
-                        required_vram_gb=vram_gb,
-                        context_length=context_tokens,
+                        name=seeded.name,
+                        model_id=seeded.model_id,
+                        required_vram_gb=seeded.required_vram_gb,
+                        context_length=seeded.context_length,
                         is_active=True,
-                        data_volume_gb=disk_gb,
+                        data_volume_gb=seeded.data_volume_gb,
                         created_at=now,
                         updated_at=now,
+                        architecture=None if config is None else read_config(config),
                     )
                 )
