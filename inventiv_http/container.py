@@ -111,6 +111,7 @@ from inventiv_core.models.use_cases.models import (
     DeleteModel,
     GetModel,
     ListModels,
+    SearchModels,
     UpdateModel,
 )
 from inventiv_core.models.use_cases.seeding import SeedModels
@@ -325,6 +326,7 @@ class Application(DeclarativeContainer):
     list_on_sale = _use_case(ListOnSale, adapters)
     seed_catalog = _use_case(SeedCatalog, adapters)
     list_models = _use_case(ListModels, adapters)
+    search_models = _use_case(SearchModels, adapters)
     get_model = _use_case(GetModel, adapters)
     create_model = _use_case(CreateModel, adapters)
     update_model = _use_case(UpdateModel, adapters)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from inventiv_adapters.kernel.memory import MemoryDatabase
+from inventiv_adapters.kernel.memory import MemoryDatabase, within
 from inventiv_core.catalog.entities import (
     InstanceType,
     InstanceTypeId,
@@ -13,9 +13,10 @@ from inventiv_core.catalog.entities import (
     Zone,
 )
 from inventiv_core.instances.entities import Instance
+from inventiv_core.kernel.pagination import Rows, Window, has_needle
 from inventiv_core.models.entities import Model, ModelId
 from inventiv_core.models.ports import MachineQueries, ModelQueries, ModelRepository
-from inventiv_core.models.views import Machine, ModelOrder
+from inventiv_core.models.views import Machine, ModelFilter, ModelOrder
 
 
 class MemoryModels(ModelRepository):
@@ -69,6 +70,16 @@ class MemoryModelQueries(ModelQueries):
         models = self._database.table(Model).values()
         shown = [model for model in models if model.is_active or not only_active]
         return sorted(shown, key=rank, reverse=descending)[:limit]
+
+    async def search(self, where: ModelFilter, window: Window) -> Rows[Model]:
+        models = self._database.table(Model)
+        found = [
+            model
+            for model in models.values()
+            if where.is_active in {None, model.is_active}
+            and has_needle(where.needle, model.name, model.model_id)
+        ]
+        return Rows(rows=within(window, found), total_count=len(models), filtered_count=len(found))
 
     async def find(self, model_id: ModelId) -> Model | None:
         return self._database.table(Model).get(model_id)

@@ -8,16 +8,21 @@ from psycopg.errors import ForeignKeyViolation, UniqueViolation
 
 from inventiv_adapters.kernel.postgres import (
     Connection,
+    Counts,
     Pool,
     as_json,
     count_rows,
     fetch_all,
     fetch_one,
+    fetch_window,
+    in_window,
+    pattern,
 )
 from inventiv_core.catalog.entities import InstanceTypeId
+from inventiv_core.kernel.pagination import Rows, Window
 from inventiv_core.models.entities import Model, ModelId
 from inventiv_core.models.ports import MachineQueries, ModelQueries, ModelRepository
-from inventiv_core.models.views import Machine, ModelOrder
+from inventiv_core.models.views import Machine, ModelFilter, ModelOrder
 
 _ADD = """
     INSERT INTO models
@@ -94,6 +99,36 @@ _DESCENDING: Mapping[ModelOrder, LiteralString] = {
     order: _list(column, "DESC") for order, column in _COLUMNS.items()
 }
 
+_MATCHING = """
+    SELECT id, name, model_id, required_vram_gb, context_length, is_active, data_volume_gb,
+           created_at, updated_at, metadata, architecture
+    FROM models
+    WHERE (%(is_active)s::boolean IS NULL OR is_active = %(is_active)s)
+      AND (%(pattern)s::text IS NULL OR name ILIKE %(pattern)s OR model_id ILIKE %(pattern)s)"""
+
+_KEYS: Mapping[str, tuple[LiteralString, LiteralString]] = {
+    "name": ("name", "text"),
+    "model_id": ("model_id", "text"),
+    "required_vram_gb": ("required_vram_gb", "bigint"),
+    "context_length": ("context_length", "bigint"),
+    "data_volume_gb": ("COALESCE(data_volume_gb, 9223372036854775807)", "bigint"),
+    "is_active": ("is_active", "boolean"),
+    "created_at": ("created_at", "timestamptz"),
+    "updated_at": ("updated_at", "timestamptz"),
+}
+
+_SEARCH: Mapping[tuple[str, bool], LiteralString] = {
+    (name, descending): in_window(_MATCHING, key=key, kind=kind, id="id", descending=descending)
+    for name, (key, kind) in _KEYS.items()
+    for descending in (False, True)
+}
+
+_COUNT = """
+    SELECT (SELECT count(*) FROM models) AS total_count, count(*) AS filtered_count
+    FROM models
+    WHERE (%(is_active)s::boolean IS NULL OR is_active = %(is_active)s)
+      AND (%(pattern)s::text IS NULL OR name ILIKE %(pattern)s OR model_id ILIKE %(pattern)s)
+"""
 
 _MACHINES = """
     SELECT t.id, t.provider_id, p.code AS provider_code, t.code, t.name, t.gpu_count,
@@ -182,6 +217,14 @@ class PostgresModelQueries(ModelQueries):
         query = (_DESCENDING if descending else _ASCENDING)[order]
         async with self._pool.connection() as connection:
             return await fetch_all(connection, Model, query, only_active=only_active, limit=limit)
+
+    async def search(self, where: ModelFilter, window: Window) -> Rows[Model]:
+        values = {"is_active": where.is_active, "pattern": pattern(where.needle)}
+        query = _SEARCH[window.key.name, window.descending]
+        async with self._pool.connection() as connection:
+            rows = await fetch_window(connection, Model, query, window, **values)
+            [counts] = await fetch_all(connection, Counts, _COUNT, **values)
+        return Rows(rows=rows, total_count=counts.total_count, filtered_count=counts.filtered_count)
 
     async def find(self, model_id: ModelId) -> Model | None:
         async with self._pool.connection() as connection:

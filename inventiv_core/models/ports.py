@@ -5,8 +5,10 @@ from typing import Protocol
 
 from inventiv_core.catalog.entities import InstanceTypeId
 from inventiv_core.identity.ports.acts import ActWork
+from inventiv_core.kernel.pagination import Rows, Window
+from inventiv_core.kernel.seeding import SeedRecord
 from inventiv_core.models.entities import Model, ModelId
-from inventiv_core.models.views import Machine, ModelOrder
+from inventiv_core.models.views import Machine, ModelFilter, ModelOrder
 
 
 class ModelRepository(Protocol):
@@ -42,6 +44,10 @@ class ModelQueries(Protocol):
         """List models. What is unknown comes last when ascending, first when descending."""
         ...
 
+    async def search(self, where: ModelFilter, window: Window) -> Rows[Model]:
+        """Return the models in that window of a search."""
+        ...
+
     async def find(self, model_id: ModelId) -> Model | None:
         """Return one model, active or not."""
         ...
@@ -67,3 +73,5 @@ class ModelWork(ActWork, Protocol):
 
     @property
     def models(self) -> ModelRepository: ...
+    @property
+    def seeded(self) -> SeedRecord: ...

@@ -1,10 +1,13 @@
 """Models as people look at them, and where they can run."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from inventiv_core.kernel.money import ZERO_EUR, Eur
+from inventiv_core.kernel.pagination import MAX_INTEGER, Key
 from inventiv_core.models.sizing.formats import WeightsDtype
 from inventiv_core.models.sizing.memory import Demand
 from inventiv_core.models.sizing.quantities import Term
@@ -22,6 +25,28 @@ class ModelOrder(StrEnum):
     IS_ACTIVE = "is_active"
     CREATED_AT = "created_at"
     UPDATED_AT = "updated_at"
+
+
+MODEL_KEYS: Final = (
+    Key(name="name"),
+    Key(name="model_id"),
+    Key(name="required_vram_gb", kind=int),
+    Key(name="context_length", kind=int),
+    Key(name="data_volume_gb", kind=int, missing=MAX_INTEGER),
+    Key(name="is_active", kind=bool),
+    Key(name="created_at", kind=datetime),
+    Key(name="updated_at", kind=datetime),
+)
+"""What a search may be sorted by."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFilter:
+    """Which models to search for; ``None`` leaves it open."""
+
+    needle: str | None = None
+    """What the name or the public name contains."""
+    is_active: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
-from inventiv_http.cli import access, catalog, chat, demo, fleet
+from inventiv_http.cli import access, catalog, chat, demo, fit, fleet
 from inventiv_http.cli.errors import CommandFailed
 from inventiv_http.cli.output import complain
 
@@ -120,7 +120,7 @@ def _not_installed() -> None:
 def _register_clients() -> None:
     for panel, commands in {
         "Sign in": (access.login, access.logout),
-        "See": (catalog.models, catalog.types, fleet.instances, fleet.logs),
+        "See": (catalog.models, catalog.types, fit.fit, fleet.instances, fleet.logs),
         "Do": (fleet.deploy, chat.chat, fleet.terminate, demo.demo),
     }.items():
         for command in commands:

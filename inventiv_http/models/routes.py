@@ -10,6 +10,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from inventiv_core.catalog.entities import InstanceTypeId
 from inventiv_core.identity.access import Actor, Permission
+from inventiv_core.kernel.pagination import PageRequest, needle
 from inventiv_core.models.entities import Model, ModelId
 from inventiv_core.models.errors import InvalidModelId
 from inventiv_core.models.sizing.config import read_config
@@ -27,10 +28,12 @@ from inventiv_core.models.use_cases.models import (
     DeleteModel,
     GetModel,
     ListModels,
+    SearchModels,
     UpdateModel,
 )
-from inventiv_core.models.views import ModelOrder, VolumeAdvice
+from inventiv_core.models.views import ModelFilter, ModelOrder, VolumeAdvice
 from inventiv_http.kernel.auth import needs
+from inventiv_http.kernel.pages import SearchBody, search_body
 from inventiv_http.models.schemas import (
     DeletedBody,
     FitBody,
@@ -62,6 +65,18 @@ class Models(Controller):
             descending=(order_dir or "").lower() == "desc",
             actor=actor,
         )
+
+    @get("/search", summary="Search models")
+    async def search(
+        self,
+        page: NamedDependency[PageRequest],
+        actor: NamedDependency[Actor],
+        search_models: NamedDependency[SearchModels],
+        q: FromQuery[str | None] = None,
+        is_active: FromQuery[bool | None] = None,
+    ) -> SearchBody[Model]:
+        where = ModelFilter(needle=needle(q), is_active=is_active)
+        return search_body(await search_models(where, page, actor=actor), _as_it_is)
 
     @post(opt=needs(Permission.MANAGE_CATALOG), summary="Add a model")
     async def create(
@@ -169,6 +184,10 @@ def _id(text: str) -> ModelId:
         return ModelId(UUID(text))
     except ValueError:
         raise InvalidModelId(model_id=text) from None
+
+
+def _as_it_is(model: Model) -> Model:
+    return model
 
 
 def _order(name: str | None) -> ModelOrder:

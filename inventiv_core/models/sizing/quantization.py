@@ -51,7 +51,9 @@ def _quantized(keys: Keys) -> WeightsFormat:
 
 def _block(keys: Keys) -> int | None:
     blocks = keys.items("weight_block_size")
-    return Keys({"weight_block_size": blocks[0]}).number("weight_block_size") if blocks else None
+    if not blocks:
+        return None
+    return Keys({"weight_block_size": blocks[0]}, keys.path).number("weight_block_size")
 
 
 def _in_groups(keys: Keys, *, bits: int) -> WeightsFormat:

@@ -10,13 +10,20 @@ from inventiv_core.identity.entities.acts import Act, Subject
 from inventiv_core.identity.use_cases.acts import enter
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
-from inventiv_core.kernel.pagination import MAX_PAGE_ROWS
+from inventiv_core.kernel.pagination import (
+    MAX_PAGE_ROWS,
+    PageRequest,
+    Rows,
+    SearchPage,
+    Window,
+    search_page,
+)
 from inventiv_core.kernel.unit_of_work import UnitOfWork
 from inventiv_core.models.entities import Model, ModelActKind, ModelId
 from inventiv_core.models.errors import ModelIdTaken, ModelInUse, ModelNotFound
 from inventiv_core.models.ports import ModelQueries, ModelWork
 from inventiv_core.models.sizing.architecture import Architecture
-from inventiv_core.models.views import ModelOrder
+from inventiv_core.models.views import MODEL_KEYS, ModelFilter, ModelOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +40,28 @@ class ListModels:
         return await self.model_queries.list(
             only_active=only_active, order=order, descending=descending, limit=MAX_PAGE_ROWS
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchModels:
+    """Search what can be served, page by page."""
+
+    model_queries: ModelQueries
+
+    async def __call__(
+        self, where: ModelFilter, page: PageRequest, *, actor: Actor
+    ) -> SearchPage[Model]:
+        """Return the page that is asked for.
+
+        Raises:
+            CursorInvalid: The cursor is not one of this search, sorted like this.
+        """
+        actor.must(Permission.VIEW_CATALOG)
+
+        async def find(window: Window) -> Rows[Model]:
+            return await self.model_queries.search(where, window)
+
+        return await search_page(find, page, MODEL_KEYS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,18 +14,25 @@ from inventiv_core.models.sizing.config import read_config
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeedModels:
-    """Fill the catalog with well-known models. Safe to repeat: what is there stays as it is."""
+    """Fill the catalog with well-known models.
+
+    Safe to repeat: each is added once, and what administrators have made of it stays, even if
+    they have taken it away or given it another name.
+    """
 
     unit_of_work: UnitOfWork[ModelWork]
     clock: Clock
     new_id: NewId
 
     async def __call__(self, *, actor: Actor) -> None:
-        """Add what is missing."""
+        """Add what was never there."""
         actor.must(Permission.OPERATE)
         now = self.clock.now()
         async with self.unit_of_work() as work:
+            new = await work.seeded.remember("model", [seeded.model_id for seeded in MODELS])
             for seeded in MODELS:
+                if seeded.model_id not in new:
+                    continue
                 config = seeded.config
                 await work.models.add(
                     Model(
