@@ -204,6 +204,17 @@ CREATE TABLE IF NOT EXISTS models (
     created_at       timestamptz NOT NULL,
     updated_at       timestamptz NOT NULL
 );
+ALTER TABLE models
+    ADD COLUMN IF NOT EXISTS metadata jsonb NOT NULL DEFAULT '{}',
+    ADD COLUMN IF NOT EXISTS architecture jsonb;  -- what decides how big it is; null: not known
+CREATE INDEX IF NOT EXISTS models_by_name ON models (name, id);
+
+-- What was there from the start: put there once, whatever has become of it since.
+CREATE TABLE IF NOT EXISTS seeded (
+    kind text NOT NULL,
+    key  text NOT NULL,
+    PRIMARY KEY (kind, key)
+);
 
 
 -- instances

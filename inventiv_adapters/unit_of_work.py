@@ -26,8 +26,19 @@ from inventiv_adapters.inference.memory import MemoryUsage
 from inventiv_adapters.inference.postgres import PostgresUsage
 from inventiv_adapters.instances.memory import MemoryEstates, MemoryInstances, MemoryLeases
 from inventiv_adapters.instances.postgres import PostgresEstates, PostgresInstances, PostgresLeases
-from inventiv_adapters.kernel.memory import MemoryDatabase, MemoryIdempotency, MemoryOutbox
-from inventiv_adapters.kernel.postgres import Connection, Pool, PostgresIdempotency, PostgresOutbox
+from inventiv_adapters.kernel.memory import (
+    MemoryDatabase,
+    MemoryIdempotency,
+    MemoryOutbox,
+    MemorySeedRecord,
+)
+from inventiv_adapters.kernel.postgres import (
+    Connection,
+    Pool,
+    PostgresIdempotency,
+    PostgresOutbox,
+    PostgresSeedRecord,
+)
 from inventiv_adapters.models.memory import MemoryModels
 from inventiv_adapters.models.postgres import PostgresModels
 from inventiv_adapters.workers.memory import MemoryWorkers, MemoryWorkerTokens
@@ -48,6 +59,7 @@ class MemoryWork:
         self.acts = MemoryActs(draft)
         self.catalog = MemoryCatalog(draft)
         self.models = MemoryModels(draft)
+        self.seeded = MemorySeedRecord(draft)
         self.action_logs = MemoryActionLogs(draft)
         self.instances = MemoryInstances(draft)
         self.leases = MemoryLeases(draft)
@@ -88,6 +100,7 @@ class PostgresWork:
         self.acts = PostgresActs(connection)
         self.catalog = PostgresCatalog(connection)
         self.models = PostgresModels(connection)
+        self.seeded = PostgresSeedRecord(connection)
         self.action_logs = PostgresActionLogs(connection)
         self.instances = PostgresInstances(connection)
         self.leases = PostgresLeases(connection)

@@ -28,7 +28,7 @@ from inventiv_http.kernel.idempotency import idempotency_key
 from inventiv_http.kernel.pages import page_request
 from inventiv_http.kernel.request_ids import with_request_ids
 from inventiv_http.kernel.routes import VERSION, Public
-from inventiv_http.models.routes import Models
+from inventiv_http.models.routes import Models, ModelsForType
 from inventiv_http.realtime.feed import Feed
 from inventiv_http.realtime.routes import Events
 from inventiv_http.workers.routes import Workers
@@ -66,7 +66,7 @@ def create_app(
         route_handlers=[
             Public,
             Sessions, Organizations, Members, Invitations, Acceptances,
-            Catalog, Models,
+            Catalog, Models, ModelsForType,
             Deployments, Quotas, Instances, Workers,
             ActionLogs, ActionTypes, PlatformActionLogs, Events,
             OpenAiModels, forward,

@@ -55,8 +55,8 @@ from inventiv_adapters.kernel.postgres import (
     open_later,
 )
 from inventiv_adapters.kernel.redis import RedisBus
-from inventiv_adapters.models.memory import MemoryModelQueries
-from inventiv_adapters.models.postgres import PostgresModelQueries
+from inventiv_adapters.models.memory import MemoryMachineQueries, MemoryModelQueries
+from inventiv_adapters.models.postgres import PostgresMachineQueries, PostgresModelQueries
 from inventiv_adapters.orchestration.http import HttpEngineProbe
 from inventiv_adapters.orchestration.memory import HealthyEngines, MemorySituationQueries
 from inventiv_adapters.orchestration.postgres import PostgresSituationQueries
@@ -126,7 +126,21 @@ from inventiv_core.instances.use_cases import (
     SearchInstances,
     TerminateInstance,
 )
-from inventiv_core.models.use_cases import ListModels, SeedModels
+from inventiv_core.models.use_cases.fits import (
+    FitArchitecture,
+    FitModel,
+    ListModelsForType,
+    RecommendDataVolume,
+)
+from inventiv_core.models.use_cases.models import (
+    CreateModel,
+    DeleteModel,
+    GetModel,
+    ListModels,
+    SearchModels,
+    UpdateModel,
+)
+from inventiv_core.models.use_cases.seeding import SeedModels
 from inventiv_core.orchestration.entities import Patience
 from inventiv_core.orchestration.use_cases.reconciling import (
     ClaimInstances,
@@ -270,6 +284,7 @@ class MemoryAdapters(_Common):
     invitation_queries = Singleton(MemoryInvitationQueries, database)
     catalog_queries = Singleton(MemoryCatalogQueries, database)
     model_queries = Singleton(MemoryModelQueries, database)
+    machine_queries = Singleton(MemoryMachineQueries, database)
     action_log_queries = Singleton(MemoryActionLogQueries, database)
     instance_queries = Singleton(MemoryInstanceQueries, database)
     quota_queries = Singleton(MemoryQuotaQueries, database)
@@ -296,6 +311,7 @@ class PostgresAdapters(_Common):
     invitation_queries = Singleton(PostgresInvitationQueries, pool)
     catalog_queries = Singleton(PostgresCatalogQueries, pool)
     model_queries = Singleton(PostgresModelQueries, pool)
+    machine_queries = Singleton(PostgresMachineQueries, pool)
     action_log_queries = Singleton(PostgresActionLogQueries, pool)
     instance_queries = Singleton(PostgresInstanceQueries, pool)
     quota_queries = Singleton(PostgresQuotaQueries, pool)
@@ -373,6 +389,15 @@ class Application(DeclarativeContainer):
     list_on_sale = _use_case(ListOnSale, adapters)
     seed_catalog = _use_case(SeedCatalog, adapters)
     list_models = _use_case(ListModels, adapters)
+    search_models = _use_case(SearchModels, adapters)
+    get_model = _use_case(GetModel, adapters)
+    create_model = _use_case(CreateModel, adapters)
+    update_model = _use_case(UpdateModel, adapters)
+    delete_model = _use_case(DeleteModel, adapters)
+    list_models_for_type = _use_case(ListModelsForType, adapters)
+    recommend_data_volume = _use_case(RecommendDataVolume, adapters)
+    fit_model = _use_case(FitModel, adapters)
+    fit_architecture = _use_case(FitArchitecture, adapters)
     seed_models = _use_case(SeedModels, adapters)
 
     # deployments and instances

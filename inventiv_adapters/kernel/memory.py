@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar
@@ -17,6 +17,7 @@ from inventiv_core.kernel.idempotency import (
     IdempotencyRepository,
 )
 from inventiv_core.kernel.pagination import Identified, Window
+from inventiv_core.kernel.seeding import SeedRecord
 
 Row = TypeVar("Row")
 Known = TypeVar("Known", bound=Identified)
@@ -107,6 +108,26 @@ class MemoryIdempotency(IdempotencyRepository):
         for row in old:
             del self._table[row]
         return len(old)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seeded:
+    kind: str
+    key: str
+
+
+class MemorySeedRecord(SeedRecord):
+    """What was there from the start."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._table = database.table(_Seeded)
+
+    async def remember(self, kind: str, keys: Collection[str]) -> frozenset[str]:
+        known = {seeded.key for seeded in self._table.values() if seeded.kind == kind}
+        new = set(keys) - known
+        for key in new:
+            self._table[uuid5(INSTALLATION_ID, f"{kind} {key}")] = _Seeded(kind, key)
+        return frozenset(new)
 
 
 class MemoryOutbox(Outbox):

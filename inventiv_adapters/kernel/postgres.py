@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, LiteralString, TypeAlias, TypeVar
 from uuid import UUID
@@ -23,6 +23,7 @@ from inventiv_core.kernel.idempotency import (
     IdempotencyRepository,
 )
 from inventiv_core.kernel.pagination import Window
+from inventiv_core.kernel.seeding import SeedRecord
 
 Connection: TypeAlias = AsyncConnection[Any]
 Pool: TypeAlias = AsyncConnectionPool[Connection]
@@ -199,6 +200,30 @@ _FINISH = """
 """
 
 _FORGET_KEYS = "DELETE FROM idempotency_keys WHERE began_at < %(before)s"
+
+
+_REMEMBER_SEEDED = """
+    INSERT INTO seeded (kind, key) SELECT %(kind)s, unnest(%(keys)s::text[])
+    ON CONFLICT (kind, key) DO NOTHING
+    RETURNING key
+"""
+
+
+class _Seeded(msgspec.Struct):
+    key: str
+
+
+class PostgresSeedRecord(SeedRecord):
+    """What was there from the start."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def remember(self, kind: str, keys: Collection[str]) -> frozenset[str]:
+        new = await fetch_all(
+            self._connection, _Seeded, _REMEMBER_SEEDED, kind=kind, keys=list(keys)
+        )
+        return frozenset(seeded.key for seeded in new)
 
 
 class _Begun(msgspec.Struct):

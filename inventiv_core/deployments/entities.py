@@ -1,12 +1,12 @@
-"""Whether a model fits on a machine."""
+"""What is wanted, and what is promised."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from inventiv_core.catalog.entities import MOCK, InstanceType, Provider, ProviderId
+from inventiv_core.catalog.entities import InstanceType, ProviderId
 from inventiv_core.kernel.money import ZERO_EUR, Eur
-from inventiv_core.models.entities import MOCK_MODEL, Model, ModelId
+from inventiv_core.models.entities import ModelId
 
 DEFAULT_PROVIDER = "scaleway"
 """The provider of a request that names none."""
@@ -38,17 +38,6 @@ class Deployment:
     instance_id: UUID
     is_replayed: bool = False
     """Whether it was made by an earlier request with the same idempotency key."""
-
-
-def fits(model: Model, instance_type: InstanceType, provider: Provider) -> bool:
-    """Tell whether the model can run on such a machine.
-
-    Simulated machines serve the simulated model and nothing else; on all others
-    the GPU memory of all GPUs together must hold the model.
-    """
-    if provider.code == MOCK:
-        return model.model_id == MOCK_MODEL
-    return instance_type.vram_gb >= model.required_vram_gb
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

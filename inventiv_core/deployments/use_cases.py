@@ -12,7 +12,6 @@ from inventiv_core.deployments.entities import (
     DeploymentAct,
     DeploymentRequest,
     Quota,
-    fits,
 )
 from inventiv_core.deployments.errors import (
     DeploymentRefused,
@@ -138,7 +137,7 @@ async def _check(
     model = await work.models.find(request.model_id)
     if model is None or not model.is_active:
         raise InvalidModel(instance_id=instance_id, model_id=request.model_id)
-    if not fits(model, instance_type, provider):
+    if not model.runs_on(provider_code=provider.code, vram_gb=instance_type.vram_gb):
         raise IncompatibleModelInstance(
             instance_id=instance_id,
             needed_gb=model.required_vram_gb,

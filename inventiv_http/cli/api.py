@@ -19,6 +19,7 @@ from inventiv_http.cli.wire import (
     ActionLog,
     Deployed,
     Event,
+    Fit,
     Instance,
     InstanceType,
     Invited,
@@ -173,6 +174,19 @@ class Server:
         """List the instance types that can be rented in a zone."""
         return await self._list(InstanceType, f"/zones/{zone_id}/instance_types")
 
+    async def fit(self, model_id: str, **demand: str) -> Fit:
+        """Ask where a model of the catalog fits."""
+        return await self._read(Fit, f"/models/{model_id}/fit", **demand)
+
+    async def fit_config(self, config: Json, **demand: str) -> Fit:
+        """Ask where a model with this config.json fits."""
+        numbers = {"context", "concurrency"}
+        body: Json = {
+            name: int(value) if name in numbers else value for name, value in demand.items()
+        }
+        response = await self._call("POST", "/models/fit", body={"config": config, **body})
+        return read_row(Fit, _json(response))
+
     async def deploy(self, place: Place, *, model_id: str) -> str:
         """Ask for a machine that serves this model; return the id of the instance."""
         body = {
@@ -261,8 +275,8 @@ class Server:
     async def _list(self, kind: type[Row], path: str, **params: str) -> list[Row]:
         return read_rows(kind, _json(await self._call("GET", path, params=params)))
 
-    async def _read(self, kind: type[Row], path: str) -> Row:
-        return read_row(kind, _json(await self._call("GET", path)))
+    async def _read(self, kind: type[Row], path: str, **params: str) -> Row:
+        return read_row(kind, _json(await self._call("GET", path, params=params)))
 
     async def _call(
         self,

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
-from inventiv_http.cli import access, catalog, chat, demo, fleet, organizations
+from inventiv_http.cli import access, catalog, chat, demo, fit, fleet, organizations
 from inventiv_http.cli.errors import CommandFailed
 from inventiv_http.cli.output import complain
 
@@ -122,7 +122,7 @@ def _register_clients() -> None:
     panels: dict[str, tuple[Callable[..., None], ...]] = {
         "Sign in": (access.login, access.logout),
         "Work together": (organizations.members, organizations.invite),
-        "See": (catalog.models, catalog.types, fleet.instances, fleet.logs),
+        "See": (catalog.models, catalog.types, fit.fit, fleet.instances, fleet.logs),
         "Do": (fleet.deploy, chat.chat, fleet.terminate, demo.demo),
     }
     for panel, commands in panels.items():

@@ -102,6 +102,46 @@ class InstanceType(TypedDict):
     cost_per_hour: float | None
 
 
+class Term(TypedDict):
+    """One line of an estimate."""
+
+    name: str
+    formula: str
+    value: int
+    unit: str
+
+
+class MachineFit(TypedDict):
+    """Whether a model fits on an instance type; the price is in EUR per hour."""
+
+    provider_code: str
+    code: str
+    gpu_count: int
+    vram_per_gpu_gb: int
+    cost_per_hour: float | None
+    zones: list[str]
+    fits: bool
+    sentence: str | None
+    max_context: int | None
+    max_concurrency: int | None
+
+
+class Demand(TypedDict):
+    """What an estimate is for."""
+
+    context: int
+    concurrency: int
+
+
+class Fit(TypedDict):
+    """Where a model fits: what fits first, the cheapest first."""
+
+    sentence: str
+    demand: Demand
+    terms: list[Term]
+    machines: list[MachineFit]
+
+
 class Instance(TypedDict):
     """A machine, from request to archive; the names are for display, the costs in EUR."""
 

@@ -34,7 +34,7 @@ class ChangedMyMind(Exception):
 
 async def models(adapters: Any) -> set[str]:
     listed = await adapters.model_queries().list(
-        only_active=False, order=ModelOrder.NAME, descending=False
+        only_active=False, order=ModelOrder.NAME, descending=False, limit=100
     )
     return {model.model_id for model in listed}
 

@@ -29,8 +29,10 @@ from inventiv_core.instances.use_cases import SearchInstances
 from inventiv_core.instances.views import InstanceFilter, instance_keys
 from inventiv_core.kernel.bus import Message
 from inventiv_core.kernel.errors import DomainError
-from inventiv_core.kernel.pagination import PageRequest
-from inventiv_core.models.views import ModelOrder
+from inventiv_core.kernel.pagination import Key, PageRequest, Window, needle, search_page
+from inventiv_core.models.entities import Model
+from inventiv_core.models.sizing.config import read_config
+from inventiv_core.models.views import MODEL_KEYS, ModelFilter, ModelOrder
 from inventiv_core.workers.entities import WorkerStatus
 from tests.adapters.two_worlds import TERM, InBothWorlds, seconds, two_worlds
 from tests.builders import (
@@ -45,6 +47,7 @@ from tests.builders import (
     an_instance_type,
     on_sale,
 )
+from tests.core.models import published
 
 owners = st.sampled_from([ACME, OTHER])
 limits = st.integers(min_value=0, max_value=5)
@@ -422,19 +425,6 @@ class Office(InBothWorlds):
         )
         self.both(lambda adapters: adapters.catalog_queries().on_sale(self.market.zone.id, where))
 
-    @rule(name=names, size=st.none() | limits, is_active=st.booleans())
-    def add_model(self, name: str, size: int | None, *, is_active: bool) -> None:
-        model = replace(a_model(model_id=name, is_active=is_active), data_volume_gb=size)
-        self.work(lambda work: work.models.add(model))
-
-    @rule(only=st.booleans(), order=st.sampled_from(ModelOrder), down=st.booleans())
-    def list_models(self, order: ModelOrder, *, only: bool, down: bool) -> None:
-        self.both(
-            lambda adapters: adapters.model_queries().list(
-                only_active=only, order=order, descending=down
-            )
-        )
-
     @invariant()
     def whoever_is_signed_in_is_the_same(self) -> None:
         async def signed_in(adapters: Any) -> object:
@@ -447,7 +437,113 @@ class Office(InBothWorlds):
         self.work(lambda work: work.sessions.last_workspace(ALICE))
 
 
-@pytest.mark.parametrize("machine", [Reconcilers, Fleet, Books, Office])
+class Library(WithInstances):
+    """Models that come, change and go, and machines that could run them."""
+
+    def __init__(self, worlds: Any) -> None:
+        super().__init__(worlds)
+        self.models: list[Model] = []
+
+    def model(self, age: int) -> Model:
+        """Return one of the last models, or the one that the instances have."""
+        return [*self.models, self.market.model][max(-1 - age, -1 - len(self.models))]
+
+    @rule(name=names, size=st.none() | limits, is_active=st.booleans(), kept=metadata)
+    def add_model(self, name: str, size: int | None, kept: Any, *, is_active: bool) -> None:
+        model = replace(
+            a_model(model_id=name, is_active=is_active), data_volume_gb=size, metadata=kept or {}
+        )
+        self.models.append(model)
+        self.work(lambda work: work.models.add(model))
+
+    @rule(age=some, name=names, size=limits, known=st.booleans())
+    def change_model(self, age: int, name: str, size: int, *, known: bool) -> None:
+        config = published.MODELS["Gemma-2-9B"].config
+        architecture = read_config(config) if known else None
+
+        async def run(work: Any) -> object:
+            before = await work.models.lock(self.model(age).id)
+            if before is None:
+                return None
+            after = replace(
+                before,
+                model_id=name,
+                required_vram_gb=size,
+                updated_at=self.clock.now(),
+                architecture=architecture,
+            )
+            return before, await work.models.save(after)
+
+        self.work(run)
+
+    @rule(age=some)
+    def remove_model(self, age: int) -> None:
+        async def run(work: Any) -> object:
+            model = await work.models.lock(self.model(age).id)
+            return model and await work.models.remove(model.id)
+
+        self.work(run)
+
+    @rule(only=st.booleans(), order=st.sampled_from(ModelOrder), down=st.booleans(), limit=limits)
+    def list_models(self, order: ModelOrder, limit: int, *, only: bool, down: bool) -> None:
+        self.both(
+            lambda adapters: adapters.model_queries().list(
+                only_active=only, order=order, descending=down, limit=limit
+            )
+        )
+
+    @rule(
+        words=st.none() | names,
+        is_active=st.none() | st.booleans(),
+        key=st.sampled_from(MODEL_KEYS),
+        down=st.booleans(),
+        limit=st.integers(1, 2),
+    )
+    def walk(
+        self, words: str | None, key: Key, limit: int, *, is_active: bool | None, down: bool
+    ) -> None:
+        where = ModelFilter(needle=needle(words), is_active=is_active)
+
+        async def run(adapters: Any) -> object:
+            async def find(window: Window) -> Any:
+                return await adapters.model_queries().search(where, window)
+
+            page = PageRequest(order_by=key.name, descending=down, limit=limit)
+            first = await search_page(find, page, MODEL_KEYS)
+            return first, await search_page(
+                find, replace(page, cursor=first.next_cursor), MODEL_KEYS
+            )
+
+        self.both(run)
+
+    @rule(code=names, is_active=st.booleans(), is_available=st.booleans())
+    def sell(self, code: str, *, is_active: bool, is_available: bool) -> None:
+        kind = an_instance_type(self.market.provider, code=code, is_active=is_active)
+
+        async def run(work: Any) -> object:
+            added = await work.catalog.add_instance_type(kind)
+            if added:
+                link = on_sale(kind, self.market.zone, is_available=is_available)
+                await work.catalog.put_on_sale(link)
+            return added
+
+        self.work(run)
+
+    @rule(keys=st.lists(names, max_size=3), kind=st.sampled_from(["model", "type"]))
+    def seed(self, keys: list[str], kind: str) -> None:
+        self.work(lambda work: work.seeded.remember(kind, keys))
+
+    @invariant()
+    def what_can_be_served_is_the_same(self) -> None:
+        async def known(adapters: Any) -> object:
+            find = adapters.model_queries().find
+            return [await find(model.id) for model in (*self.models, self.market.model)]
+
+        self.both(known)
+        self.both(lambda adapters: adapters.machine_queries().list(limit=100))
+
+
+@pytest.mark.parametrize("machine", [Reconcilers, Fleet, Books, Office, Library])
 def test_memory_and_postgres_give_the_same_answers(
     database_url: str, machine: type[InBothWorlds]
 ) -> None:

@@ -28,8 +28,8 @@ from inventiv_adapters.kernel.ids import SerialIds, Uuid7
 from inventiv_adapters.kernel.memory import MemoryBus, MemoryRelay
 from inventiv_adapters.kernel.postgres import PostgresRelay
 from inventiv_adapters.kernel.redis import RedisBus
-from inventiv_adapters.models.memory import MemoryModelQueries
-from inventiv_adapters.models.postgres import PostgresModelQueries
+from inventiv_adapters.models.memory import MemoryMachineQueries, MemoryModelQueries
+from inventiv_adapters.models.postgres import PostgresMachineQueries, PostgresModelQueries
 from inventiv_adapters.orchestration.http import HttpEngineProbe
 from inventiv_adapters.orchestration.memory import HealthyEngines, MemorySituationQueries
 from inventiv_adapters.orchestration.postgres import PostgresSituationQueries
@@ -52,7 +52,7 @@ from inventiv_core.kernel.chance import Chance
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
 from inventiv_core.kernel.unit_of_work import UnitOfWork
-from inventiv_core.models.ports import ModelQueries, ModelWork
+from inventiv_core.models.ports import MachineQueries, ModelQueries, ModelWork
 from inventiv_core.orchestration.ports import EngineProbe, OrchestrationWork, SituationQueries
 from inventiv_core.workers.ports import WorkerTokens, WorkerWork
 
@@ -140,6 +140,12 @@ def catalog_queries(
 def model_queries(
     memory: MemoryModelQueries, postgres: PostgresModelQueries
 ) -> Iterable[ModelQueries]:
+    return memory, postgres
+
+
+def machine_queries(
+    memory: MemoryMachineQueries, postgres: PostgresMachineQueries
+) -> Iterable[MachineQueries]:
     return memory, postgres
 
 

@@ -11,7 +11,7 @@ from inventiv_adapters.kernel.memory import MemoryDatabase
 from inventiv_core.action_logs.entities import ActionStatus, ActionType
 from inventiv_core.action_logs.events import ActionLogged
 from inventiv_core.catalog.entities import ProviderId
-from inventiv_core.deployments.entities import DeploymentRequest, fits
+from inventiv_core.deployments.entities import DeploymentRequest
 from inventiv_core.deployments.errors import (
     DeploymentRefused,
     IncompatibleModelInstance,
@@ -30,7 +30,6 @@ from tests.builders import (
     Market,
     a_model,
     a_number,
-    a_provider,
     an_actor,
     an_instance_type,
     given,
@@ -229,18 +228,3 @@ async def test_a_model_that_does_not_fit_is_told_by_how_much(world: World) -> No
     refusal = await refusal_of(world, request)
     assert isinstance(refusal, IncompatibleModelInstance)
     assert (refusal.needed_gb, refusal.offered_gb) == (2, 1)
-
-
-@pytest.mark.parametrize(("needed_gb", "fit"), [(47, True), (48, True), (49, False)])
-def test_a_model_may_fill_all_gpus_of_a_machine_but_not_overflow_them(
-    needed_gb: int, *, fit: bool
-) -> None:
-    provider = a_provider()
-    kind = an_instance_type(provider, gpu_count=2, vram_per_gpu_gb=24)
-    assert fits(a_model(required_vram_gb=needed_gb), kind, provider) is fit
-
-
-def test_simulated_machines_serve_the_simulated_model_and_nothing_else() -> None:
-    market = Market()
-    assert fits(replace(market.model, required_vram_gb=1000), market.kind, market.provider)
-    assert not fits(a_model(required_vram_gb=0), market.kind, market.provider)

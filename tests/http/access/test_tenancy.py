@@ -31,7 +31,7 @@ BODIES = {
 }
 """Bodies that name something of ACME's."""
 
-SHARED = frozenset({"zone_id"})
+SHARED = frozenset({"zone_id", "model_id", "instance_type_id"})
 """Parameters that name what belongs to everybody."""
 
 
@@ -57,6 +57,8 @@ class Estate:
             "user_id": session.user_id,
             "zone_id": market.zone.id,
             "organization_id": ACME,
+            "model_id": market.model.id,
+            "instance_type_id": market.kind.id,
         }
 
     @property
@@ -160,7 +162,7 @@ async def test_a_foreigner_sees_nothing_and_changes_nothing(
 
 def is_no_news(method: str, path: str) -> bool:
     """Tell whether an answer says what the caller has said, or what everybody may know."""
-    return (method == "POST" and path.startswith("/v1/")) or path == "/models"
+    return (method == "POST" and path.startswith("/v1/")) or path in {"/models", "/models/search"}
 
 
 def belongs(row: Any) -> bool:

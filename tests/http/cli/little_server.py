@@ -80,6 +80,39 @@ def an_instance(instance_id: str = INSTANCE_ID, status: str = "provisioning") ->
     }
 
 
+def a_fit() -> Json:
+    """Return an estimate: one machine that fits, and one that does not."""
+    machine: Json = {
+        "provider_code": "sky",
+        "code": "L1",
+        "gpu_count": 1,
+        "vram_per_gpu_gb": 24,
+        "cost_per_hour": 0.75,
+        "zones": ["sky-1"],
+        "fits": True,
+        "sentence": None,
+        "max_context": 23555,
+        "max_concurrency": 2,
+    }
+    too_small = {
+        "code": "S1",
+        "vram_per_gpu_gb": 16,
+        "cost_per_hour": None,
+        "fits": False,
+        "sentence": "Each GPU must hold 18.6 GB.",
+        "max_context": None,
+        "max_concurrency": None,
+    }
+    return {
+        "sentence": "Estimated from the model's architecture.",
+        "demand": {"context": 8192, "concurrency": 1},
+        "terms": [
+            {"name": "weights", "formula": "bf16: 1 + 2", "value": 16060522496, "unit": "bytes"}
+        ],
+        "machines": [machine, machine | too_small],
+    }
+
+
 class LittleServer:
     """What it has, what it was asked, and how it misbehaves when told to."""
 
@@ -87,6 +120,7 @@ class LittleServer:
         self.url = ""
         self.calls: list[str] = []
         self.bodies: dict[str, Json] = {}
+        self.queries: dict[str, dict[str, str]] = {}
         self.models = [
             a_model(1, "mock-echo-model", "Mock Echo Model", 0),
             a_model(2, "small/one", "Small", 16),
@@ -121,6 +155,7 @@ class LittleServer:
             "z-2": [a_type("sky", "L1", 1, 24, 0.75)],
             "z-gone": [a_type("gone", "G1", 8, 80, 0.1)],
         }
+        self.fit = a_fit()
         self.instances: dict[str, Json] = {}
         self.archived: dict[str, Json] = {}
         self.coming = list(STAGES[1:])
@@ -197,6 +232,8 @@ class LittleServer:
                 web.delete("/instances/{id}", self._terminate),
                 web.get("/action_logs", self._action_logs),
                 web.post("/deployments", self._deploy),
+                web.get("/models/{id}/fit", self._fit),
+                web.post("/models/fit", self._fit),
                 web.get("/events/stream", self._events),
                 web.post("/v1/chat/completions", self._chat),
                 web.get("/{catalog}", self._catalog),
@@ -207,6 +244,7 @@ class LittleServer:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
         self.calls.append(f"{request.method} {request.path}")
+        self.queries[request.path] = dict(request.query)
         if request.can_read_body:
             self.bodies[request.path] = await request.json()
         if request.path in self.failing:
@@ -224,6 +262,9 @@ class LittleServer:
             return web.json_response(body, status=401)
         answer: web.StreamResponse = await handler(request)
         return answer
+
+    async def _fit(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response(self.fit)
 
     async def _health(self, request: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})

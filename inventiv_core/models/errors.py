@@ -1,0 +1,88 @@
+"""What can go wrong with models."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from inventiv_core.kernel.errors import Conflict, Invalid, NotFound
+
+
+@dataclass(eq=False, kw_only=True)
+class InvalidModelId(Invalid):
+    """The id of a model is a UUID."""
+
+    kind = "invalid_id"
+
+    model_id: str
+
+
+@dataclass(eq=False, kw_only=True)
+class ModelNotFound(NotFound):
+    """There is no such model."""
+
+    model_id: UUID
+
+
+@dataclass(eq=False, kw_only=True)
+class ModelInvalid(Invalid):
+    """A field of the model cannot have this value."""
+
+    field: str
+    must: str
+    """What the field must be."""
+
+    def __str__(self) -> str:
+        return f"{self.field} must be {self.must}."
+
+
+@dataclass(eq=False, kw_only=True)
+class ModelIdTaken(Conflict):
+    """Another model has this model_id."""
+
+    kind = "db_error"  # the word that clients know; they were told so by a database
+
+    model_id: str
+
+
+@dataclass(eq=False, kw_only=True)
+class ModelInUse(Conflict):
+    """Something still refers to this model, such as an instance: switch it off instead."""
+
+    kind = "db_error"
+
+    model_id: UUID
+
+
+@dataclass(eq=False, kw_only=True)
+class ConfigNotUnderstood(Invalid):
+    """This is not a config.json of a model that we know how to count."""
+
+    field: str
+    """Where in the file."""
+    must: str
+    """What is expected there."""
+
+    def __str__(self) -> str:
+        return f"{self.field} in config.json must be {self.must}."
+
+
+@dataclass(eq=False, kw_only=True)
+class FamilyUnknown(Invalid):
+    """Models of this family are not known here."""
+
+    family: str
+    known: Sequence[str]
+
+    def __str__(self) -> str:
+        return f"Models of the family {self.family!r} are not known here."
+
+
+@dataclass(eq=False, kw_only=True)
+class DemandInvalid(Invalid):
+    """Nothing can be served like this."""
+
+    field: str
+    must: str
+
+    def __str__(self) -> str:
+        return f"{self.field} must be {self.must}."

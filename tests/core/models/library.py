@@ -1,0 +1,58 @@
+"""The library: everything one can do with models, in memory."""
+
+from typing import Any
+
+from inventiv_adapters.kernel.clock import ManualClock
+from inventiv_adapters.kernel.ids import SerialIds
+from inventiv_adapters.kernel.memory import MemoryDatabase
+from inventiv_adapters.models.memory import MemoryMachineQueries, MemoryModelQueries
+from inventiv_adapters.unit_of_work import MemoryUnitOfWork
+from inventiv_core.identity.entities.acts import Act
+from inventiv_core.models.use_cases.fits import (
+    FitArchitecture,
+    FitModel,
+    ListModelsForType,
+    RecommendDataVolume,
+)
+from inventiv_core.models.use_cases.models import (
+    CreateModel,
+    DeleteModel,
+    GetModel,
+    ListModels,
+    SearchModels,
+    UpdateModel,
+)
+from inventiv_core.models.use_cases.seeding import SeedModels
+from tests.builders import NOON
+
+
+class Library:
+    """Everything one can do with models."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock(NOON)
+        self.database = MemoryDatabase()
+        self.unit_of_work = MemoryUnitOfWork(self.database)
+        new: dict[str, Any] = {
+            "unit_of_work": self.unit_of_work,
+            "clock": self.clock,
+            "new_id": SerialIds(),
+        }
+        models = MemoryModelQueries(self.database)
+        machines = MemoryMachineQueries(self.database)
+        self.list = ListModels(model_queries=models)
+        self.search = SearchModels(model_queries=models)
+        self.get = GetModel(model_queries=models)
+        self.create = CreateModel(**new)
+        self.update = UpdateModel(**new)
+        self.delete = DeleteModel(**new)
+        self.seed = SeedModels(**new)
+        self.for_type = ListModelsForType(model_queries=models, machine_queries=machines)
+        self.fit = FitModel(model_queries=models, machine_queries=machines)
+        self.fit_architecture = FitArchitecture(machine_queries=machines)
+        self.recommend = RecommendDataVolume(model_queries=models)
+
+    @property
+    def acts(self) -> list[Act]:
+        """What is in the books, oldest first."""
+        return list(self.database.table(Act).values())
