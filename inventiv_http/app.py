@@ -21,6 +21,7 @@ from inventiv_http.inference.routes import OpenAiModels, forward
 from inventiv_http.instances.routes import Instances
 from inventiv_http.kernel.auth import check_access, current_actor, current_session
 from inventiv_http.kernel.errors import domain_error, http_error, outage, unexpected
+from inventiv_http.kernel.pages import page_request
 from inventiv_http.kernel.request_ids import with_request_ids
 from inventiv_http.kernel.routes import VERSION, Public
 from inventiv_http.models.routes import Models
@@ -65,6 +66,7 @@ def create_app(
         dependencies={
             "actor": Provide(current_actor, sync_to_thread=False),
             "session": Provide(current_session, sync_to_thread=False),
+            "page": Provide(page_request, sync_to_thread=False),
             **{name: _supply_same(thing) for name, thing in things.items()},
             **use_cases,
         },

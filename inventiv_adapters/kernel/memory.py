@@ -2,20 +2,35 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
 from inventiv_core.kernel.bus import Bus, Listener, Message, Relay
 from inventiv_core.kernel.events import DomainEvent, Outbox
+from inventiv_core.kernel.pagination import Identified, Window
 
 Row = TypeVar("Row")
+Known = TypeVar("Known", bound=Identified)
 
 INSTALLATION_ID = UUID("00000000-0000-7000-8000-00000000face")
 """The installation that a database in memory belongs to: it cannot outlive a test anyway."""
 
 _RELAYED_AT_ONCE = 500
+
+
+def within(window: Window, rows: Iterable[Known]) -> list[Known]:
+    """Return those of ``rows`` that a page shows, sorted."""
+    ordered = sorted(rows, key=window.place, reverse=window.descending)
+    if (after := window.after) is not None:
+        limit = (after.value, after.id)
+        ordered = [
+            row
+            for row in ordered
+            if (window.place(row) < limit if window.descending else window.place(row) > limit)
+        ]
+    return ordered[window.offset : window.offset + window.limit]
 
 
 class MemoryDatabase:

@@ -15,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 from inventiv_adapters.kernel.events import revive
 from inventiv_core.kernel.bus import Message, Relay
 from inventiv_core.kernel.events import DomainEvent, Outbox
+from inventiv_core.kernel.pagination import Window
 
 Connection: TypeAlias = AsyncConnection[Any]
 Pool: TypeAlias = AsyncConnectionPool[Connection]
@@ -72,6 +73,25 @@ async def fetch_value(connection: Connection, query: LiteralString, **values: ob
     cursor = await connection.execute(query, values, binary=True)
     row = await cursor.fetchone()
     return None if row is None else row[0]
+
+
+def pattern(needle: str | None) -> str | None:
+    """Return the pattern for ``ILIKE`` that finds ``needle`` anywhere, taken literally."""
+    if needle is None:
+        return None
+    literal = needle.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    return f"%{literal}%"
+
+
+def window_values(window: Window) -> dict[str, Any]:
+    """Return a window as the parameters of a statement: ``key`` and ``id`` where it begins."""
+    after = window.after
+    return {
+        "key": None if after is None else after.value,
+        "id": None if after is None else after.id,
+        "offset": window.offset,
+        "limit": window.limit,
+    }
 
 
 async def count_rows(connection: Connection, query: LiteralString, **values: object) -> int:
