@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, LiteralString, TypeAlias, TypeVar
 
@@ -15,7 +15,7 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 from inventiv_adapters.kernel.events import revive
 from inventiv_core.kernel.bus import Message, Relay
 from inventiv_core.kernel.events import DomainEvent, Outbox
-from inventiv_core.kernel.pagination import Window
+from inventiv_core.kernel.pagination import Rows, Window
 
 Connection: TypeAlias = AsyncConnection[Any]
 Pool: TypeAlias = AsyncConnectionPool[Connection]
@@ -83,15 +83,60 @@ def pattern(needle: str | None) -> str | None:
     return f"%{literal}%"
 
 
-def window_values(window: Window) -> dict[str, Any]:
-    """Return a window as the parameters of a statement: ``key`` and ``id`` where it begins."""
+Searches: TypeAlias = Mapping[tuple[str, bool, bool], LiteralString]
+"""A statement for each key, whether descending, and whether it begins after a row."""
+
+
+def searches(
+    template: LiteralString, keys: Mapping[str, tuple[LiteralString, LiteralString]]
+) -> Searches:
+    """Return the statements of a search; ``keys`` has the expression and the type of each key.
+
+    The template says ``{after}`` at the end of its conditions, and ``{order}`` where it sorts.
+    An index on the expression and the id makes every page cost the same: to begin after a
+    row takes a statement of its own, as no index helps with conditions that may not be there.
+    """
+    statements: dict[tuple[str, bool, bool], LiteralString] = {}
+    for name, (key, kind) in keys.items():
+        up: LiteralString = f"ORDER BY {key} ASC, id ASC"
+        down: LiteralString = f"ORDER BY {key} DESC, id DESC"
+        later: LiteralString = f"AND ({key}, id) > (%(key)s::{kind}, %(id)s::uuid)"
+        earlier: LiteralString = f"AND ({key}, id) < (%(key)s::{kind}, %(id)s::uuid)"
+        statements[name, False, False] = template.format(after="", order=up)
+        statements[name, True, False] = template.format(after="", order=down)
+        statements[name, False, True] = template.format(after=later, order=up)
+        statements[name, True, True] = template.format(after=earlier, order=down)
+    return statements
+
+
+class _Counts(msgspec.Struct):
+    total_count: int
+    filtered_count: int
+
+
+async def search(
+    connection: Connection,
+    row: type[Row],
+    statements: Searches,
+    count: LiteralString,
+    window: Window,
+    **where: object,
+) -> Rows[Row]:
+    """Return what is in ``window``, and how much there is, in two statements."""
     after = window.after
-    return {
-        "key": None if after is None else after.value,
-        "id": None if after is None else after.id,
-        "offset": window.offset,
-        "limit": window.limit,
-    }
+    query = statements[window.key.name, window.descending, after is not None]
+    rows = await fetch_all(
+        connection,
+        row,
+        query,
+        key=None if after is None else after.value,
+        id=None if after is None else after.id,
+        offset=window.offset,
+        limit=window.limit,
+        **where,
+    )
+    counts = await fetch_one(connection, _Counts, count, **where) or _Counts(0, 0)
+    return Rows(rows=rows, total_count=counts.total_count, filtered_count=counts.filtered_count)
 
 
 async def count_rows(connection: Connection, query: LiteralString, **values: object) -> int:

@@ -1,7 +1,10 @@
 """Providers, their regions and zones, and the machines they rent out."""
 
-from dataclasses import dataclass
-from typing import NewType
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Final, NewType
 from uuid import UUID
 
 from inventiv_core.kernel.money import Eur
@@ -13,6 +16,13 @@ InstanceTypeId = NewType("InstanceTypeId", UUID)
 
 MOCK = "mock"
 """The code of the provider whose machines are simulated."""
+
+_PRICE_STEP: Final = Decimal("0.0001")
+
+
+def rounded(price: Eur | None) -> Eur | None:
+    """Return a price as it is kept: to a hundredth of a cent, halves away from zero."""
+    return None if price is None else price.quantize(_PRICE_STEP, rounding=ROUND_HALF_UP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +77,8 @@ class InstanceType:
     cost_per_hour: Eur | None
     """Euros per hour; ``None`` when nobody has said."""
     is_active: bool
+    allocation_params: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What else a machine of this type needs when it is rented; by provider code, or for all."""
 
     @property
     def vram_gb(self) -> int:
@@ -81,3 +93,17 @@ class InstanceTypeZone:
     instance_type_id: InstanceTypeId
     zone_id: ZoneId
     is_available: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What an instance type costs from an instant on, until its next price."""
+
+    instance_type_id: InstanceTypeId
+    cost_per_hour: Eur | None
+    """Euros per hour; ``None`` while nobody has said."""
+    valid_from: datetime
+
+
+Entry = Provider | Region | Zone | InstanceType
+"""Something in the catalog that has a name and a code."""
