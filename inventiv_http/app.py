@@ -12,7 +12,11 @@ from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 
 from inventiv_core.kernel.errors import DomainError
 from inventiv_http.action_logs.routes import ActionLogs, PlatformActionLogs
-from inventiv_http.catalog.routes import Catalog
+from inventiv_http.catalog.routes.exchange import WholeCatalog
+from inventiv_http.catalog.routes.instance_types import InstanceTypes
+from inventiv_http.catalog.routes.providers import Providers
+from inventiv_http.catalog.routes.regions import Regions
+from inventiv_http.catalog.routes.zones import Zones
 from inventiv_http.container import OUTAGES, Application
 from inventiv_http.deployments.routes import Deployments
 from inventiv_http.identity.routes.sessions import Sessions, Workspace
@@ -60,7 +64,8 @@ def create_app(
     )
     app = Litestar(
         route_handlers=[
-            ActionLogs, Catalog, Deployments, Events, Instances, Models, OpenAiModels,
+            InstanceTypes, Providers, Regions, WholeCatalog, Zones,
+            ActionLogs, Deployments, Events, Instances, Models, OpenAiModels,
             PlatformActionLogs, Public, Sessions, Workers, Workspace, forward,
         ],
         dependencies={

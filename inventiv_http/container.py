@@ -18,8 +18,10 @@ from dependency_injector.providers import (
 
 from inventiv_adapters.action_logs.memory import MemoryActionLogQueries
 from inventiv_adapters.action_logs.postgres import PostgresActionLogQueries
-from inventiv_adapters.catalog.memory import MemoryCatalogQueries
-from inventiv_adapters.catalog.postgres import PostgresCatalogQueries
+from inventiv_adapters.catalog.memory.lists import MemoryCatalogQueries
+from inventiv_adapters.catalog.memory.prices import MemoryPriceQueries
+from inventiv_adapters.catalog.postgres.lists import PostgresCatalogQueries
+from inventiv_adapters.catalog.postgres.prices import PostgresPriceQueries
 from inventiv_adapters.cloud.memory import FixedClouds, MemoryCloud
 from inventiv_adapters.cloud.mock.behaviour import MockBehaviour, parse_faults
 from inventiv_adapters.cloud.mock.datacenter import Datacenter
@@ -57,14 +59,32 @@ from inventiv_adapters.unit_of_work import MemoryUnitOfWork, PostgresUnitOfWork
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
 from inventiv_core.action_logs.use_cases import ListActionLogs, ListPlatformActions
 from inventiv_core.catalog.entities import MOCK
-from inventiv_core.catalog.use_cases import (
+from inventiv_core.catalog.use_cases.exchange import ExportCatalog, ImportCatalog
+from inventiv_core.catalog.use_cases.instance_types import (
+    CreateInstanceType,
     ListInstanceTypes,
     ListOnSale,
-    ListProviders,
-    ListRegions,
-    ListZones,
-    SeedCatalog,
+    ListPrices,
+    ListZonesOfInstanceType,
+    SearchInstanceTypes,
+    SetZonesOfInstanceType,
+    UpdateInstanceType,
 )
+from inventiv_core.catalog.use_cases.providers import (
+    CreateProvider,
+    ListProviders,
+    SearchProviders,
+    UpdateProvider,
+)
+from inventiv_core.catalog.use_cases.regions import (
+    CreateRegion,
+    ListRegions,
+    SearchRegions,
+    UpdateRegion,
+)
+from inventiv_core.catalog.use_cases.seeding import SeedCatalog
+from inventiv_core.catalog.use_cases.syncing import SyncCatalog
+from inventiv_core.catalog.use_cases.zones import CreateZone, ListZones, SearchZones, UpdateZone
 from inventiv_core.cloud.ports import CloudProvider
 from inventiv_core.deployments.use_cases import CreateDeployment
 from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances
@@ -214,6 +234,7 @@ class MemoryAdapters(_Common):
     unit_of_work = Singleton(MemoryUnitOfWork, database)
     session_queries = Singleton(MemorySessionQueries, database)
     catalog_queries = Singleton(MemoryCatalogQueries, database)
+    price_queries = Singleton(MemoryPriceQueries, database)
     model_queries = Singleton(MemoryModelQueries, database)
     action_log_queries = Singleton(MemoryActionLogQueries, database)
     instance_queries = Singleton(MemoryInstanceQueries, database)
@@ -237,6 +258,7 @@ class PostgresAdapters(_Common):
     unit_of_work = Singleton(PostgresUnitOfWork, pool)
     session_queries = Singleton(PostgresSessionQueries, pool)
     catalog_queries = Singleton(PostgresCatalogQueries, pool)
+    price_queries = Singleton(PostgresPriceQueries, pool)
     model_queries = Singleton(PostgresModelQueries, pool)
     action_log_queries = Singleton(PostgresActionLogQueries, pool)
     instance_queries = Singleton(PostgresInstanceQueries, pool)
@@ -289,13 +311,33 @@ class Application(DeclarativeContainer):
     open_local_session = _use_case(OpenLocalSession, adapters)
     forget_sessions = _use_case(ForgetSessions, adapters)
 
-    # catalog and models
+    # catalog
     list_providers = _use_case(ListProviders, adapters)
+    search_providers = _use_case(SearchProviders, adapters)
+    create_provider = _use_case(CreateProvider, adapters)
+    update_provider = _use_case(UpdateProvider, adapters)
     list_regions = _use_case(ListRegions, adapters)
+    search_regions = _use_case(SearchRegions, adapters)
+    create_region = _use_case(CreateRegion, adapters)
+    update_region = _use_case(UpdateRegion, adapters)
     list_zones = _use_case(ListZones, adapters)
+    search_zones = _use_case(SearchZones, adapters)
+    create_zone = _use_case(CreateZone, adapters)
+    update_zone = _use_case(UpdateZone, adapters)
     list_instance_types = _use_case(ListInstanceTypes, adapters)
+    search_instance_types = _use_case(SearchInstanceTypes, adapters)
+    create_instance_type = _use_case(CreateInstanceType, adapters)
+    update_instance_type = _use_case(UpdateInstanceType, adapters)
+    list_zones_of_instance_type = _use_case(ListZonesOfInstanceType, adapters)
+    set_zones_of_instance_type = _use_case(SetZonesOfInstanceType, adapters)
     list_on_sale = _use_case(ListOnSale, adapters)
+    list_prices = _use_case(ListPrices, adapters)
+    export_catalog = _use_case(ExportCatalog, adapters)
+    import_catalog = _use_case(ImportCatalog, adapters)
+    sync_catalog = _use_case(SyncCatalog, adapters)
     seed_catalog = _use_case(SeedCatalog, adapters)
+
+    # models
     list_models = _use_case(ListModels, adapters)
     seed_models = _use_case(SeedModels, adapters)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
-from inventiv_core.kernel.errors import Conflict, Invalid, NotFound
+from inventiv_core.kernel.errors import Conflict, Invalid, NotFound, Unavailable
 
 
 @dataclass(eq=False, kw_only=True)
@@ -16,27 +16,43 @@ class FieldInvalid(Invalid):
     problem: str
 
 
+def no_provider() -> FieldInvalid:
+    """Return what is wrong with a provider that nobody knows."""
+    return FieldInvalid(field="provider_id", problem="There is no such provider.")
+
+
+def no_region() -> FieldInvalid:
+    """Return what is wrong with a region that nobody knows."""
+    return FieldInvalid(field="region_id", problem="There is no such region.")
+
+
 @dataclass(eq=False, kw_only=True)
-class _Taken(Conflict):
+class Taken(Conflict):
     """Another entry has this already."""
 
     entry: str
-    """Of what kind: provider, region, zone or instance type."""
+    """Of what kind: provider, region, zone or instance_type."""
     field: str
 
 
-@dataclass(eq=False, kw_only=True)
-class NameTaken(_Taken):
+class NameTaken(Taken):
     """Another entry of this kind has this name there."""
 
     code: ClassVar[str] = "name_already_exists"
 
 
-@dataclass(eq=False, kw_only=True)
-class CodeTaken(_Taken):
+class CodeTaken(Taken):
     """Another entry of this kind has this code there."""
 
     code: ClassVar[str] = "code_already_exists"
+
+
+@dataclass(eq=False, kw_only=True)
+class EntryInUse(Conflict):
+    """The entry cannot move elsewhere: others depend on where it is."""
+
+    entry: str
+    field: str
 
 
 @dataclass(eq=False, kw_only=True)
@@ -63,10 +79,10 @@ class InstanceTypeNotFound(EntryNotFound):
 
 
 @dataclass(eq=False, kw_only=True)
-class ZonesInvalid(Invalid):
-    """An instance type can be on sale only in zones of its own provider, and these are not."""
+class ZoneNotOfProvider(Invalid):
+    """An instance type can be on sale only in zones of its own provider."""
 
-    zone_ids: tuple[UUID, ...]
+    zone_id: UUID
 
 
 @dataclass(eq=False, kw_only=True)
@@ -76,3 +92,7 @@ class ImportRefused(Invalid):
     place: str
     """Where the mistake is, such as ``providers[0].instance_types[3].gpu_count``."""
     problem: str
+
+
+class SyncTooSlow(Unavailable):
+    """The providers take too long to say what they have: nothing was changed."""

@@ -332,10 +332,8 @@ class Office(InBothWorlds):
         )
 
         async def run(work: Any) -> object:
-            added = await work.catalog.add_instance_type(kind)
-            if added:
-                await work.catalog.put_on_sale(on_sale(kind, self.market.zone))
-            return added
+            await work.catalog.add_instance_type(kind, at=self.clock.now())
+            await work.catalog.put_on_sale(on_sale(kind, self.market.zone))
 
         self.work(run)
 
