@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
-from inventiv_http.cli import access, catalog, chat, demo, fleet
+from inventiv_http.cli import access, catalog, chat, demo, exchange, fleet
 from inventiv_http.cli.errors import CommandFailed
 from inventiv_http.cli.output import complain
 
@@ -125,6 +125,7 @@ def _register_clients() -> None:
     }.items():
         for command in commands:
             app.command(rich_help_panel=panel)(command)
+    app.add_typer(exchange.app, rich_help_panel="Do")
 
 
 def _register_servers() -> None:

@@ -19,7 +19,6 @@ from hypothesis.stateful import (
 
 from inventiv_core.action_logs.entities import ActionLog, ActionStatus, ActionType, Component
 from inventiv_core.action_logs.views import ActionLogFilter
-from inventiv_core.catalog.views import OnSaleFilter
 from inventiv_core.identity.access import OrganizationId, SessionId
 from inventiv_core.identity.entities.sessions import Session
 from inventiv_core.instances.entities import Instance, InstanceId, InstanceStatus, Lease
@@ -28,6 +27,7 @@ from inventiv_core.kernel.bus import Message
 from inventiv_core.kernel.errors import DomainError
 from inventiv_core.models.views import ModelOrder
 from inventiv_core.workers.entities import WorkerStatus
+from tests.adapters.catalog.shop import Shop
 from tests.adapters.two_worlds import TERM, InBothWorlds, seconds, two_worlds
 from tests.builders import (
     ACME,
@@ -37,8 +37,6 @@ from tests.builders import (
     a_number,
     a_worker,
     an_action,
-    an_instance_type,
-    on_sale,
 )
 
 owners = st.sampled_from([ACME, OTHER])
@@ -325,25 +323,6 @@ class Office(InBothWorlds):
     def forget_sessions(self) -> None:
         self.work(lambda work: work.sessions.forget(expired_before=self.clock.now()))
 
-    @rule(name=names, price=st.none() | st.decimals(0, 99, places=4), is_active=st.booleans())
-    def sell(self, name: str, price: Any, *, is_active: bool) -> None:
-        kind = an_instance_type(
-            self.market.provider, code=name, cost_per_hour=price, is_active=is_active
-        )
-
-        async def run(work: Any) -> object:
-            await work.catalog.add_instance_type(kind, at=self.clock.now())
-            await work.catalog.put_on_sale(on_sale(kind, self.market.zone))
-
-        self.work(run)
-
-    @rule(id=st.booleans(), code=st.none() | st.sampled_from(["mock", "nobody"]))
-    def shop(self, *, id: bool, code: str | None) -> None:
-        where = OnSaleFilter(
-            provider_id=self.market.provider.id if id else None, provider_code=code
-        )
-        self.both(lambda adapters: adapters.catalog_queries().on_sale(self.market.zone.id, where))
-
     @rule(name=names, size=st.none() | limits, is_active=st.booleans())
     def add_model(self, name: str, size: int | None, *, is_active: bool) -> None:
         model = replace(a_model(model_id=name, is_active=is_active), data_volume_gb=size)
@@ -369,7 +348,7 @@ class Office(InBothWorlds):
         self.work(lambda work: work.sessions.last_workspace(ALICE))
 
 
-@pytest.mark.parametrize("machine", [Reconcilers, Fleet, Books, Office])
+@pytest.mark.parametrize("machine", [Reconcilers, Fleet, Books, Office, Shop])
 def test_memory_and_postgres_give_the_same_answers(
     database_url: str, machine: type[InBothWorlds]
 ) -> None:

@@ -33,7 +33,7 @@ from inventiv_http.catalog.schemas.entries import (
 )
 from inventiv_http.kernel.auth import needs
 from inventiv_http.kernel.errors import status_of
-from inventiv_http.kernel.pages import SearchBody, search_body
+from inventiv_http.kernel.pages import NOTHING, SearchBody, search_body
 
 
 def in_words(request: Request[Any, Any, Any], error: DomainError) -> Response[str]:
@@ -87,6 +87,7 @@ class InstanceTypes(Controller):
     @put(
         "/{instance_type_id:str}",
         status_code=200,
+        media_type="text/plain",
         opt=needs(Permission.MANAGE_CATALOG),
         summary="Change an instance type",
     )
@@ -96,8 +97,9 @@ class InstanceTypes(Controller):
         data: JSONBody[InstanceTypeUpdate],
         actor: NamedDependency[Actor],
         update_instance_type: NamedDependency[UpdateInstanceType],
-    ) -> None:
+    ) -> str:
         await update_instance_type(InstanceTypeId(instance_type_id), data.changes(), actor=actor)
+        return NOTHING
 
     @get("/{instance_type_id:str}/zones", summary="List where a type is on sale")
     async def zones(

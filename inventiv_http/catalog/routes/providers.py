@@ -19,7 +19,7 @@ from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.kernel.pagination import PageRequest, needle
 from inventiv_http.catalog.schemas.entries import NewProvider, ProviderUpdate
 from inventiv_http.kernel.auth import needs
-from inventiv_http.kernel.pages import SearchBody, search_body
+from inventiv_http.kernel.pages import NOTHING, SearchBody, search_body
 
 
 class Providers(Controller):
@@ -60,6 +60,7 @@ class Providers(Controller):
     @put(
         "/{provider_id:str}",
         status_code=200,
+        media_type="text/plain",
         opt=needs(Permission.MANAGE_CATALOG),
         summary="Change a provider",
     )
@@ -69,5 +70,6 @@ class Providers(Controller):
         data: JSONBody[ProviderUpdate],
         actor: NamedDependency[Actor],
         update_provider: NamedDependency[UpdateProvider],
-    ) -> None:
+    ) -> str:
         await update_provider(ProviderId(provider_id), data.changes(), actor=actor)
+        return NOTHING

@@ -19,7 +19,7 @@ from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.kernel.pagination import PageRequest, needle
 from inventiv_http.catalog.schemas.entries import NewRegion, RegionUpdate
 from inventiv_http.kernel.auth import needs
-from inventiv_http.kernel.pages import SearchBody, search_body
+from inventiv_http.kernel.pages import NOTHING, SearchBody, search_body
 
 
 class Regions(Controller):
@@ -65,6 +65,7 @@ class Regions(Controller):
     @put(
         "/{region_id:str}",
         status_code=200,
+        media_type="text/plain",
         opt=needs(Permission.MANAGE_CATALOG),
         summary="Change a region",
     )
@@ -74,5 +75,6 @@ class Regions(Controller):
         data: JSONBody[RegionUpdate],
         actor: NamedDependency[Actor],
         update_region: NamedDependency[UpdateRegion],
-    ) -> None:
+    ) -> str:
         await update_region(RegionId(region_id), data.changes(), actor=actor)
+        return NOTHING

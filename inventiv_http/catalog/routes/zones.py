@@ -20,7 +20,7 @@ from inventiv_http.catalog.schemas.entries import (
     ZoneUpdate,
 )
 from inventiv_http.kernel.auth import needs
-from inventiv_http.kernel.pages import SearchBody, search_body
+from inventiv_http.kernel.pages import NOTHING, SearchBody, search_body
 
 
 class Zones(Controller):
@@ -68,6 +68,7 @@ class Zones(Controller):
     @put(
         "/{zone_id:str}",
         status_code=200,
+        media_type="text/plain",
         opt=needs(Permission.MANAGE_CATALOG),
         summary="Change a zone",
     )
@@ -77,8 +78,9 @@ class Zones(Controller):
         data: JSONBody[ZoneUpdate],
         actor: NamedDependency[Actor],
         update_zone: NamedDependency[UpdateZone],
-    ) -> None:
+    ) -> str:
         await update_zone(ZoneId(zone_id), data.changes(), actor=actor)
+        return NOTHING
 
     @get("/{zone_id:str}/instance_types", summary="List what is on sale in a zone")
     async def on_sale(
