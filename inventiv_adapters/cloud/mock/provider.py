@@ -39,7 +39,7 @@ from inventiv_core.kernel.ids import NewId
 
 Answer = TypeVar("Answer")
 
-_OFFER = Offer(
+OFFER = Offer(
     instance_type="mock-local-instance",
     name="Local Instance",
     region="local",
@@ -141,7 +141,7 @@ class MockCloud(CloudProvider, SellsMachines):
         return rentals if isinstance(rentals, Unknown) else Listed(machines=_machines(rentals))
 
     async def offers(self) -> OffersOutcome:
-        return self._trouble() or Offered(offers=(_OFFER,))
+        return self._trouble() or Offered(offers=(OFFER,))
 
     def _acted(self, state: RentalState | Unknown | None) -> ActionOutcome:
         if state is None:

@@ -130,9 +130,7 @@ async def test_a_price_that_is_undone_was_never_one(adapters: Any) -> None:
 
     async def change_and_fail() -> None:
         async with adapters.unit_of_work()() as work:
-            await work.catalog.save_instance_type(
-                replace(kind, cost_per_hour=Decimal(5)), at=at(1)
-            )
+            await work.catalog.save_instance_type(replace(kind, cost_per_hour=Decimal(5)), at=at(1))
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
