@@ -41,11 +41,11 @@ async def rival(memory: MemoryAdapters, market: Market) -> Market:
     [
         ("providers", "id name code description is_active"),
         ("regions", "id provider_id provider_name provider_code name code is_active"),
-        ("zones", "id region_id region_name region_code provider_id provider_name provider_code"
-                  " name code is_active"),
-        ("instance_types", "id provider_id provider_name provider_code name code gpu_count"
+        ("zones", ("id region_id region_name region_code provider_id provider_name provider_code"
+                  " name code is_active")),
+        ("instance_types", ("id provider_id provider_name provider_code name code gpu_count"
                            " vram_per_gpu_gb is_active cost_per_hour cpu_count ram_gb"
-                           " bandwidth_bps"),
+                           " bandwidth_bps")),
     ],
 )  # fmt: skip
 async def test_a_search_answers_in_its_envelope(

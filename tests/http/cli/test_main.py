@@ -33,7 +33,7 @@ def test_version(cli: Cli) -> None:
 def test_every_command_explains_itself(cli: Cli) -> None:
     overview = cli("--help")
     assert overview.exit_code == 0
-    clients = "login logout models types instances logs deploy chat terminate demo"
+    clients = "login logout models types instances logs deploy chat terminate demo catalog"
     for command in clients.split():
         assert f" {command} " in overview.stdout
         assert cli(command, "-h").exit_code == 0
