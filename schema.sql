@@ -193,6 +193,44 @@ CREATE TABLE IF NOT EXISTS instance_type_zones (
 );
 CREATE INDEX IF NOT EXISTS instance_type_zones_by_zone ON instance_type_zones (zone_id);
 
+ALTER TABLE instance_types
+    ADD COLUMN IF NOT EXISTS allocation_params jsonb NOT NULL DEFAULT '{}';
+
+-- What was put off sale by hand: a sync with the provider does not put it on sale again.
+CREATE TABLE IF NOT EXISTS withdrawn_instance_type_zones (
+    instance_type_id uuid NOT NULL REFERENCES instance_types ON DELETE CASCADE,
+    zone_id          uuid NOT NULL REFERENCES zones ON DELETE CASCADE,
+    PRIMARY KEY (instance_type_id, zone_id)
+);
+CREATE INDEX IF NOT EXISTS withdrawn_instance_type_zones_by_zone
+    ON withdrawn_instance_type_zones (zone_id);
+
+-- What a type costs from an instant on, until its next price. What was is never changed.
+CREATE TABLE IF NOT EXISTS instance_type_prices (
+    instance_type_id uuid NOT NULL REFERENCES instance_types ON DELETE CASCADE,
+    valid_from       timestamptz NOT NULL,
+    cost_per_hour    numeric(10, 4) CHECK (cost_per_hour >= 0),  -- EUR; null: nobody has said
+    PRIMARY KEY (instance_type_id, valid_from)
+);
+
+-- For searches: one for each order, so that every page of every order costs the same.
+CREATE INDEX IF NOT EXISTS providers_by_activity ON providers (is_active, id);
+CREATE INDEX IF NOT EXISTS providers_by_name ON providers (name, id);
+CREATE INDEX IF NOT EXISTS providers_by_code ON providers (code, id);
+CREATE INDEX IF NOT EXISTS regions_by_name ON regions (name, id);
+CREATE INDEX IF NOT EXISTS regions_by_code ON regions (code, id);
+CREATE INDEX IF NOT EXISTS regions_by_activity ON regions (is_active, id);
+CREATE INDEX IF NOT EXISTS zones_by_name ON zones (name, id);
+CREATE INDEX IF NOT EXISTS zones_by_code ON zones (code, id);
+CREATE INDEX IF NOT EXISTS zones_by_activity ON zones (is_active, id);
+CREATE INDEX IF NOT EXISTS instance_types_by_name ON instance_types (name, id);
+CREATE INDEX IF NOT EXISTS instance_types_by_code ON instance_types (code, id);
+CREATE INDEX IF NOT EXISTS instance_types_by_activity ON instance_types (is_active, id);
+CREATE INDEX IF NOT EXISTS instance_types_by_gpus ON instance_types (gpu_count, id);
+CREATE INDEX IF NOT EXISTS instance_types_by_vram ON instance_types (vram_per_gpu_gb, id);
+CREATE INDEX IF NOT EXISTS instance_types_by_price
+    ON instance_types (COALESCE(cost_per_hour, 'Infinity'::numeric), id);
+
 CREATE TABLE IF NOT EXISTS models (
     id               uuid PRIMARY KEY,
     name             text COLLATE "C" NOT NULL,
@@ -253,6 +291,15 @@ CREATE INDEX IF NOT EXISTS instances_by_owner
 CREATE INDEX IF NOT EXISTS instances_serving
     ON instances (id) WHERE status = 'ready' AND ip_address IS NOT NULL;
 CREATE INDEX IF NOT EXISTS instances_by_model ON instances (model_id);
+CREATE INDEX IF NOT EXISTS instances_by_type ON instances (instance_type_id);
+CREATE INDEX IF NOT EXISTS instances_by_zone ON instances (zone_id);
+
+-- A price that was not written down has held since the first machine was rented at it.
+INSERT INTO instance_type_prices (instance_type_id, valid_from, cost_per_hour)
+SELECT t.id, COALESCE((SELECT min(i.created_at) FROM instances i WHERE i.instance_type_id = t.id),
+                      now()), t.cost_per_hour
+FROM instance_types t
+WHERE NOT EXISTS (SELECT FROM instance_type_prices p WHERE p.instance_type_id = t.id);
 
 -- The most that an organization may have at one time; null is no limit, and so is no row.
 CREATE TABLE IF NOT EXISTS organization_quotas (

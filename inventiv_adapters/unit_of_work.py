@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 from inventiv_adapters.action_logs.memory import MemoryActionLogs, MemoryActs
 from inventiv_adapters.action_logs.postgres import PostgresActionLogs, PostgresActs
-from inventiv_adapters.catalog.memory import MemoryCatalog
-from inventiv_adapters.catalog.postgres import PostgresCatalog
+from inventiv_adapters.catalog.memory.entries import MemoryCatalog
+from inventiv_adapters.catalog.postgres.entries import PostgresCatalog
 from inventiv_adapters.deployments.memory import MemoryQuotas
 from inventiv_adapters.deployments.postgres import PostgresQuotas
 from inventiv_adapters.identity.memory.attempts import MemoryAttempts

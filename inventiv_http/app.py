@@ -12,7 +12,11 @@ from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 
 from inventiv_core.kernel.errors import DomainError
 from inventiv_http.action_logs.routes import ActionLogs, ActionTypes, PlatformActionLogs
-from inventiv_http.catalog.routes import Catalog
+from inventiv_http.catalog.routes.exchange import WholeCatalog
+from inventiv_http.catalog.routes.instance_types import InstanceTypes
+from inventiv_http.catalog.routes.providers import Providers
+from inventiv_http.catalog.routes.regions import Regions
+from inventiv_http.catalog.routes.zones import Zones
 from inventiv_http.container import OUTAGES, Application
 from inventiv_http.deployments.routes import Deployments, Quotas
 from inventiv_http.identity.routes.invitations import Acceptances, Invitations
@@ -66,7 +70,7 @@ def create_app(
         route_handlers=[
             Public,
             Sessions, Organizations, Members, Invitations, Acceptances,
-            Catalog, Models, ModelsForType,
+            Providers, Regions, Zones, InstanceTypes, WholeCatalog, Models, ModelsForType,
             Deployments, Quotas, Instances, Workers,
             ActionLogs, ActionTypes, PlatformActionLogs, Events,
             OpenAiModels, forward,

@@ -18,8 +18,10 @@ from dependency_injector.providers import (
 
 from inventiv_adapters.action_logs.memory import MemoryActionLogQueries
 from inventiv_adapters.action_logs.postgres import PostgresActionLogQueries
-from inventiv_adapters.catalog.memory import MemoryCatalogQueries
-from inventiv_adapters.catalog.postgres import PostgresCatalogQueries
+from inventiv_adapters.catalog.memory.lists import MemoryCatalogQueries
+from inventiv_adapters.catalog.memory.prices import MemoryPriceQueries
+from inventiv_adapters.catalog.postgres.lists import PostgresCatalogQueries
+from inventiv_adapters.catalog.postgres.prices import PostgresPriceQueries
 from inventiv_adapters.cloud.memory import FixedClouds, MemoryCloud
 from inventiv_adapters.cloud.mock.behaviour import MockBehaviour, parse_faults
 from inventiv_adapters.cloud.mock.datacenter import Datacenter
@@ -70,14 +72,32 @@ from inventiv_core.action_logs.use_cases import (
     SearchActionLogs,
 )
 from inventiv_core.catalog.entities import MOCK
-from inventiv_core.catalog.use_cases import (
+from inventiv_core.catalog.use_cases.exchange import ExportCatalog, ImportCatalog
+from inventiv_core.catalog.use_cases.instance_types import (
+    CreateInstanceType,
     ListInstanceTypes,
     ListOnSale,
-    ListProviders,
-    ListRegions,
-    ListZones,
-    SeedCatalog,
+    ListPrices,
+    ListZonesOfInstanceType,
+    SearchInstanceTypes,
+    SetZonesOfInstanceType,
+    UpdateInstanceType,
 )
+from inventiv_core.catalog.use_cases.providers import (
+    CreateProvider,
+    ListProviders,
+    SearchProviders,
+    UpdateProvider,
+)
+from inventiv_core.catalog.use_cases.regions import (
+    CreateRegion,
+    ListRegions,
+    SearchRegions,
+    UpdateRegion,
+)
+from inventiv_core.catalog.use_cases.seeding import SeedCatalog
+from inventiv_core.catalog.use_cases.syncing import SyncCatalog
+from inventiv_core.catalog.use_cases.zones import CreateZone, ListZones, SearchZones, UpdateZone
 from inventiv_core.cloud.ports import CloudProvider
 from inventiv_core.deployments.use_cases import CreateDeployment, GetQuota, SetQuota
 from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances
@@ -283,6 +303,7 @@ class MemoryAdapters(_Common):
     organization_queries = Singleton(MemoryOrganizationQueries, database)
     invitation_queries = Singleton(MemoryInvitationQueries, database)
     catalog_queries = Singleton(MemoryCatalogQueries, database)
+    price_queries = Singleton(MemoryPriceQueries, database)
     model_queries = Singleton(MemoryModelQueries, database)
     machine_queries = Singleton(MemoryMachineQueries, database)
     action_log_queries = Singleton(MemoryActionLogQueries, database)
@@ -310,6 +331,7 @@ class PostgresAdapters(_Common):
     organization_queries = Singleton(PostgresOrganizationQueries, pool)
     invitation_queries = Singleton(PostgresInvitationQueries, pool)
     catalog_queries = Singleton(PostgresCatalogQueries, pool)
+    price_queries = Singleton(PostgresPriceQueries, pool)
     model_queries = Singleton(PostgresModelQueries, pool)
     machine_queries = Singleton(PostgresMachineQueries, pool)
     action_log_queries = Singleton(PostgresActionLogQueries, pool)
@@ -382,12 +404,33 @@ class Application(DeclarativeContainer):
     register_invited = _use_case(RegisterInvited, adapters)
 
     # catalog and models
+    # catalog
     list_providers = _use_case(ListProviders, adapters)
+    search_providers = _use_case(SearchProviders, adapters)
+    create_provider = _use_case(CreateProvider, adapters)
+    update_provider = _use_case(UpdateProvider, adapters)
     list_regions = _use_case(ListRegions, adapters)
+    search_regions = _use_case(SearchRegions, adapters)
+    create_region = _use_case(CreateRegion, adapters)
+    update_region = _use_case(UpdateRegion, adapters)
     list_zones = _use_case(ListZones, adapters)
+    search_zones = _use_case(SearchZones, adapters)
+    create_zone = _use_case(CreateZone, adapters)
+    update_zone = _use_case(UpdateZone, adapters)
     list_instance_types = _use_case(ListInstanceTypes, adapters)
+    search_instance_types = _use_case(SearchInstanceTypes, adapters)
+    create_instance_type = _use_case(CreateInstanceType, adapters)
+    update_instance_type = _use_case(UpdateInstanceType, adapters)
+    list_zones_of_instance_type = _use_case(ListZonesOfInstanceType, adapters)
+    set_zones_of_instance_type = _use_case(SetZonesOfInstanceType, adapters)
     list_on_sale = _use_case(ListOnSale, adapters)
+    list_prices = _use_case(ListPrices, adapters)
+    export_catalog = _use_case(ExportCatalog, adapters)
+    import_catalog = _use_case(ImportCatalog, adapters)
+    sync_catalog = _use_case(SyncCatalog, adapters)
     seed_catalog = _use_case(SeedCatalog, adapters)
+
+    # models
     list_models = _use_case(ListModels, adapters)
     search_models = _use_case(SearchModels, adapters)
     get_model = _use_case(GetModel, adapters)

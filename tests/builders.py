@@ -325,7 +325,7 @@ async def _store(thing: Thing, work: WholeWork) -> None:  # noqa: C901, PLR0912 
         case Zone():
             await work.catalog.add_zone(thing)
         case InstanceType():
-            await work.catalog.add_instance_type(thing)
+            await work.catalog.add_instance_type(thing, at=NOON)
         case InstanceTypeZone():
             await work.catalog.put_on_sale(thing)
         case Model():

@@ -9,10 +9,11 @@ from inventiv_adapters.kernel.postgres import (
     Connection,
     Counts,
     Pool,
+    Searches,
     as_json,
     fetch_one,
     fetch_window,
-    in_window,
+    searches,
 )
 from inventiv_core.action_logs.entities import ActionLog, ActionStatus, ActionType, Component
 from inventiv_core.action_logs.ports import ActionLogQueries, ActionLogRepository
@@ -75,17 +76,16 @@ def _rows(where: LiteralString) -> LiteralString:
       AND (%(instance_id)s::uuid IS NULL OR l.instance_id = %(instance_id)s)
       AND (%(component)s::text IS NULL OR l.component = %(component)s)
       AND (%(status)s::text IS NULL OR l.status = %(status)s)
-      AND (%(action_type)s::text IS NULL OR l.action_type = %(action_type)s)"""
+      AND (%(action_type)s::text IS NULL OR l.action_type = %(action_type)s)
+      {{after}}
+    {{order}}
+    OFFSET %(offset)s LIMIT %(limit)s"""
 
 
 _FOUND = _rows("l.organization_id = %(owner)s")
 
-_PLATFORMS = in_window(
-    _rows("l.organization_id IS NULL"),
-    key="l.created_at",
-    kind="timestamptz",
-    id="l.id",
-    descending=True,
+_PLATFORMS: Final = searches(
+    _rows("l.organization_id IS NULL"), {"created_at": ("l.created_at", "timestamptz")}, id="l.id"
 )
 
 _COUNT = """
@@ -106,7 +106,7 @@ _COUNT = """
 """
 
 
-def _searches(*, descending: bool) -> dict[str, LiteralString]:
+def _searches(*, descending: bool) -> Searches:
     unknown: LiteralString = "''" if descending else "chr(1114111)"
     longest: LiteralString = "-1" if descending else "9223372036854775807"
     keys: dict[str, tuple[LiteralString, LiteralString]] = {
@@ -119,10 +119,7 @@ def _searches(*, descending: bool) -> dict[str, LiteralString]:
         "instance_type": (f'COALESCE(t.name, {unknown}) COLLATE "C"', "text"),
         "instance_key": (f'COALESCE(l.instance_id::text, {unknown}) COLLATE "C"', "text"),
     }
-    return {
-        name: in_window(_FOUND, key=key, kind=kind, id="l.id", descending=descending)
-        for name, (key, kind) in keys.items()
-    }
+    return searches(_FOUND, keys, id="l.id")
 
 
 _UPWARDS: Final = _searches(descending=False)
@@ -192,11 +189,11 @@ class PostgresActionLogQueries(ActionLogQueries):
     async def list(
         self, owner: OrganizationId | None, where: ActionLogFilter, *, limit: int
     ) -> Sequence[ActionLogRow]:
-        query = _PLATFORMS if owner is None else _DOWNWARDS["created_at"]
+        statements = _PLATFORMS if owner is None else _DOWNWARDS
         newest = Window(key=Key(name="created_at"), descending=True, limit=limit)
         async with self._pool.connection() as connection:
             return await fetch_window(
-                connection, ActionLogRow, query, newest, owner=owner, **asdict(where)
+                connection, ActionLogRow, statements, newest, owner=owner, **asdict(where)
             )
 
     async def search(
@@ -208,11 +205,11 @@ class PostgresActionLogQueries(ActionLogQueries):
         counted: bool,
         with_stats: bool,
     ) -> ActionLogsFound:
-        query = (_DOWNWARDS if window.descending else _UPWARDS)[window.key.name]
+        statements = _DOWNWARDS if window.descending else _UPWARDS
         values = {"owner": owner, **asdict(where)}
         counts = None
         async with self._pool.connection() as connection:
-            rows = await fetch_window(connection, ActionLogRow, query, window, **values)
+            rows = await fetch_window(connection, ActionLogRow, statements, window, **values)
             if counted or with_stats:
                 counts = await fetch_one(connection, _Counts, _COUNT, **values)
         shown = counts if counted else None

@@ -20,10 +20,13 @@ from inventiv_core.cloud.entities import (
     MachineOrder,
     MachineState,
     MachineTag,
+    Offer,
+    Offered,
+    OffersOutcome,
     Unknown,
 )
 from inventiv_core.cloud.errors import CloudNotConfigured
-from inventiv_core.cloud.ports import CloudProvider, Clouds
+from inventiv_core.cloud.ports import CloudProvider, Clouds, SellsMachines
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
 
@@ -56,7 +59,7 @@ class Script(Generic[Outcome]):
         return outcome
 
 
-class MemoryCloud(CloudProvider):
+class MemoryCloud(CloudProvider, SellsMachines):
     """Machines in a dictionary: running as soon as they are started, gone as soon as deleted.
 
     A test may look at ``machines`` and ``orders``, change them, and say with a
@@ -70,11 +73,14 @@ class MemoryCloud(CloudProvider):
         """Every machine that is rented now, oldest first."""
         self.orders: list[MachineOrder] = []
         """Every order that led to a machine, whether or not the machine is still there."""
+        self.offered: tuple[Offer, ...] = ()
+        """What is on offer."""
         self.next_create: Script[CreateOutcome] = Script()
         self.next_find: Script[FindOutcome] = Script()
         self.next_start: Script[ActionOutcome] = Script()
         self.next_delete: Script[ActionOutcome] = Script()
         self.next_list: Script[ListOutcome] = Script()
+        self.next_offers: Script[OffersOutcome] = Script()
 
     async def create(self, order: MachineOrder) -> CreateOutcome:
         return self.next_create.play(lambda: self._create(order))
@@ -90,6 +96,9 @@ class MemoryCloud(CloudProvider):
 
     async def list(self, installation_id: UUID) -> ListOutcome:
         return self.next_list.play(lambda: self._list(installation_id))
+
+    async def offers(self) -> OffersOutcome:
+        return self.next_offers.play(lambda: Offered(offers=self.offered))
 
     def _create(self, order: MachineOrder) -> CreateOutcome:
         machine = Machine(
@@ -147,6 +156,13 @@ class FixedClouds(Clouds):
         if provider_code not in self._accounts:
             raise CloudNotConfigured(provider_code=provider_code)
         return self._accounts[provider_code]
+
+    def sellers(self) -> Mapping[str, SellsMachines]:
+        return {
+            code: account
+            for code, account in self._accounts.items()
+            if isinstance(account, SellsMachines)
+        }
 
     def accounts(self) -> tuple[CloudProvider, ...]:
         return tuple({id(account): account for account in self._accounts.values()}.values())

@@ -9,12 +9,13 @@ from inventiv_adapters.kernel.postgres import (
     Connection,
     Counts,
     Pool,
+    Searches,
     count_rows,
     fetch_all,
     fetch_one,
     fetch_value,
     fetch_window,
-    in_window,
+    searches,
 )
 from inventiv_core.identity.access import OrganizationId
 from inventiv_core.identity.ports.estates import Estates
@@ -165,7 +166,11 @@ _FOUND = _rows("""
         i.organization_id = %(owner)s AND i.is_archived = %(archived)s
       AND (%(status)s::text IS NULL OR i.status = %(status)s)
       AND (%(model_id)s::uuid IS NULL OR i.model_id = %(model_id)s)
-      AND (%(zone_id)s::uuid IS NULL OR i.zone_id = %(zone_id)s)""")
+      AND (%(zone_id)s::uuid IS NULL OR i.zone_id = %(zone_id)s)
+      {after}
+    {order}
+    OFFSET %(offset)s LIMIT %(limit)s
+""")
 
 _COUNT = """
     SELECT count(*) AS total_count,
@@ -179,7 +184,7 @@ _COUNT = """
 """
 
 
-def _searches(*, descending: bool) -> dict[str, LiteralString]:
+def _searches(*, descending: bool) -> Searches:
     unknown: LiteralString = "-1" if descending else "'Infinity'"
     place: LiteralString = """array_position(ARRAY[
         'provisioning', 'booting', 'installing', 'starting', 'unavailable', 'ready', 'draining',
@@ -197,10 +202,7 @@ def _searches(*, descending: bool) -> dict[str, LiteralString]:
         "cost_per_hour": (f"COALESCE(t.cost_per_hour, {unknown})", "numeric"),
         TOTAL_COST: (f"COALESCE({cost}, {unknown})", "numeric"),
     }
-    return {
-        name: in_window(_FOUND, key=key, kind=kind, id="i.id", descending=descending)
-        for name, (key, kind) in keys.items()
-    }
+    return searches(_FOUND, keys, id="i.id")
 
 
 _UPWARDS: Final = _searches(descending=False)
@@ -337,10 +339,10 @@ class PostgresInstanceQueries(InstanceQueries):
         now: datetime,
     ) -> Rows[InstanceRow]:
         values = {"owner": owner, **asdict(where)}
-        query = (_DOWNWARDS if window.descending else _UPWARDS)[window.key.name]
+        statements = _DOWNWARDS if window.descending else _UPWARDS
         async with self._pool.connection() as connection:
             rows = await fetch_window(
-                connection, InstanceRow, query, counted_off(window), now=now, **values
+                connection, InstanceRow, statements, counted_off(window), now=now, **values
             )
             counts = await fetch_one(connection, Counts, _COUNT, **values) if counted else None
         return Rows(

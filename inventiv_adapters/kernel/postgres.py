@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, LiteralString, TypeAlias, TypeVar
 from uuid import UUID
@@ -22,7 +22,7 @@ from inventiv_core.kernel.idempotency import (
     IdempotencyKeyReused,
     IdempotencyRepository,
 )
-from inventiv_core.kernel.pagination import Window
+from inventiv_core.kernel.pagination import Rows, Window
 from inventiv_core.kernel.seeding import SeedRecord
 
 Connection: TypeAlias = AsyncConnection[Any]
@@ -83,43 +83,11 @@ async def fetch_value(connection: Connection, query: LiteralString, **values: ob
     return None if row is None else row[0]
 
 
-def in_window(
-    select: LiteralString,
-    *,
-    key: LiteralString,
-    kind: LiteralString,
-    id: LiteralString,
-    descending: bool,
-) -> LiteralString:
-    """Return ``select``, which ends in conditions, narrowed down to a window of its rows.
-
-    Rows are sorted by ``key``, an expression of the type ``kind``, and then by ``id``.
-    """
-    after, order = ("<", "DESC") if descending else (">", "ASC")
-    return f"""{select}
-      AND (%(key)s::{kind} IS NULL OR ({key}, {id}) {after} (%(key)s::{kind}, %(id)s::uuid))
-    ORDER BY {key} {order}, {id} {order}
-    OFFSET %(offset)s LIMIT %(limit)s"""
-
-
 class Counts(msgspec.Struct):
     """How many rows there are, and how many of them were searched for."""
 
     total_count: int
     filtered_count: int
-
-
-async def fetch_window(
-    connection: Connection, row: type[Row], query: LiteralString, window: Window, **values: object
-) -> list[Row]:
-    """Like `fetch_all`, for a statement of `in_window`.
-
-    It is planned each time, with its values: a plan for all values could not leave out
-    the conditions that nobody has set, and would not find the index.
-    """
-    async with connection.cursor(row_factory=dict_row, binary=True) as cursor:
-        await cursor.execute(query, values | window_values(window), prepare=False)
-        return [msgspec.convert(columns, row) for columns in await cursor.fetchall()]
 
 
 def pattern(needle: str | None) -> str | None:
@@ -130,15 +98,68 @@ def pattern(needle: str | None) -> str | None:
     return f"%{literal}%"
 
 
-def window_values(window: Window) -> dict[str, Any]:
-    """Return a window as the parameters of a statement: ``key`` and ``id`` where it begins."""
+Searches: TypeAlias = Mapping[tuple[str, bool, bool], LiteralString]
+"""A statement for each key, whether descending, and whether it begins after a row."""
+
+
+def searches(
+    template: LiteralString,
+    keys: Mapping[str, tuple[LiteralString, LiteralString]],
+    *,
+    id: LiteralString = "id",
+) -> Searches:
+    """Return the statements of a search; ``keys`` has the expression and the type of each key.
+
+    The template says ``{after}`` at the end of its conditions, and ``{order}`` where it sorts.
+    An index on the expression and the id makes every page cost the same: to begin after a
+    row takes a statement of its own, as no index helps with conditions that may not be there.
+    """
+    statements: dict[tuple[str, bool, bool], LiteralString] = {}
+    for name, (key, kind) in keys.items():
+        up: LiteralString = f"ORDER BY {key} ASC, {id} ASC"
+        down: LiteralString = f"ORDER BY {key} DESC, {id} DESC"
+        later: LiteralString = f"AND ({key}, {id}) > (%(key)s::{kind}, %(id)s::uuid)"
+        earlier: LiteralString = f"AND ({key}, {id}) < (%(key)s::{kind}, %(id)s::uuid)"
+        statements[name, False, False] = template.format(after="", order=up)
+        statements[name, True, False] = template.format(after="", order=down)
+        statements[name, False, True] = template.format(after=later, order=up)
+        statements[name, True, True] = template.format(after=earlier, order=down)
+    return statements
+
+
+async def search(
+    connection: Connection,
+    row: type[Row],
+    statements: Searches,
+    count: LiteralString,
+    window: Window,
+    **where: object,
+) -> Rows[Row]:
+    """Return what is in ``window``, and how much there is, in two statements."""
+    rows = await fetch_window(connection, row, statements, window, **where)
+    counts = await fetch_one(connection, Counts, count, **where) or Counts(0, 0)
+    return Rows(rows=rows, total_count=counts.total_count, filtered_count=counts.filtered_count)
+
+
+async def fetch_window(
+    connection: Connection, row: type[Row], statements: Searches, window: Window, **where: object
+) -> list[Row]:
+    """Return the rows in ``window``, by the statement that begins there.
+
+    It is planned each time, with its values: a plan for all values could not leave out
+    the conditions that nobody has set, and would not find the index.
+    """
     after = window.after
-    return {
+    query = statements[window.key.name, window.descending, after is not None]
+    values = where | {
         "key": None if after is None else after.value,
         "id": None if after is None else after.id,
         "offset": window.offset,
         "limit": window.limit,
     }
+    async with connection.cursor(row_factory=dict_row, binary=True) as cursor:
+        await cursor.execute(query, values, prepare=False)
+        return [msgspec.convert(columns, row) for columns in await cursor.fetchall()]
 
 
 async def count_rows(connection: Connection, query: LiteralString, **values: object) -> int:

@@ -8,15 +8,15 @@ from psycopg.errors import ForeignKeyViolation, UniqueViolation
 
 from inventiv_adapters.kernel.postgres import (
     Connection,
-    Counts,
     Pool,
+    Searches,
     as_json,
     count_rows,
     fetch_all,
     fetch_one,
-    fetch_window,
-    in_window,
     pattern,
+    search,
+    searches,
 )
 from inventiv_core.catalog.entities import InstanceTypeId
 from inventiv_core.kernel.pagination import Rows, Window
@@ -104,7 +104,11 @@ _MATCHING = """
            created_at, updated_at, metadata, architecture
     FROM models
     WHERE (%(is_active)s::boolean IS NULL OR is_active = %(is_active)s)
-      AND (%(pattern)s::text IS NULL OR name ILIKE %(pattern)s OR model_id ILIKE %(pattern)s)"""
+      AND (%(pattern)s::text IS NULL OR name ILIKE %(pattern)s OR model_id ILIKE %(pattern)s)
+      {after}
+    {order}
+    OFFSET %(offset)s LIMIT %(limit)s
+"""
 
 _KEYS: Mapping[str, tuple[LiteralString, LiteralString]] = {
     "name": ("name", "text"),
@@ -117,11 +121,7 @@ _KEYS: Mapping[str, tuple[LiteralString, LiteralString]] = {
     "updated_at": ("updated_at", "timestamptz"),
 }
 
-_SEARCH: Mapping[tuple[str, bool], LiteralString] = {
-    (name, descending): in_window(_MATCHING, key=key, kind=kind, id="id", descending=descending)
-    for name, (key, kind) in _KEYS.items()
-    for descending in (False, True)
-}
+_SEARCHES: Searches = searches(_MATCHING, _KEYS)
 
 _COUNT = """
     SELECT (SELECT count(*) FROM models) AS total_count, count(*) AS filtered_count
@@ -220,11 +220,8 @@ class PostgresModelQueries(ModelQueries):
 
     async def search(self, where: ModelFilter, window: Window) -> Rows[Model]:
         values = {"is_active": where.is_active, "pattern": pattern(where.needle)}
-        query = _SEARCH[window.key.name, window.descending]
         async with self._pool.connection() as connection:
-            rows = await fetch_window(connection, Model, query, window, **values)
-            [counts] = await fetch_all(connection, Counts, _COUNT, **values)
-        return Rows(rows=rows, total_count=counts.total_count, filtered_count=counts.filtered_count)
+            return await search(connection, Model, _SEARCHES, _COUNT, window, **values)
 
     async def find(self, model_id: ModelId) -> Model | None:
         async with self._pool.connection() as connection:

@@ -23,6 +23,17 @@ class SeededType:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class SeededRegion:
+    """A region to start with."""
+
+    code: str
+    name: str
+    zones: tuple[tuple[str, str], ...] = ()
+    """By code and name."""
+    is_active: bool = True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeededProvider:
     """A provider to start with."""
@@ -30,8 +41,7 @@ class SeededProvider:
     code: str
     name: str
     description: str
-    regions: tuple[tuple[str, str, bool, tuple[tuple[str, str], ...]], ...] = ()
-    """Code, name, whether active, and zones by code and name."""
+    regions: tuple[SeededRegion, ...] = ()
     types: tuple[SeededType, ...] = ()
 
 
@@ -51,7 +61,7 @@ PROVIDERS = (
         code="mock",
         name="Mock",
         description="Simulated machines on this host, for trying things out.",
-        regions=(("local", "Local", True, (("local", "Local"),)),),
+        regions=(SeededRegion("local", "Local", (("local", "Local"),)),),
         types=(
             SeededType(
                 "mock-local-instance", 1, 2, 4, 8, _GBIT, Decimal(0), "local", "Local Instance"
@@ -63,9 +73,9 @@ PROVIDERS = (
         name="Scaleway",
         description="GPU instances in Paris, Amsterdam and Warsaw.",
         regions=(
-            ("fr-par", "Paris", True, (("fr-par-1", "Paris 1"), ("fr-par-2", "Paris 2"))),
-            ("nl-ams", "Amsterdam", True, (("nl-ams-1", "Amsterdam 1"),)),
-            ("pl-waw", "Warsaw", False, ()),
+            SeededRegion("fr-par", "Paris", (("fr-par-1", "Paris 1"), ("fr-par-2", "Paris 2"))),
+            SeededRegion("nl-ams", "Amsterdam", (("nl-ams-1", "Amsterdam 1"),)),
+            SeededRegion("pl-waw", "Warsaw", is_active=False),
         ),
         types=(
             _scaleway("RENDER-S", 1, 16, 10, 42, Decimal(2), "1.2210"),

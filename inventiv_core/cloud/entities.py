@@ -11,6 +11,8 @@ from enum import StrEnum
 from typing import TypeAlias
 from uuid import UUID
 
+from inventiv_core.kernel.money import Eur
+
 
 class MachineState(StrEnum):
     """What a provider says a machine is doing."""
@@ -106,6 +108,37 @@ class Absent:
     """There is definitely no such machine at this moment."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A kind of machine that a provider rents out in one zone."""
+
+    instance_type: str
+    """Its code, as an order names it."""
+    name: str
+    """What people call it."""
+    region: str
+    zone: str
+    """Codes, as the catalog has them."""
+    gpu_count: int
+    vram_per_gpu_gb: int
+    """GPU memory of each GPU, in decimal gigabytes."""
+    cpu_count: int
+    ram_gb: int
+    """In decimal gigabytes."""
+    bandwidth_bps: int
+    cost_per_hour: Eur | None
+    """Euros per hour; ``None`` if the provider does not say."""
+    is_available: bool
+    """Whether there are any left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """These are all the offers there are."""
+
+    offers: tuple[Offer, ...]
+
+
 class RefusalReason(StrEnum):
     """Why a provider will not rent us a machine, however often we ask now."""
 
@@ -147,4 +180,5 @@ Trouble: TypeAlias = Denied | Throttled | Unknown
 CreateOutcome: TypeAlias = Created | Refused | Trouble
 FindOutcome: TypeAlias = Found | Absent | Trouble
 ListOutcome: TypeAlias = Listed | Trouble
+OffersOutcome: TypeAlias = Offered | Trouble
 ActionOutcome: TypeAlias = Accepted | Absent | Trouble

@@ -1,6 +1,7 @@
 """What we need from those who rent out machines."""
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 from inventiv_core.cloud.entities import (
@@ -10,6 +11,7 @@ from inventiv_core.cloud.entities import (
     ListOutcome,
     MachineOrder,
     MachineTag,
+    OffersOutcome,
 )
 
 
@@ -47,6 +49,18 @@ class CloudProvider(Protocol):
         ...
 
 
+@runtime_checkable
+class SellsMachines(Protocol):
+    """The ability to say what there is to rent. Not every provider has it."""
+
+    async def offers(self) -> OffersOutcome:
+        """Return everything on offer, in all zones, sold out or not.
+
+        Has a deadline of its own, after which the outcome is `Unknown`.
+        """
+        ...
+
+
 class Clouds(Protocol):
     """Where to rent, for whom."""
 
@@ -56,6 +70,10 @@ class Clouds(Protocol):
         Raises:
             CloudNotConfigured: There are no credentials, or no adapter for the provider.
         """
+        ...
+
+    def sellers(self) -> Mapping[str, SellsMachines]:
+        """Return whom to ask for offers, by provider code: providers that can say."""
         ...
 
     def accounts(self) -> tuple[CloudProvider, ...]:

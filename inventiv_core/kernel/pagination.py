@@ -50,11 +50,11 @@ def has_needle(wanted: str | None, *texts: str | None) -> bool:
     """
     if wanted is None:
         return True
-    small = _small(wanted)
-    return any(small in _small(text) for text in texts if text is not None)
+    return any(small(wanted) in small(text) for text in texts if text is not None)
 
 
-def _small(text: str) -> str:
+def small(text: str) -> str:
+    """Return ``text`` with small letters for the capitals A to Z, and nothing else changed."""
     return "".join(letter.lower() if letter.isascii() else letter for letter in text)
 
 

@@ -17,6 +17,9 @@ from inventiv_http.cli.errors import CommandFailed, Refused, Unreachable
 from inventiv_http.cli.refusals import refusal
 from inventiv_http.cli.wire import (
     ActionLog,
+    CatalogChange,
+    CatalogImported,
+    CatalogSynced,
     Deployed,
     Event,
     Fit,
@@ -42,6 +45,8 @@ from inventiv_http.cli.wire import (
 CONNECT_S = 5.0
 CALL_S = 30.0
 HEALTH_S = 2.0
+# A large document takes a while, and so do providers.
+CATALOG_S = 90.0
 # The server says something every 15 s on a stream of events, if only that it is there.
 EVENTS_SILENCE_S = 45.0
 # A model may think for long before its first token, and between two.
@@ -186,6 +191,26 @@ class Server:
         }
         response = await self._call("POST", "/models/fit", body={"config": config, **body})
         return read_row(Fit, _json(response))
+
+    async def export_catalog(self) -> Json:
+        """Return the whole catalog as a document."""
+        return read_object(_json(await self._call("GET", "/catalog/export")))
+
+    async def import_catalog(self, catalog: Json) -> list[CatalogChange]:
+        """Have in the catalog what a document says; return what was changed."""
+        response = await self._call(
+            "POST",
+            "/catalog/import",
+            body=catalog,
+            within_s=CATALOG_S,
+            unanswered="Import it again: what is there already is not changed twice.",
+        )
+        return read_row(CatalogImported, _json(response))["changes"]
+
+    async def sync_catalog(self) -> CatalogSynced:
+        """Bring the catalog up to date with what providers say; return what was changed."""
+        response = await self._call("POST", "/catalog/sync", within_s=CATALOG_S)
+        return read_row(CatalogSynced, _json(response))
 
     async def deploy(self, place: Place, *, model_id: str) -> str:
         """Ask for a machine that serves this model; return the id of the instance."""

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
-from inventiv_http.cli import access, catalog, chat, demo, fit, fleet, organizations
+from inventiv_http.cli import access, catalog, chat, demo, exchange, fit, fleet, organizations
 from inventiv_http.cli.errors import CommandFailed
 from inventiv_http.cli.output import complain
 
@@ -129,6 +129,7 @@ def _register_clients() -> None:
         for command in commands:
             app.command(rich_help_panel=panel)(command)
     app.add_typer(organizations.app, name="organizations", rich_help_panel="Work together")
+    app.add_typer(exchange.app, rich_help_panel="Do")
 
 
 def _register_servers() -> None:

@@ -27,6 +27,9 @@ def refusal(response: httpx.Response) -> Refused:
     body = _body(response)
     codes = list(_codes(body))
     sentence = next(_sentences(body), "") or _plain(response)
+    if problem := next(_texts(body, "problem"), ""):
+        place = next(_texts(body, "place", "field"), "")
+        sentence = f"{sentence} {place}: {problem}" if place else f"{sentence} {problem}"
     request_id = next(_texts(body, "request_id"), "")
     return Refused(
         sentence=sentence if sentence.endswith(".") else f"{sentence}.",

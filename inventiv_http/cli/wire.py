@@ -173,6 +173,37 @@ class ActionLog(TypedDict):
     created_at: str
 
 
+class CatalogChange(TypedDict):
+    """One entry of the catalog that is not what it was."""
+
+    action: str
+    entry: str
+    code: str
+    after: Json
+
+
+class CatalogImported(TypedDict):
+    """What an import has changed."""
+
+    changes: list[CatalogChange]
+
+
+class SyncedProvider(TypedDict):
+    """What a sync has changed of one provider."""
+
+    provider_code: str
+    result: str
+    changes: list[CatalogChange]
+
+
+class CatalogSynced(TypedDict):
+    """What a sync has changed."""
+
+    status: str
+    message: str
+    providers: list[SyncedProvider]
+
+
 class Deployed(TypedDict):
     """The answer to a request for a machine."""
 

@@ -1,7 +1,7 @@
 """Pages on the wire: the envelope of every search, and the query that asks for one."""
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import msgspec
 from litestar.params import FromQuery
@@ -10,6 +10,9 @@ from inventiv_core.kernel.pagination import PAGE_ROWS, PageRequest, SearchPage
 
 Item = TypeVar("Item")
 Body = TypeVar("Body")
+
+NOTHING: Final = ""
+"""The body of an answer that says all with its status."""
 
 
 class SearchBody(msgspec.Struct, Generic[Body], frozen=True, kw_only=True):

@@ -87,7 +87,7 @@ async def change_everything(
         await work.catalog.add_provider(fresh.provider)
         await work.catalog.add_region(fresh.region)
         await work.catalog.add_zone(fresh.zone)
-        await work.catalog.add_instance_type(fresh.kind)
+        await work.catalog.add_instance_type(fresh.kind, at=NOON)
         await work.catalog.put_on_sale(replace(market.link, is_available=False))
         await work.models.add(fresh.model)
         await work.instances.add(instance)

@@ -20,7 +20,6 @@ from hypothesis.stateful import (
 from inventiv_core.action_logs.entities import ActionLog, ActionStatus, ActionType, Component
 from inventiv_core.action_logs.use_cases import SearchActionLogs
 from inventiv_core.action_logs.views import ActionLogFilter, action_log_keys
-from inventiv_core.catalog.views import OnSaleFilter
 from inventiv_core.identity.access import OrganizationId, SessionId
 from inventiv_core.identity.entities.sessions import Session
 from inventiv_core.instances.entities import Instance, InstanceId, InstanceStatus, Lease
@@ -34,6 +33,7 @@ from inventiv_core.models.entities import Model
 from inventiv_core.models.sizing.config import read_config
 from inventiv_core.models.views import MODEL_KEYS, ModelFilter, ModelOrder
 from inventiv_core.workers.entities import WorkerStatus
+from tests.adapters.catalog.shop import Shop
 from tests.adapters.two_worlds import TERM, InBothWorlds, seconds, two_worlds
 from tests.builders import (
     ACME,
@@ -404,27 +404,6 @@ class Office(InBothWorlds):
     def forget_sessions(self) -> None:
         self.work(lambda work: work.sessions.forget(expired_before=self.clock.now()))
 
-    @rule(name=names, price=st.none() | st.decimals(0, 99, places=4), is_active=st.booleans())
-    def sell(self, name: str, price: Any, *, is_active: bool) -> None:
-        kind = an_instance_type(
-            self.market.provider, code=name, cost_per_hour=price, is_active=is_active
-        )
-
-        async def run(work: Any) -> object:
-            added = await work.catalog.add_instance_type(kind)
-            if added:
-                await work.catalog.put_on_sale(on_sale(kind, self.market.zone))
-            return added
-
-        self.work(run)
-
-    @rule(id=st.booleans(), code=st.none() | st.sampled_from(["mock", "nobody"]))
-    def shop(self, *, id: bool, code: str | None) -> None:
-        where = OnSaleFilter(
-            provider_id=self.market.provider.id if id else None, provider_code=code
-        )
-        self.both(lambda adapters: adapters.catalog_queries().on_sale(self.market.zone.id, where))
-
     @invariant()
     def whoever_is_signed_in_is_the_same(self) -> None:
         async def signed_in(adapters: Any) -> object:
@@ -543,7 +522,7 @@ class Library(WithInstances):
         self.both(lambda adapters: adapters.machine_queries().list(limit=100))
 
 
-@pytest.mark.parametrize("machine", [Reconcilers, Fleet, Books, Office, Library])
+@pytest.mark.parametrize("machine", [Reconcilers, Fleet, Books, Office, Library, Shop])
 def test_memory_and_postgres_give_the_same_answers(
     database_url: str, machine: type[InBothWorlds]
 ) -> None:

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 
 from inventiv_adapters.action_logs.memory import MemoryActionLogQueries
 from inventiv_adapters.action_logs.postgres import PostgresActionLogQueries
-from inventiv_adapters.catalog.memory import MemoryCatalogQueries
-from inventiv_adapters.catalog.postgres import PostgresCatalogQueries
+from inventiv_adapters.catalog.memory.lists import MemoryCatalogQueries
+from inventiv_adapters.catalog.memory.prices import MemoryPriceQueries
+from inventiv_adapters.catalog.postgres.lists import PostgresCatalogQueries
+from inventiv_adapters.catalog.postgres.prices import PostgresPriceQueries
 from inventiv_adapters.cloud.memory import FixedClouds, MemoryCloud
 from inventiv_adapters.cloud.mock.provider import MockCloud
 from inventiv_adapters.identity.argon2 import Argon2Passwords
@@ -36,8 +38,8 @@ from inventiv_adapters.orchestration.postgres import PostgresSituationQueries
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork, PostgresUnitOfWork
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
 from inventiv_core.action_logs.ports import ActionLogQueries, ActionLogWork
-from inventiv_core.catalog.ports import CatalogQueries, CatalogWork
-from inventiv_core.cloud.ports import CloudProvider, Clouds
+from inventiv_core.catalog.ports import CatalogQueries, CatalogWork, PriceQueries
+from inventiv_core.cloud.ports import CloudProvider, Clouds, SellsMachines
 from inventiv_core.deployments.ports import DeploymentWork
 from inventiv_core.identity.ports.invitations import InvitationQueries
 from inventiv_core.identity.ports.mails import LinkTokens
@@ -135,6 +137,16 @@ def catalog_queries(
     memory: MemoryCatalogQueries, postgres: PostgresCatalogQueries
 ) -> Iterable[CatalogQueries]:
     return memory, postgres
+
+
+def price_queries(
+    memory: MemoryPriceQueries, postgres: PostgresPriceQueries
+) -> Iterable[PriceQueries]:
+    return memory, postgres
+
+
+def sellers(memory: MemoryCloud, mock: MockCloud) -> Iterable[SellsMachines]:
+    return memory, mock
 
 
 def model_queries(

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
 
@@ -23,17 +24,35 @@ from inventiv_core.cloud.entities import (
     Machine,
     MachineOrder,
     MachineTag,
+    Offer,
+    Offered,
+    OffersOutcome,
     RefusalReason,
     Refused,
     Throttled,
     Trouble,
     Unknown,
 )
-from inventiv_core.cloud.ports import CloudProvider
+from inventiv_core.cloud.ports import CloudProvider, SellsMachines
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
 
 Answer = TypeVar("Answer")
+
+OFFER = Offer(
+    instance_type="mock-local-instance",
+    name="Local Instance",
+    region="local",
+    zone="local",
+    gpu_count=1,
+    vram_per_gpu_gb=2,
+    cpu_count=4,
+    ram_gb=8,
+    bandwidth_bps=1_000_000_000,
+    cost_per_hour=Decimal(0),
+    is_available=True,
+)
+"""All there is; other types are rented out, too, if an order names one."""
 
 _RETRY_AFTER = timedelta(seconds=1)
 
@@ -42,7 +61,7 @@ def _nobody() -> None:
     """Wake nobody: a datacenter looks into the ledger by itself, a little later."""
 
 
-class MockCloud(CloudProvider):
+class MockCloud(CloudProvider, SellsMachines):
     """Rents out the machines of a `Ledger`; a `Datacenter`, here or elsewhere, makes them run."""
 
     def __init__(
@@ -120,6 +139,9 @@ class MockCloud(CloudProvider):
             return trouble
         rentals = await self._ask(lambda: self._ledger.of_installation(installation_id))
         return rentals if isinstance(rentals, Unknown) else Listed(machines=_machines(rentals))
+
+    async def offers(self) -> OffersOutcome:
+        return self._trouble() or Offered(offers=(OFFER,))
 
     def _acted(self, state: RentalState | Unknown | None) -> ActionOutcome:
         if state is None:

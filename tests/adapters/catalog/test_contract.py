@@ -7,8 +7,20 @@ from typing import Any
 import pytest
 
 from inventiv_core.catalog.entities import InstanceType, Zone
+from inventiv_core.catalog.errors import (
+    CodeTaken,
+    EntryInUse,
+    FieldInvalid,
+    InstanceTypeNotFound,
+    NameTaken,
+    ProviderNotFound,
+    RegionNotFound,
+    ZoneNotFound,
+)
 from inventiv_core.catalog.views import OnSaleFilter, ZoneRow
+from inventiv_core.kernel.errors import DomainError
 from tests.builders import (
+    NOON,
     Market,
     a_number,
     a_provider,
@@ -16,6 +28,7 @@ from tests.builders import (
     a_zone,
     an_instance_type,
     given,
+    given_teams,
     on_sale,
 )
 
@@ -41,25 +54,214 @@ async def listed(
     return kinds
 
 
-async def test_everything_is_stored_once_by_its_code(adapters: Any) -> None:
-    market = Market()
-    things: dict[str, Any] = {
-        "add_provider": market.provider,
-        "add_region": market.region,
-        "add_zone": market.zone,
-        "add_instance_type": market.kind,
-    }
+class Duplicates:
+    """What is there, and everything that cannot be beside it."""
+
+    def __init__(self) -> None:
+        self.market = Market()
+        provider, region = self.market.provider, self.market.region
+        other = a_region(provider, code="other")
+        self.cases: list[tuple[str, Any, type[DomainError]]] = [
+            ("provider", replace(a_provider(), name=provider.name), NameTaken),
+            ("provider", replace(a_provider(), code=provider.code), CodeTaken),
+            ("region", replace(a_region(provider, code="r"), name=region.name), NameTaken),
+            ("region", replace(a_region(provider, code=region.code), name="r"), CodeTaken),
+            ("zone", replace(a_zone(region, code="z"), name=self.market.zone.name), NameTaken),
+            ("zone", replace(a_zone(other, code=self.market.zone.code), name="z"), CodeTaken),
+            (
+                "instance_type",
+                replace(an_instance_type(provider, code="t"), name=self.market.kind.name),
+                NameTaken,
+            ),
+            (
+                "instance_type",
+                replace(an_instance_type(provider, code=self.market.kind.code), name="t"),
+                CodeTaken,
+            ),
+        ]
+        self.everything = (*self.market.everything, other)
+
+
+def put(work: Any, verb: str, kind: str, entry: Any) -> Any:
+    dated = {"at": NOON} if kind == "instance_type" else {}
+    return getattr(work.catalog, f"{verb}_{kind}")(entry, **dated)
+
+
+@pytest.mark.parametrize("number", range(8))
+async def test_names_and_codes_are_there_once_however_they_come(adapters: Any, number: int) -> None:
+    duplicates = Duplicates()
+    kind, entry, error = duplicates.cases[number]
+    await given(adapters.unit_of_work(), *duplicates.everything)
+    with pytest.raises(error) as refused:
+        async with adapters.unit_of_work()() as work:
+            await put(work, "add", kind, entry)
+    field = "name" if error is NameTaken else "code"
+    assert refused.value.facts == {"entry": kind, "field": field}
+
+    free = replace(entry, name="free", code="free")
     async with adapters.unit_of_work()() as work:
-        for name, thing in things.items():
-            add = getattr(work.catalog, name)
-            assert await add(thing) is True
-            again = replace(thing, id=a_number(), name="another", is_active=False)
-            assert await add(again) is False
-    queries = adapters.catalog_queries()
-    assert await queries.providers() == [market.provider]
-    assert await queries.regions() == [market.region]
-    assert [row.id for row in await queries.zones()] == [market.zone.id]
-    assert await queries.instance_types() == [market.kind]
+        await put(work, "add", kind, free)
+    with pytest.raises(error):
+        async with adapters.unit_of_work()() as work:
+            await put(work, "save", kind, entry)
+    async with adapters.unit_of_work()() as work:
+        assert await getattr(work.catalog, f"get_{kind}")(entry.id) == free
+
+
+async def test_the_same_names_may_be_in_another_place(adapters: Any) -> None:
+    market, provider = Market(), a_provider()
+    region, other = a_region(provider, code="local"), a_region(provider, code="other")
+    zone = replace(a_zone(other, code="another"), name=market.zone.name)
+    await given(adapters.unit_of_work(), *market.everything, provider, region, other, zone)
+    await given(adapters.unit_of_work(), an_instance_type(provider, code=market.kind.code))
+
+
+@pytest.mark.parametrize("kind", ["region", "zone", "instance_type"])
+async def test_an_entry_without_a_place_is_refused(adapters: Any, kind: str) -> None:
+    nobody = a_provider()
+    nowhere = a_region(nobody)
+    entry: Any = {
+        "region": nowhere,
+        "zone": a_zone(nowhere),
+        "instance_type": an_instance_type(nobody),
+    }[kind]
+    with pytest.raises(FieldInvalid) as refused:
+        async with adapters.unit_of_work()() as work:
+            await put(work, "add", kind, entry)
+    assert refused.value.field == ("region_id" if kind == "zone" else "provider_id")
+
+
+async def test_a_zone_is_its_regions_provider_s(adapters: Any) -> None:
+    market, other = Market(), a_provider()
+    await given(adapters.unit_of_work(), *market.everything, other)
+    with pytest.raises(FieldInvalid):
+        async with adapters.unit_of_work()() as work:
+            await work.catalog.save_zone(replace(market.zone, provider_id=other.id))
+
+
+async def test_a_region_with_zones_cannot_leave_its_provider(adapters: Any) -> None:
+    market, other = Market(), a_provider()
+    empty = a_region(market.provider, code="empty")
+    await given(adapters.unit_of_work(), *market.everything, other, empty)
+    with pytest.raises(EntryInUse):
+        async with adapters.unit_of_work()() as work:
+            await work.catalog.save_region(replace(market.region, provider_id=other.id))
+    async with adapters.unit_of_work()() as work:
+        await work.catalog.save_region(replace(empty, provider_id=other.id))
+        assert (await work.catalog.get_region(empty.id)).provider_id == other.id
+
+
+async def test_what_is_on_sale_or_rented_is_in_use(adapters: Any) -> None:
+    market = Market()
+    zone, kind = a_zone(market.region, code="z"), an_instance_type(market.provider, code="t")
+    await given_teams(adapters.unit_of_work(), *market.everything, zone, kind)
+    async with adapters.unit_of_work()() as work:
+        is_in_use = work.catalog.is_in_use
+        assert [await is_in_use(entry) for entry in (market.zone, market.kind)] == [True, True]
+        assert [await is_in_use(entry) for entry in (zone, kind)] == [False, False]
+    rented = replace(market.instance(), zone_id=zone.id, instance_type_id=kind.id)
+    await given(adapters.unit_of_work(), rented)
+    async with adapters.unit_of_work()() as work:
+        assert [await work.catalog.is_in_use(entry) for entry in (zone, kind)] == [True, True]
+
+
+async def test_what_is_not_there_is_not_found(adapters: Any) -> None:
+    async with adapters.unit_of_work()() as work:
+        for kind, error in (
+            ("provider", ProviderNotFound),
+            ("region", RegionNotFound),
+            ("zone", ZoneNotFound),
+            ("instance_type", InstanceTypeNotFound),
+        ):
+            number = a_number()
+            with pytest.raises(error) as refused:
+                await getattr(work.catalog, f"get_{kind}")(number)
+            assert refused.value.facts == {"id": number}
+
+
+async def test_all_that_is_said_of_an_entry_is_kept(adapters: Any) -> None:
+    market = Market()
+    await given(adapters.unit_of_work(), *market.everything)
+    params = {"vllm_image": "a:1", "mock": {"data_volume_gb": 100, "deep": [None, 1.5, "é"]}}
+    after = replace(
+        market.kind,
+        name="n",
+        code="c",
+        gpu_count=2,
+        vram_per_gpu_gb=3,
+        cpu_count=4,
+        ram_gb=5,
+        bandwidth_bps=2**62,
+        cost_per_hour=None,
+        is_active=False,
+        allocation_params=params,
+    )
+    provider = replace(market.provider, name="n", code="c", description="d", is_active=False)
+    region = replace(market.region, name="n", code="c", is_active=False)
+    zone = replace(market.zone, name="n", code="c", is_active=False)
+    async with adapters.unit_of_work()() as work:
+        await work.catalog.save_instance_type(after, at=NOON)
+        await work.catalog.save_provider(provider)
+        await work.catalog.save_region(region)
+        await work.catalog.save_zone(zone)
+    async with adapters.unit_of_work()() as work:
+        assert await work.catalog.get_instance_type(after.id) == after
+        assert await work.catalog.get_provider(provider.id) == provider
+        assert await work.catalog.get_region(region.id) == region
+        assert await work.catalog.get_zone(zone.id) == zone
+
+
+async def test_zones_are_replaced_and_what_is_removed_is_remembered(adapters: Any) -> None:
+    market = Market()
+    second, third = (a_zone(market.region, code=code) for code in ("second", "third"))
+    sold_out = on_sale(market.kind, second, is_available=False)
+    await given(adapters.unit_of_work(), *market.everything, second, third, sold_out)
+    kind = market.kind.id
+
+    async def shown() -> tuple[list[tuple[str, bool]], frozenset[Any]]:
+        rows = await adapters.catalog_queries().zones_of(kind)
+        async with adapters.unit_of_work()() as work:
+            whole = await work.catalog.everything()
+            assert [z.id for z in await work.catalog.zones_of(kind)] == [r.zone_id for r in rows]
+        return [(row.zone_code, row.is_available) for row in rows], whole.withdrawn
+
+    assert await shown() == ([("local", True), ("second", False)], frozenset())
+    async with adapters.unit_of_work()() as work:
+        await work.catalog.set_zones(kind, [third.id, second.id, second.id])
+    withdrawn = frozenset({(kind, market.zone.id)})
+    assert await shown() == ([("second", True), ("third", True)], withdrawn)
+    async with adapters.unit_of_work()() as work:
+        await work.catalog.set_zones(kind, [])
+    assert (await shown())[0] == []
+    async with adapters.unit_of_work()() as work:
+        await work.catalog.put_on_sale(on_sale(market.kind, second))
+        await work.catalog.set_zones(kind, [second.id, market.zone.id])
+    left = frozenset({(kind, third.id)})
+    assert await shown() == ([("local", True), ("second", True)], left)
+
+
+async def test_only_zones_of_the_provider_are_found(adapters: Any) -> None:
+    ours, theirs = Market("ours", model_id="ours"), Market("theirs", model_id="theirs")
+    await given(adapters.unit_of_work(), *ours.everything, *theirs.everything)
+    async with adapters.unit_of_work()() as work:
+        wanted = [theirs.zone.id, ours.zone.id, ours.zone.id, a_number()]
+        assert await work.catalog.find_zones(ours.provider.id, wanted) == [ours.zone]
+
+
+async def test_a_provider_is_found_by_its_code_in_small_letters(adapters: Any) -> None:
+    loud, quiet = a_provider(code="OVH"), replace(a_provider(code="Ovh"), name="other")
+    await given(adapters.unit_of_work(), loud, quiet)
+    async with adapters.unit_of_work()() as work:
+        find = work.catalog.find_provider
+        assert await find(code="Ovh") == quiet
+        assert await find(code="ovh") == loud
+        assert await find(code="ovx") is None
+
+
+async def test_what_a_provider_whose_code_has_capitals_sells_is_found(adapters: Any) -> None:
+    market = Market("OVH")
+    await given(adapters.unit_of_work(), *market.everything)
+    assert await listed(adapters, market.zone, OnSaleFilter(provider_code="ovh")) == [market.kind]
 
 
 async def test_another_provider_may_use_the_same_codes(adapters: Any) -> None:

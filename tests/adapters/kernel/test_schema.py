@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Generator
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -81,6 +82,20 @@ async def test_our_schema_can_be_applied_to_what_is_there_already(empty: str) ->
     assert tables == ask(
         empty, "SELECT relname FROM pg_class WHERE relkind IN ('r', 'i') ORDER BY 1"
     )
+
+
+async def test_what_was_on_sale_before_prices_were_kept_gets_its_first_price(empty: str) -> None:
+    await apply_schema(empty, schema_text())
+    run(
+        empty,
+        "INSERT INTO providers VALUES ('00000000-0000-0000-0000-000000000001', 'a', 'a', '', true);"
+        "INSERT INTO instance_types SELECT gen_random_uuid(), id, 'a', 'a', 1, 1, 1, 1, 1, 0.75,"
+        " true FROM providers",
+    )
+    for text in ("-- another", "-- and another"):
+        await apply_schema(empty, schema_text() + text)
+    prices = "SELECT cost_per_hour, valid_from <= now() FROM instance_type_prices"
+    assert ask(empty, prices) == [(Decimal("0.7500"), True)]
 
 
 async def test_a_database_from_before_anything_was_remembered_is_taken_over(empty: str) -> None:

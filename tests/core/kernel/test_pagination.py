@@ -187,7 +187,7 @@ ID = str(UUID(int=1))
         cursor("name", UP, 1, ID, 1), cursor("name", UP, None, ID, 1),
         cursor("name", UP, "a\0", ID, 1), cursor("name", UP, "\ud800", ID, 1),
         cursor("name", UP, "a", "1", 1), cursor("name", UP, "a", 1, 1),
-        cursor("name", UP, "a", ID, -1), cursor("name", UP, "a", ID, True),  # noqa: FBT003
+        cursor("name", UP, "a", ID, -1), cursor("name", UP, "a", ID, DOWN),
         cursor("name", UP, "a", ID, 10**30), "W" * 5000,
         base64.urlsafe_b64encode(b"[" * 100_000).decode(),
     ],

@@ -166,6 +166,8 @@ class LittleServer:
             an_organization("o-looms", "Looms", "looms", "user"),
         ]
         self.tokens = [TOKEN]
+        self.catalog: Json = {"providers": [{"code": "sky", "name": "Ciel é"}]}
+        self.changes: list[Json] = []
         self.failing: dict[str, tuple[int, Any]] = {}
         self.interrupt_at = ""
         self.events_work = True
@@ -236,6 +238,9 @@ class LittleServer:
                 web.post("/models/fit", self._fit),
                 web.get("/events/stream", self._events),
                 web.post("/v1/chat/completions", self._chat),
+                web.get("/catalog/export", self._export),
+                web.post("/catalog/import", self._import),
+                web.post("/catalog/sync", self._sync),
                 web.get("/{catalog}", self._catalog),
             ]
         )
@@ -349,6 +354,17 @@ class LittleServer:
             "instance_types": list(everything.values()),
         }
         return web.json_response(catalog[request.match_info["catalog"]])
+
+    async def _export(self, request: web.Request) -> web.Response:
+        return web.json_response(self.catalog)
+
+    async def _import(self, request: web.Request) -> web.Response:
+        return web.json_response({"changes": self.changes})
+
+    async def _sync(self, request: web.Request) -> web.Response:
+        synced = {"provider_code": "sky", "result": "synced", "changes": self.changes}
+        message = "1 providers have answered."
+        return web.json_response({"status": "triggered", "message": message, "providers": [synced]})
 
     async def _types(self, request: web.Request) -> web.Response:
         return web.json_response(self.types[request.match_info["zone"]])

@@ -35,7 +35,7 @@ def test_every_command_explains_itself(cli: Cli) -> None:
     assert overview.exit_code == 0
     clients = (
         "login logout organizations members invite "
-        "models types fit instances logs deploy chat terminate demo"
+        "models types fit instances logs deploy chat terminate demo catalog"
     )
     for command in clients.split():
         assert f" {command} " in overview.stdout
