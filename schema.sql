@@ -108,6 +108,24 @@ CREATE TABLE IF NOT EXISTS replaced_session_tokens (
 CREATE INDEX IF NOT EXISTS replaced_session_tokens_by_session
     ON replaced_session_tokens (session_id);
 
+CREATE TABLE IF NOT EXISTS api_keys (
+    id              uuid PRIMARY KEY,
+    user_id         uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    organization_id uuid REFERENCES organizations ON DELETE CASCADE,  -- null: the personal workspace
+    name            text COLLATE "C" NOT NULL,
+    key_prefix      text COLLATE "C" NOT NULL,
+    key_hash        text NOT NULL UNIQUE,
+    expires_at      timestamptz,
+    models          text[],  -- null: all
+    permissions     text[],  -- null: all that keys may have
+    created_at      timestamptz NOT NULL,
+    last_used_at    timestamptz,
+    revoked_at      timestamptz
+);
+CREATE INDEX IF NOT EXISTS api_keys_by_user ON api_keys (user_id, created_at DESC, id DESC);
+CREATE INDEX IF NOT EXISTS api_keys_by_organization
+    ON api_keys (organization_id, created_at DESC, id DESC);
+
 -- How often something was tried since its window began: logins that failed, for one.
 CREATE TABLE IF NOT EXISTS attempts (
     key   text PRIMARY KEY,
@@ -412,6 +430,7 @@ CREATE TABLE IF NOT EXISTS inference_usage (
     ttft_ms         bigint,
     duration_ms     bigint NOT NULL
 );
+ALTER TABLE inference_usage ADD COLUMN IF NOT EXISTS api_key_id uuid;
 CREATE INDEX IF NOT EXISTS inference_usage_by_owner ON inference_usage (organization_id, occurred_at DESC);
 
 -- What has happened and is to be told. Ids follow the order of insertion, not of commit.

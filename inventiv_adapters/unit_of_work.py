@@ -10,12 +10,14 @@ from inventiv_adapters.catalog.memory.entries import MemoryCatalog
 from inventiv_adapters.catalog.postgres.entries import PostgresCatalog
 from inventiv_adapters.deployments.memory import MemoryQuotas
 from inventiv_adapters.deployments.postgres import PostgresQuotas
+from inventiv_adapters.identity.memory.api_keys import MemoryApiKeys
 from inventiv_adapters.identity.memory.attempts import MemoryAttempts
 from inventiv_adapters.identity.memory.invitations import MemoryInvitations
 from inventiv_adapters.identity.memory.mails import MemoryMails
 from inventiv_adapters.identity.memory.organizations import MemoryOrganizations
 from inventiv_adapters.identity.memory.sessions import MemorySessions
 from inventiv_adapters.identity.memory.users import MemoryUsers
+from inventiv_adapters.identity.postgres.api_keys import PostgresApiKeys
 from inventiv_adapters.identity.postgres.attempts import PostgresAttempts
 from inventiv_adapters.identity.postgres.invitations import PostgresInvitations
 from inventiv_adapters.identity.postgres.mails import PostgresMails
@@ -54,6 +56,7 @@ class MemoryWork:
         self.invitations = MemoryInvitations(draft)
         self.estates = MemoryEstates(draft)
         self.sessions = MemorySessions(draft)
+        self.api_keys = MemoryApiKeys(draft)
         self.attempts = MemoryAttempts(draft)
         self.mails = MemoryMails(draft)
         self.acts = MemoryActs(draft)
@@ -95,6 +98,7 @@ class PostgresWork:
         self.invitations = PostgresInvitations(connection)
         self.estates = PostgresEstates(connection)
         self.sessions = PostgresSessions(connection)
+        self.api_keys = PostgresApiKeys(connection)
         self.attempts = PostgresAttempts(connection)
         self.mails = PostgresMails(connection)
         self.acts = PostgresActs(connection)

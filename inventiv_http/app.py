@@ -19,6 +19,7 @@ from inventiv_http.catalog.routes.regions import Regions
 from inventiv_http.catalog.routes.zones import Zones
 from inventiv_http.container import OUTAGES, Application
 from inventiv_http.deployments.routes import Deployments, Quotas
+from inventiv_http.identity.routes.api_keys import ApiKeys, OrganizationKeys
 from inventiv_http.identity.routes.invitations import Acceptances, Invitations
 from inventiv_http.identity.routes.members import Members
 from inventiv_http.identity.routes.organizations import Organizations
@@ -51,6 +52,7 @@ def create_app(
     settings = adapters.settings()
     feed = Feed(adapters.clock())
     adapters.bus().subscribe(feed.hear)
+    adapters.bus().subscribe(adapters.known_callers().hear)
     use_cases = {
         name: _supply(provider)
         for name, provider in application.providers.items()
@@ -62,6 +64,7 @@ def create_app(
             "settings": settings,
             "feed": feed,
             "recognise_session": application.recognise_session,
+            "recognise_caller": application.recognise_caller,
             "gateway": Gateway(application.forward_inference(), adapters.clock()),
             "started_at": adapters.clock().now(),
         }
@@ -70,6 +73,7 @@ def create_app(
         route_handlers=[
             Public,
             Sessions, Organizations, Members, Invitations, Acceptances,
+            ApiKeys, OrganizationKeys,
             Providers, Regions, Zones, InstanceTypes, WholeCatalog, Models, ModelsForType,
             Deployments, Quotas, Instances, Workers,
             ActionLogs, ActionTypes, PlatformActionLogs, Events,

@@ -33,10 +33,13 @@ from inventiv_adapters.embedded.directory import DataDirectory, DataDirectoryUnu
 from inventiv_adapters.embedded.server import EmbeddedPostgres
 from inventiv_adapters.identity.argon2 import Argon2Passwords
 from inventiv_adapters.identity.jwt import JwtSessionTokens
+from inventiv_adapters.identity.keys import RandomApiKeys
 from inventiv_adapters.identity.links import DerivedLinkTokens
+from inventiv_adapters.identity.memory.api_keys import MemoryApiKeyQueries
 from inventiv_adapters.identity.memory.invitations import MemoryInvitationQueries
 from inventiv_adapters.identity.memory.organizations import MemoryOrganizationQueries
 from inventiv_adapters.identity.memory.sessions import MemorySessionQueries
+from inventiv_adapters.identity.postgres.api_keys import PostgresApiKeyQueries
 from inventiv_adapters.identity.postgres.invitations import PostgresInvitationQueries
 from inventiv_adapters.identity.postgres.organizations import PostgresOrganizationQueries
 from inventiv_adapters.identity.postgres.sessions import PostgresSessionQueries
@@ -106,7 +109,17 @@ from inventiv_core.identity.use_cases.acceptances import (
     PreviewInvitation,
     RegisterInvited,
 )
+from inventiv_core.identity.use_cases.api_keys import (
+    CreateApiKey,
+    ListApiKeys,
+    ListOrganizationKeys,
+    RevokeApiKey,
+    RevokeOrganizationKey,
+    SearchApiKeys,
+    UpdateApiKey,
+)
 from inventiv_core.identity.use_cases.bootstrap import Bootstrap
+from inventiv_core.identity.use_cases.callers import KnownCallers, RecogniseCaller
 from inventiv_core.identity.use_cases.invitations import (
     InviteMember,
     ListInvitations,
@@ -283,6 +296,10 @@ class _Common(DeclarativeContainer):
     invitation_allowance = Factory(_invitation_allowance, settings)
     sending_allowance = Factory(_sending_allowance, settings)
     uses = Singleton(Uses)
+    known_callers = Singleton(
+        KnownCallers, Factory(timedelta, seconds=settings.provided.caller_cache_s)
+    )
+    api_key_secrets = Singleton(RandomApiKeys)
     password_hasher = Singleton(Argon2Passwords)
     session_tokens = Singleton(
         JwtSessionTokens, settings.provided.jwt_secret, issuer=settings.provided.jwt_issuer
@@ -300,6 +317,7 @@ class MemoryAdapters(_Common):
     database = Singleton(MemoryDatabase)
     unit_of_work = Singleton(MemoryUnitOfWork, database)
     session_queries = Singleton(MemorySessionQueries, database)
+    api_key_queries = Singleton(MemoryApiKeyQueries, database)
     organization_queries = Singleton(MemoryOrganizationQueries, database)
     invitation_queries = Singleton(MemoryInvitationQueries, database)
     catalog_queries = Singleton(MemoryCatalogQueries, database)
@@ -328,6 +346,7 @@ class PostgresAdapters(_Common):
     )
     unit_of_work = Singleton(PostgresUnitOfWork, pool)
     session_queries = Singleton(PostgresSessionQueries, pool)
+    api_key_queries = Singleton(PostgresApiKeyQueries, pool)
     organization_queries = Singleton(PostgresOrganizationQueries, pool)
     invitation_queries = Singleton(PostgresInvitationQueries, pool)
     catalog_queries = Singleton(PostgresCatalogQueries, pool)
@@ -378,7 +397,15 @@ class Application(DeclarativeContainer):
     log_in = _use_case(LogIn, adapters)
     log_out = _use_case(LogOut, adapters)
     recognise_session = _use_case(RecogniseSession, adapters)
+    recognise_caller = _use_case(RecogniseCaller, adapters)
     store_uses = _use_case(StoreUses, adapters)
+    create_api_key = _use_case(CreateApiKey, adapters)
+    update_api_key = _use_case(UpdateApiKey, adapters)
+    revoke_api_key = _use_case(RevokeApiKey, adapters)
+    list_api_keys = _use_case(ListApiKeys, adapters)
+    search_api_keys = _use_case(SearchApiKeys, adapters)
+    list_organization_keys = _use_case(ListOrganizationKeys, adapters)
+    revoke_organization_key = _use_case(RevokeOrganizationKey, adapters)
     list_sessions = _use_case(ListSessions, adapters)
     revoke_session = _use_case(RevokeSession, adapters)
     switch_workspace = _use_case(SwitchWorkspace, adapters)

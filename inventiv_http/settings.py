@@ -93,6 +93,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     invitation_misses_per_address: Annotated[int, Meta(ge=1)] = 100
     """How many links to invitations that are none one address may try in such a window."""
 
+    caller_cache_s: Annotated[float, Meta(ge=0, le=60)] = 5.0
+    """How long who calls a model is remembered: a revoked key stops at once where the bus
+    brings the news, and after so many seconds where it does not. 0 asks at every call."""
+
     trusted_proxies: str = ""
     """Addresses whose ``X-Forwarded-For`` is believed, separated by commas."""
 

@@ -16,10 +16,10 @@ from inventiv_core.workers.entities import engine_url
 
 _ADD = """
     INSERT INTO inference_usage
-        (id, occurred_at, organization_id, user_id, instance_id, model_id, path, streamed,
-         status_code, input_tokens, output_tokens, total_tokens, ttft_ms, duration_ms)
+        (id, occurred_at, organization_id, user_id, api_key_id, instance_id, model_id, path,
+         streamed, status_code, input_tokens, output_tokens, total_tokens, ttft_ms, duration_ms)
     VALUES
-        (%(id)s, %(occurred_at)s, %(organization_id)s, %(user_id)s, %(instance_id)s,
+        (%(id)s, %(occurred_at)s, %(organization_id)s, %(user_id)s, %(api_key_id)s, %(instance_id)s,
          %(model_id)s, %(path)s, %(streamed)s, %(status_code)s, %(input_tokens)s,
          %(output_tokens)s, %(total_tokens)s, %(ttft_ms)s, %(duration_ms)s)
     ON CONFLICT (id) DO NOTHING

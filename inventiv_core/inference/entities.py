@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from inventiv_core.identity.access import OrganizationId, UserId
+from inventiv_core.identity.access import ApiKeyId, OrganizationId, UserId
 from inventiv_core.inference.errors import ModelNotServed, NoReadyWorker
 from inventiv_core.instances.entities import InstanceId
 from inventiv_core.kernel.chance import Chance
@@ -57,6 +57,8 @@ class InferenceUsage:
     organization_id: OrganizationId
     """Who used it."""
     user_id: UserId | None
+    api_key_id: ApiKeyId | None = None
+    """``None`` when it was used with a session."""
     instance_id: InstanceId
     model_id: str
     path: str

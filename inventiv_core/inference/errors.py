@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from inventiv_core.kernel.errors import Invalid, NotFound, Unavailable, Upstream
+from inventiv_core.kernel.errors import Forbidden, Invalid, NotFound, Unavailable, Upstream
 
 
 @dataclass(eq=False, kw_only=True)
@@ -31,5 +31,12 @@ class NoReadyWorker(Unavailable):
 @dataclass(eq=False, kw_only=True)
 class UpstreamUnreachable(Upstream):
     """The worker could not be reached, and there was no other one to try."""
+
+    model: str
+
+
+@dataclass(eq=False, kw_only=True)
+class ModelNotAllowed(Forbidden):
+    """This API key may not use this model."""
 
     model: str

@@ -14,7 +14,12 @@ from inventiv_core.inference.entities import (
     Router,
     TokenCounts,
 )
-from inventiv_core.inference.errors import ModelNotNamed, NoReadyWorker, UpstreamUnreachable
+from inventiv_core.inference.errors import (
+    ModelNotAllowed,
+    ModelNotNamed,
+    NoReadyWorker,
+    UpstreamUnreachable,
+)
 from inventiv_core.inference.ports import (
     EngineNotReached,
     EngineReply,
@@ -93,6 +98,7 @@ class ForwardInference:
         Raises:
             ModelNotNamed: The call names no model.
             ModelNotServed: There is no such model.
+            ModelNotAllowed: The actor's API key is for other models.
             NoReadyWorker: None of the organization's workers serves it now.
             UpstreamUnreachable: Those that should did not answer.
         """
@@ -101,6 +107,8 @@ class ForwardInference:
         if not name:
             raise ModelNotNamed
         model_id = self.router.resolve(name)
+        if actor.models is not None and model_id not in actor.models:
+            raise ModelNotAllowed(model=name)
         body = call.body_for(model_id)
         began_at = self.clock.now()
         tried: set[InstanceId] = set()
@@ -166,6 +174,7 @@ class ForwardInference:
                     occurred_at=began_at,
                     organization_id=owner,
                     user_id=actor.user_id,
+                    api_key_id=actor.api_key_id,
                     instance_id=route.instance_id,
                     model_id=route.model_id,
                     path=call.path,
@@ -191,11 +200,14 @@ class ListServedModels:
     router: Router
 
     async def __call__(self, *, actor: Actor) -> Sequence[Route]:
-        """Return one route for each model that the actor's organization serves."""
+        """Return one route for each model that the actor may use and its organization serves."""
         actor.must(Permission.INFER)
         if actor.organization_id is None:
             return ()
-        return self.router.served(actor.organization_id)
+        served = self.router.served(actor.organization_id)
+        if actor.models is None:
+            return served
+        return [route for route in served if route.model_id in actor.models]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

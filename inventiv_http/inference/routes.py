@@ -61,4 +61,4 @@ async def forward(scope: Scope, receive: Receive, send: Send) -> None:
     state: Any = scope["litestar_app"].state
     gateway: Gateway = state.gateway
     call = cast("HTTPScope", scope)
-    await gateway.handle(call, receive, send, call["user"].actor)
+    await gateway.handle(call, receive, send, call["auth"])

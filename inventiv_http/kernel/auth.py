@@ -17,6 +17,7 @@ from litestar.handlers import BaseRouteHandler
 from inventiv_core.identity.access import HOLDERS, Actor, Holder, Permission
 from inventiv_core.identity.entities.sessions import Caller
 from inventiv_core.identity.errors.access import NoCurrentOrganization
+from inventiv_core.identity.use_cases.callers import Presented
 from inventiv_core.identity.use_cases.recognition import Recognised
 
 _BEARER = "Bearer "
@@ -53,13 +54,35 @@ async def check_access(
     _must_be_exact(connection, handler)
     permission = permission_of(handler)
     if permission is not None and Holder.WORKER not in HOLDERS[permission]:
-        recognise = connection.app.state.recognise_session()
-        token = session_token(connection)
-        recognised = await recognise(token, actor=caller(connection))
+        actor = await _recognise(connection, permission)
         with suppress(NoCurrentOrganization):  # an answer of the use case's, in its route's words
-            recognised.actor.must(permission)
-        connection.scope["user"] = recognised
+            actor.must(permission)
     _must_be_json(connection, handler)
+
+
+async def _recognise(
+    connection: ASGIConnection[Any, Any, Any, Any], permission: Permission
+) -> Actor:
+    """Find out who calls, by the credentials that a route with this permission takes."""
+    state = connection.app.state
+    actor: Actor
+    if Holder.KEY in HOLDERS[permission]:
+        actor = await state.recognise_caller()(_presented(connection), actor=caller(connection))
+    else:
+        token = session_token(connection)
+        recognised = await state.recognise_session()(token, actor=caller(connection))
+        connection.scope["user"] = recognised
+        actor = recognised.actor
+    connection.scope["auth"] = actor
+    return actor
+
+
+def _presented(connection: ASGIConnection[Any, Any, Any, Any]) -> Presented:
+    return Presented(
+        cookie=connection.cookies.get(connection.app.state.settings.session_cookie_name),
+        api_key=connection.headers.get("x-api-key", "").strip() or None,
+        bearer=bearer_token(connection),
+    )
 
 
 def session_token(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
@@ -88,9 +111,9 @@ def current_session(request: Request[Recognised, Any, Any]) -> Recognised:
     return request.user
 
 
-def current_actor(request: Request[Recognised, Any, Any]) -> Actor:
+def current_actor(request: Request[Recognised, Actor, Any]) -> Actor:
     """Return who acts."""
-    return request.user.actor
+    return request.auth
 
 
 def _must_be_exact(

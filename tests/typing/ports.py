@@ -12,10 +12,13 @@ from inventiv_adapters.cloud.memory import FixedClouds, MemoryCloud
 from inventiv_adapters.cloud.mock.provider import MockCloud
 from inventiv_adapters.identity.argon2 import Argon2Passwords
 from inventiv_adapters.identity.jwt import JwtSessionTokens
+from inventiv_adapters.identity.keys import RandomApiKeys
 from inventiv_adapters.identity.links import DerivedLinkTokens
+from inventiv_adapters.identity.memory.api_keys import MemoryApiKeyQueries
 from inventiv_adapters.identity.memory.invitations import MemoryInvitationQueries
 from inventiv_adapters.identity.memory.organizations import MemoryOrganizationQueries
 from inventiv_adapters.identity.memory.sessions import MemorySessionQueries
+from inventiv_adapters.identity.postgres.api_keys import PostgresApiKeyQueries
 from inventiv_adapters.identity.postgres.invitations import PostgresInvitationQueries
 from inventiv_adapters.identity.postgres.organizations import PostgresOrganizationQueries
 from inventiv_adapters.identity.postgres.sessions import PostgresSessionQueries
@@ -41,6 +44,7 @@ from inventiv_core.action_logs.ports import ActionLogQueries, ActionLogWork
 from inventiv_core.catalog.ports import CatalogQueries, CatalogWork, PriceQueries
 from inventiv_core.cloud.ports import CloudProvider, Clouds, SellsMachines
 from inventiv_core.deployments.ports import DeploymentWork
+from inventiv_core.identity.ports.api_keys import ApiKeyQueries, ApiKeySecrets
 from inventiv_core.identity.ports.invitations import InvitationQueries
 from inventiv_core.identity.ports.mails import LinkTokens
 from inventiv_core.identity.ports.organizations import OrganizationQueries
@@ -81,6 +85,16 @@ def relays(memory: MemoryRelay, postgres: PostgresRelay) -> Iterable[Relay]:
 
 def password_hashers(argon2: Argon2Passwords) -> PasswordHasher:
     return argon2
+
+
+def api_keys(random: RandomApiKeys) -> ApiKeySecrets:
+    return random
+
+
+def api_key_queries(
+    memory: MemoryApiKeyQueries, postgres: PostgresApiKeyQueries
+) -> Iterable[ApiKeyQueries]:
+    return memory, postgres
 
 
 def session_tokens(jwt: JwtSessionTokens) -> SessionTokens:

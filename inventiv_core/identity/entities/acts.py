@@ -23,6 +23,10 @@ class ActKind(StrEnum):
     USER_REGISTERED = "USER_REGISTERED"
     """Somebody who was invited made an account."""
 
+    API_KEY_CREATED = "API_KEY_CREATED"
+    API_KEY_UPDATED = "API_KEY_UPDATED"
+    API_KEY_REVOKED = "API_KEY_REVOKED"
+
     ORG_CREATED = "ORG_CREATED"
     ORG_UPDATED = "ORG_UPDATED"
     ORG_DELETED = "ORG_DELETED"

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from inventiv_core.identity.ports.acts import ActWork
+from inventiv_core.identity.ports.api_keys import ApiKeyRepository
 from inventiv_core.identity.ports.attempts import AttemptRepository
 from inventiv_core.identity.ports.estates import Estates
 from inventiv_core.identity.ports.invitations import InvitationRepository
@@ -25,6 +26,8 @@ class IdentityWork(ActWork, Protocol):
     def estates(self) -> Estates: ...
     @property
     def sessions(self) -> SessionRepository: ...
+    @property
+    def api_keys(self) -> ApiKeyRepository: ...
     @property
     def attempts(self) -> AttemptRepository: ...
     @property

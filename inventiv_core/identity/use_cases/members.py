@@ -120,6 +120,7 @@ class RemoveMember:
             await work.organizations.remove_member(organization_id, user_id)
             await work.sessions.leave_workspace(organization_id, user_id)
             now = self.clock.now()
+            await work.api_keys.end_membership(organization_id, user_id, at=now)
             await work.outbox.add(AccessChanged(user_id=user_id, occurred_at=now))
             act = Act(
                 id=self.new_id(),

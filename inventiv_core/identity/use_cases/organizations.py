@@ -239,6 +239,7 @@ class DeleteOrganization:
         now = self.clock.now()
         invitations = await work.invitations.revoke_all(organization_id, at=now)
         members = await work.organizations.remove_members(organization_id)
+        await work.api_keys.end_membership(organization_id, None, at=now)
         await work.sessions.close_workspace(organization_id)
         for user_id in members:
             await work.outbox.add(AccessChanged(user_id=user_id, occurred_at=now))

@@ -1,9 +1,9 @@
 """Finding out who calls. The database decides, at each request, not the token."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from inventiv_core.identity.access import Actor, Permission, SessionId, granted
+from inventiv_core.identity.access import Actor, ApiKeyId, Permission, SessionId, granted
 from inventiv_core.identity.entities.sessions import LAST_USED_RESOLUTION, Caller
 from inventiv_core.identity.errors.sessions import LoginRequired, SessionInvalidOrExpired
 from inventiv_core.identity.ports.sessions import SessionQueries, SessionTokens
@@ -21,24 +21,40 @@ class Recognised:
     session: SessionDetails
 
 
+@dataclass(slots=True)
+class Seen:
+    """When sessions and keys were used last."""
+
+    sessions: dict[SessionId, datetime] = field(default_factory=dict[SessionId, datetime])
+    keys: dict[ApiKeyId, datetime] = field(default_factory=dict[ApiKeyId, datetime])
+
+    def __len__(self) -> int:
+        return len(self.sessions) + len(self.keys)
+
+
 class Uses:
-    """When sessions were used, in memory until it is stored: no request waits for a write."""
+    """When sessions and keys were used, in memory until it is stored: no request waits for it."""
 
     def __init__(self) -> None:
-        self._sessions: dict[SessionId, datetime] = {}
+        self._seen = Seen()
 
     def note_session(self, session_id: SessionId, at: datetime) -> None:
         """Note that a session was used."""
-        self._sessions[session_id] = at
+        self._seen.sessions[session_id] = at
 
-    def take(self) -> dict[SessionId, datetime]:
+    def note_key(self, key_id: ApiKeyId, at: datetime) -> None:
+        """Note that a key was used."""
+        self._seen.keys[key_id] = at
+
+    def take(self) -> Seen:
         """Remove and return what was noted."""
-        taken, self._sessions = self._sessions, {}
+        taken, self._seen = self._seen, Seen()
         return taken
 
-    def put_back(self, taken: dict[SessionId, datetime]) -> None:
+    def put_back(self, taken: Seen) -> None:
         """Return what could not be stored; later uses win."""
-        self._sessions = taken | self._sessions
+        self._seen.sessions = taken.sessions | self._seen.sessions
+        self._seen.keys = taken.keys | self._seen.keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +100,7 @@ def actor_of(session: SessionDetails, caller: Caller) -> Actor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreUses:
-    """Store when sessions were used since the last time."""
+    """Store when sessions and keys were used since the last time."""
 
     unit_of_work: UnitOfWork[IdentityWork]
     uses: Uses
@@ -93,11 +109,14 @@ class StoreUses:
         """Return how many were stored. What cannot be stored waits on."""
         actor.must(Permission.OPERATE)
         taken = self.uses.take()
-        if not taken:
+        if not len(taken):
             return 0
         try:
             async with self.unit_of_work() as work:
-                await work.sessions.touch(taken)
+                if taken.sessions:
+                    await work.sessions.touch(taken.sessions)
+                if taken.keys:
+                    await work.api_keys.touch(taken.keys)
         except BaseException:
             self.uses.put_back(taken)
             raise

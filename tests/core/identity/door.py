@@ -5,7 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 from inventiv_adapters.identity.jwt import JwtSessionTokens
+from inventiv_adapters.identity.keys import RandomApiKeys
 from inventiv_adapters.identity.links import DerivedLinkTokens
+from inventiv_adapters.identity.memory.api_keys import MemoryApiKeyQueries
 from inventiv_adapters.identity.memory.invitations import MemoryInvitationQueries
 from inventiv_adapters.identity.memory.organizations import MemoryOrganizationQueries
 from inventiv_adapters.identity.memory.sessions import MemorySessionQueries
@@ -13,8 +15,9 @@ from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.ids import SerialIds
 from inventiv_adapters.kernel.memory import MemoryDatabase
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork, MemoryWork
-from inventiv_core.identity.access import Actor
+from inventiv_core.identity.access import PLATFORM, Actor
 from inventiv_core.identity.entities.acts import Act
+from inventiv_core.identity.entities.api_keys import ApiKey
 from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances
 from inventiv_core.identity.entities.mails import Mail
 from inventiv_core.identity.entities.organizations import Membership, Organization
@@ -26,7 +29,14 @@ from inventiv_core.identity.use_cases.acceptances import (
     PreviewInvitation,
     RegisterInvited,
 )
+from inventiv_core.identity.use_cases.api_keys import (
+    CreateApiKey,
+    RevokeApiKey,
+    RevokeOrganizationKey,
+    UpdateApiKey,
+)
 from inventiv_core.identity.use_cases.bootstrap import Bootstrap
+from inventiv_core.identity.use_cases.callers import KnownCallers, RecogniseCaller
 from inventiv_core.identity.use_cases.invitations import (
     Invited,
     InviteMember,
@@ -105,6 +115,23 @@ class Door:
         self.uses = Uses()
         self.recognise = RecogniseSession(uses=self.uses, clock=self.clock, **tokens)
         self.log_out = LogOut(**new, **tokens)
+        self.caller_cache = timedelta(seconds=5)
+        self.known_callers = KnownCallers(self.caller_cache)
+        keys: dict[str, Any] = {"api_key_secrets": RandomApiKeys()}
+        key_queries: dict[str, Any] = {"api_key_queries": MemoryApiKeyQueries(self.database)}
+        self.create_api_key = CreateApiKey(**new, **keys)
+        self.update_api_key = UpdateApiKey(**new)
+        self.revoke_api_key = RevokeApiKey(**new)
+        self.revoke_organization_key = RevokeOrganizationKey(**new)
+        self.recognise_caller = RecogniseCaller(
+            known_callers=self.known_callers,
+            uses=self.uses,
+            clock=self.clock,
+            **tokens,
+            **keys,
+            **key_queries,
+        )
+        self.platform = PLATFORM
         self.store_uses = StoreUses(unit_of_work=self.unit_of_work, uses=self.uses)
         self.bootstrap = Bootstrap(password_hasher=self.passwords, **new)
         self.open_local_session = OpenLocalSession(
@@ -184,9 +211,18 @@ class Door:
     async def join(self, *memberships: Membership) -> None:
         await given(self.unit_of_work, *memberships)
 
+    def deliver(self) -> None:
+        """Tell who is remembered what has happened."""
+        for message in self.database.outbox:
+            self.known_callers.hear(message)
+
+    def forget_everything(self) -> None:
+        """Lose the database."""
+        self.database.accept(MemoryDatabase())
+
     async def leave_all(self) -> None:
         """Begin the memberships anew: nobody belongs anywhere."""
         fresh = MemoryDatabase()
-        for kept in (User, Organization, Session):
+        for kept in (User, Organization, Session, ApiKey):
             fresh.table(kept).update(self.database.table(kept))
         self.database.accept(fresh)
