@@ -26,11 +26,13 @@ from inventiv_core.deployments.entities import DeploymentRequest
 from inventiv_core.identity.access import (
     ROLE_PERMISSIONS,
     Actor,
+    ApiKeyId,
     OrganizationId,
     PlatformRole,
     Role,
     UserId,
 )
+from inventiv_core.identity.entities.api_keys import ApiKey, KeyScope
 from inventiv_core.identity.entities.invitations import Invitation, InvitationId
 from inventiv_core.identity.entities.mails import Mail, MailKind
 from inventiv_core.identity.entities.organizations import Membership, Organization
@@ -111,6 +113,23 @@ def an_invitation(
         expires_at=NOON + timedelta(days=7),
     )
     return replace(invitation, **facts)
+
+
+def a_key(
+    *, user: UserId = ALICE, organization: OrganizationId | None = ACME, **facts: Any
+) -> ApiKey:
+    number = a_number()
+    key = ApiKey(
+        id=ApiKeyId(number),
+        user_id=user,
+        organization_id=organization,
+        name=f"key {number.int:x}",
+        key_prefix=f"sk-inv-{number.int:05x}",
+        key_hash=f"hash of {number}",
+        scope=KeyScope(),
+        created_at=NOON,
+    )
+    return replace(key, **facts)
 
 
 def an_actor(
@@ -296,7 +315,7 @@ class WholeWork(
 
 
 Thing = (
-    User | Organization | Membership | Invitation | Provider | Region | Zone | InstanceType
+    User | ApiKey | Organization | Membership | Invitation | Provider | Region | Zone | InstanceType
     | InstanceTypeZone | Model | Instance | Worker | ActionLog
 )  # fmt: skip
 
@@ -318,6 +337,8 @@ async def _store(thing: Thing, work: WholeWork) -> None:  # noqa: C901, PLR0912 
             await work.organizations.add_member(thing)
         case Invitation():
             await work.invitations.add(thing)
+        case ApiKey():
+            await work.api_keys.add(thing)
         case Provider():
             await work.catalog.add_provider(thing)
         case Region():

@@ -82,8 +82,6 @@ def _rows(where: LiteralString) -> LiteralString:
     OFFSET %(offset)s LIMIT %(limit)s"""
 
 
-_FOUND = _rows("l.organization_id = %(owner)s")
-
 _PLATFORMS: Final = searches(
     _rows("l.organization_id IS NULL"), {"created_at": ("l.created_at", "timestamptz")}, id="l.id"
 )
@@ -119,7 +117,7 @@ def _searches(*, descending: bool) -> Searches:
         "instance_type": (f'COALESCE(t.name, {unknown}) COLLATE "C"', "text"),
         "instance_key": (f'COALESCE(l.instance_id::text, {unknown}) COLLATE "C"', "text"),
     }
-    return searches(_FOUND, keys, id="l.id")
+    return searches(_rows("l.organization_id = %(owner)s"), keys, id="l.id")
 
 
 _UPWARDS: Final = _searches(descending=False)

@@ -162,16 +162,6 @@ _LIST = _rows("""
     LIMIT %(limit)s
 """)
 
-_FOUND = _rows("""
-        i.organization_id = %(owner)s AND i.is_archived = %(archived)s
-      AND (%(status)s::text IS NULL OR i.status = %(status)s)
-      AND (%(model_id)s::uuid IS NULL OR i.model_id = %(model_id)s)
-      AND (%(zone_id)s::uuid IS NULL OR i.zone_id = %(zone_id)s)
-      {after}
-    {order}
-    OFFSET %(offset)s LIMIT %(limit)s
-""")
-
 _COUNT = """
     SELECT count(*) AS total_count,
            count(*) FILTER (WHERE
@@ -202,7 +192,16 @@ def _searches(*, descending: bool) -> Searches:
         "cost_per_hour": (f"COALESCE(t.cost_per_hour, {unknown})", "numeric"),
         TOTAL_COST: (f"COALESCE({cost}, {unknown})", "numeric"),
     }
-    return searches(_FOUND, keys, id="i.id")
+    found = _rows("""
+        i.organization_id = %(owner)s AND i.is_archived = %(archived)s
+      AND (%(status)s::text IS NULL OR i.status = %(status)s)
+      AND (%(model_id)s::uuid IS NULL OR i.model_id = %(model_id)s)
+      AND (%(zone_id)s::uuid IS NULL OR i.zone_id = %(zone_id)s)
+      {after}
+    {order}
+    OFFSET %(offset)s LIMIT %(limit)s
+""")
+    return searches(found, keys, id="i.id")
 
 
 _UPWARDS: Final = _searches(descending=False)

@@ -99,17 +99,6 @@ _DESCENDING: Mapping[ModelOrder, LiteralString] = {
     order: _list(column, "DESC") for order, column in _COLUMNS.items()
 }
 
-_MATCHING = """
-    SELECT id, name, model_id, required_vram_gb, context_length, is_active, data_volume_gb,
-           created_at, updated_at, metadata, architecture
-    FROM models
-    WHERE (%(is_active)s::boolean IS NULL OR is_active = %(is_active)s)
-      AND (%(pattern)s::text IS NULL OR name ILIKE %(pattern)s OR model_id ILIKE %(pattern)s)
-      {after}
-    {order}
-    OFFSET %(offset)s LIMIT %(limit)s
-"""
-
 _KEYS: Mapping[str, tuple[LiteralString, LiteralString]] = {
     "name": ("name", "text"),
     "model_id": ("model_id", "text"),
@@ -121,7 +110,19 @@ _KEYS: Mapping[str, tuple[LiteralString, LiteralString]] = {
     "updated_at": ("updated_at", "timestamptz"),
 }
 
-_SEARCHES: Searches = searches(_MATCHING, _KEYS)
+_SEARCHES: Searches = searches(
+    """
+    SELECT id, name, model_id, required_vram_gb, context_length, is_active, data_volume_gb,
+           created_at, updated_at, metadata, architecture
+    FROM models
+    WHERE (%(is_active)s::boolean IS NULL OR is_active = %(is_active)s)
+      AND (%(pattern)s::text IS NULL OR name ILIKE %(pattern)s OR model_id ILIKE %(pattern)s)
+      {after}
+    {order}
+    OFFSET %(offset)s LIMIT %(limit)s
+""",
+    _KEYS,
+)
 
 _COUNT = """
     SELECT (SELECT count(*) FROM models) AS total_count, count(*) AS filtered_count

@@ -1,6 +1,5 @@
 """What can go wrong with models."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -20,6 +19,8 @@ class InvalidModelId(Invalid):
 class ModelNotFound(NotFound):
     """There is no such model."""
 
+    code = "no_such_model"  # the gateway says model_not_found, of a public name
+
     model_id: UUID
 
 
@@ -32,7 +33,7 @@ class ModelInvalid(Invalid):
     """What the field must be."""
 
     def __str__(self) -> str:
-        return f"{self.field} must be {self.must}."
+        return f"The field {self.field} must be {self.must}."
 
 
 @dataclass(eq=False, kw_only=True)
@@ -63,7 +64,7 @@ class ConfigNotUnderstood(Invalid):
     """What is expected there."""
 
     def __str__(self) -> str:
-        return f"{self.field} in config.json must be {self.must}."
+        return f"In config.json, {self.field} must be {self.must}."
 
 
 @dataclass(eq=False, kw_only=True)
@@ -71,7 +72,7 @@ class FamilyUnknown(Invalid):
     """Models of this family are not known here."""
 
     family: str
-    known: Sequence[str]
+    known: tuple[str, ...]
 
     def __str__(self) -> str:
         return f"Models of the family {self.family!r} are not known here."
@@ -85,4 +86,4 @@ class DemandInvalid(Invalid):
     must: str
 
     def __str__(self) -> str:
-        return f"{self.field} must be {self.must}."
+        return f"The field {self.field} must be {self.must}."

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, LiteralString
 
 import msgspec
 
@@ -83,19 +83,6 @@ _LIST_OF_ORGANIZATION = """
     LIMIT %(limit)s
 """
 
-_FOUND = """
-    SELECT k.id, k.name, k.key_prefix, k.created_at, k.last_used_at, k.revoked_at, k.expires_at,
-           k.models, k.permissions, k.organization_id, o.name AS organization_name, k.user_id,
-           u.username
-    FROM api_keys k
-    JOIN users u ON u.id = k.user_id
-    LEFT JOIN organizations o ON o.id = k.organization_id
-    WHERE k.user_id = %(user_id)s
-      {after}
-    {order}
-    OFFSET %(offset)s LIMIT %(limit)s
-"""
-
 _COUNT = """
     SELECT count(*) AS total_count, count(*) AS filtered_count FROM api_keys
     WHERE user_id = %(user_id)s
@@ -113,29 +100,35 @@ _FIND = """
       AND (k.organization_id IS NULL OR m.role IS NOT NULL)
 """
 
-_UPWARDS: Searches = searches(
-    _FOUND,
-    {
-        "created_at": ("k.created_at", "timestamptz"),
-        "name": ("k.name", "text"),
-        "key_prefix": ("k.key_prefix", "text"),
-        "last_used_at": ("COALESCE(k.last_used_at, '9999-12-30 00:00+00')", "timestamptz"),
-        "revoked_at": ("COALESCE(k.revoked_at, '9999-12-30 00:00+00')", "timestamptz"),
-    },
-    id="k.id",
-)
 
-_DOWNWARDS: Searches = searches(
-    _FOUND,
-    {
-        "created_at": ("k.created_at", "timestamptz"),
-        "name": ("k.name", "text"),
-        "key_prefix": ("k.key_prefix", "text"),
-        "last_used_at": ("COALESCE(k.last_used_at, '0001-01-02 00:00+00')", "timestamptz"),
-        "revoked_at": ("COALESCE(k.revoked_at, '0001-01-02 00:00+00')", "timestamptz"),
-    },
-    id="k.id",
-)
+def _searches(*, never: LiteralString) -> Searches:
+    """Return the statements in which what has not happened counts as of ``never``."""
+    return searches(
+        """
+    SELECT k.id, k.name, k.key_prefix, k.created_at, k.last_used_at, k.revoked_at, k.expires_at,
+           k.models, k.permissions, k.organization_id, o.name AS organization_name, k.user_id,
+           u.username
+    FROM api_keys k
+    JOIN users u ON u.id = k.user_id
+    LEFT JOIN organizations o ON o.id = k.organization_id
+    WHERE k.user_id = %(user_id)s
+      {after}
+    {order}
+    OFFSET %(offset)s LIMIT %(limit)s
+""",
+        {
+            "created_at": ("k.created_at", "timestamptz"),
+            "name": ("k.name", "text"),
+            "key_prefix": ("k.key_prefix", "text"),
+            "last_used_at": (f"COALESCE(k.last_used_at, {never})", "timestamptz"),
+            "revoked_at": (f"COALESCE(k.revoked_at, {never})", "timestamptz"),
+        },
+        id="k.id",
+    )
+
+
+_UPWARDS: Final = _searches(never="'9999-12-30 00:00+00'")
+_DOWNWARDS: Final = _searches(never="'0001-01-02 00:00+00'")
 
 
 class _Stored(msgspec.Struct):

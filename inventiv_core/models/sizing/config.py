@@ -91,7 +91,7 @@ def read_config(config: Mapping[str, Any]) -> Architecture:
     given = whole if nested is None else whole.inside(nested)
     name = given.text("model_type") if given.has("model_type") else "llama"
     if name not in FAMILIES:
-        raise FamilyUnknown(family=name[:100], known=sorted(FAMILIES))
+        raise FamilyUnknown(family=name[:100], known=tuple(sorted(FAMILIES)))
     family = FAMILIES[name]
     keys = Keys({**family.defaults, **_present(given)}, given.path)
 

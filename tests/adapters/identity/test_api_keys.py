@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from inventiv_core.identity.access import ApiKeyId, OrganizationId, Permission, Role, UserId
+from inventiv_core.identity.access import Permission, Role, UserId
 from inventiv_core.identity.entities.api_keys import ApiKey, KeyScope
 from inventiv_core.identity.use_cases.api_keys import SearchApiKeys
 from inventiv_core.identity.views.api_keys import ApiKeyRow, KeyDetails, api_key_keys
@@ -17,8 +17,8 @@ from tests.builders import (
     ALICE,
     NOON,
     OTHER,
+    a_key,
     a_membership,
-    a_number,
     a_user,
     an_actor,
     given_teams,
@@ -31,23 +31,6 @@ SCOPE = KeyScope(
     models=frozenset({"acme/b", "acme/a"}),
     permissions=frozenset({Permission.INFER}),
 )
-
-
-def a_key(
-    *, user: UserId = ALICE, organization: OrganizationId | None = ACME, **facts: Any
-) -> ApiKey:
-    number = a_number()
-    key = ApiKey(
-        id=ApiKeyId(number),
-        user_id=user,
-        organization_id=organization,
-        name=f"key {number.int:x}",
-        key_prefix=f"sk-inv-{number.int:05x}",
-        key_hash=f"hash of {number}",
-        scope=KeyScope(),
-        created_at=NOON,
-    )
-    return replace(key, **facts)
 
 
 async def given_keys(adapters: Any, *keys: ApiKey) -> None:

@@ -136,6 +136,14 @@ MODELS: Mapping[str, Published] = {
         30_532_122_624,
         98_304,
     ),
+    "Qwen1.5-MoE-A2.7B": Published(
+        config(
+            "qwen2_moe", 2048, 5632, 24, 16, 16, 151936, moe_intermediate_size=1408,
+            shared_expert_intermediate_size=5632, num_experts=60, num_experts_per_tok=4,
+        ),
+        14_315_784_192,
+        196_608,
+    ),
     "Gemma-2-9B": GEMMA_2_9B,
     "Gemma-2-27B": Published(
         config("gemma2", 4608, 36864, 46, 32, 16, 256000, head_dim=128, sliding_window=4096),

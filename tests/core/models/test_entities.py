@@ -56,7 +56,7 @@ def test_a_field_that_cannot_be_is_said_by_its_name(field: str, value: Any) -> N
     with pytest.raises(ModelInvalid) as refusal:
         a_valid(**{field: value})
     assert refusal.value.field == field
-    assert str(refusal.value).startswith(f"{field} must be ")
+    assert str(refusal.value).startswith(f"The field {field} must be ")
 
 
 @pytest.mark.parametrize(

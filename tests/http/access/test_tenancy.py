@@ -13,7 +13,7 @@ from inventiv_core.identity.entities.sessions import Session
 from inventiv_core.instances.entities import InstanceStatus
 from inventiv_http.container import Application, MemoryAdapters
 from inventiv_http.kernel.auth import permission_of
-from tests.builders import ACME, Market, a_model, a_worker, an_action, an_invitation, given
+from tests.builders import ACME, Market, a_key, a_model, a_worker, an_action, an_invitation, given
 from tests.http.access.calls import call
 from tests.http.access.conftest import FOREIGN, Credentials
 from tests.http.test_routes import routes
@@ -31,7 +31,7 @@ BODIES = {
 }
 """Bodies that name something of ACME's."""
 
-SHARED = frozenset({"zone_id", "model_id", "instance_type_id"})
+SHARED = frozenset({"zone_id", "model_id", "instance_type_id", "region_id", "provider_id"})
 """Parameters that name what belongs to everybody."""
 
 
@@ -49,12 +49,16 @@ class Estate:
         self.worker = a_worker(self.instance, vllm_port=9, metadata={"of": MARK})
         self.log = an_action(instance_id=self.instance.id, metadata={"of": MARK})
         self.invitation = an_invitation(email=f"{MARK}@example.org")
+        self.key = a_key(name=MARK)
         self.ids: dict[str, object] = {
             "invitation_id": self.invitation.id,
             "token": MARK,
             "instance_id": self.instance.id,
             "session_id": session.id,
             "user_id": session.user_id,
+            "key_id": self.key.id,
+            "provider_id": market.provider.id,
+            "region_id": market.region.id,
             "zone_id": market.zone.id,
             "organization_id": ACME,
             "model_id": market.model.id,
@@ -64,7 +68,7 @@ class Estate:
     @property
     def things(self) -> tuple[Any, ...]:
         """What has to be stored, in order."""
-        return self.model, self.instance, self.worker, self.log, self.invitation
+        return self.model, self.instance, self.worker, self.log, self.invitation, self.key
 
     def concrete(self, path: str) -> str:
         """Return the path with ids of ACME's."""
@@ -121,7 +125,7 @@ async def test_acme_itself_sees_what_is_its_own(
     }
     assert seen >= {
         "/action_logs", "/instances", "/instances/{instance_id:str}", "/v1/models",
-        "/organizations/current/invitations",
+        "/organizations/current/invitations", "/organizations/current/api_keys",
     }  # fmt: skip
 
 

@@ -41,6 +41,7 @@ VALUES: dict[Any, Any] = {
     int | Decimal: 7,
     str: "something",
     UUID: UUID(int=7),
+    tuple[str, ...]: ("something",),
 }
 
 
