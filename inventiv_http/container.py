@@ -33,13 +33,17 @@ from inventiv_adapters.embedded.directory import DataDirectory, DataDirectoryUnu
 from inventiv_adapters.embedded.server import EmbeddedPostgres
 from inventiv_adapters.identity.argon2 import Argon2Passwords
 from inventiv_adapters.identity.jwt import JwtSessionTokens
+from inventiv_adapters.identity.letters import Sender
 from inventiv_adapters.identity.links import DerivedLinkTokens
+from inventiv_adapters.identity.mail_files import FileMailer
 from inventiv_adapters.identity.memory.invitations import MemoryInvitationQueries
+from inventiv_adapters.identity.memory.mails import MemoryMailer
 from inventiv_adapters.identity.memory.organizations import MemoryOrganizationQueries
 from inventiv_adapters.identity.memory.sessions import MemorySessionQueries
 from inventiv_adapters.identity.postgres.invitations import PostgresInvitationQueries
 from inventiv_adapters.identity.postgres.organizations import PostgresOrganizationQueries
 from inventiv_adapters.identity.postgres.sessions import PostgresSessionQueries
+from inventiv_adapters.identity.smtp import SmtpMailer, SmtpServer
 from inventiv_adapters.inference.aiohttp import AiohttpEngines
 from inventiv_adapters.inference.memory import MemoryRoutingQueries
 from inventiv_adapters.inference.postgres import PostgresRoutingQueries
@@ -114,6 +118,7 @@ from inventiv_core.identity.use_cases.invitations import (
     RevokeInvitation,
 )
 from inventiv_core.identity.use_cases.logins import LogIn, LogOut, OpenLocalSession
+from inventiv_core.identity.use_cases.mails import ForgetMails, SendMails
 from inventiv_core.identity.use_cases.members import ChangeMemberRole, ListMembers, RemoveMember
 from inventiv_core.identity.use_cases.organizations import (
     CreateOrganization,
@@ -182,11 +187,14 @@ __all__ = [  # what the front ends start and stop, beside the containers
     "MemoryAdapters",
     "PostgresAdapters",
     "apply_schema",
+    "mail_directory",
     "mock_directory",
     "schema_text",
 ]
 
 _SCHEMA = "schema.sql"
+_SMTPS = 465
+"""The port on which TLS begins at once (RFC 8314)."""
 
 
 def schema_text() -> str:
@@ -206,6 +214,50 @@ def mock_directory(data_dir: str | Path | None) -> Path:
         message = "Set INVENTIV_DATA_DIR: where the mock cloud keeps its books."
         raise SettingsInvalid(message)
     return Path(data_dir).expanduser() / "mock-cloud"
+
+
+def mail_directory(settings: Settings) -> Path | None:
+    """Return where mails are written that nobody sends; ``None`` if somebody does.
+
+    Raises:
+        SettingsInvalid: There is neither an SMTP server nor a data directory.
+    """
+    if settings.smtp_server is not None:
+        return None
+    if settings.data_dir is None:
+        message = "Set INVENTIV_SMTP_SERVER, or INVENTIV_DATA_DIR: where mails go otherwise."
+        raise SettingsInvalid(message)
+    return Path(settings.data_dir).expanduser() / "mails"
+
+
+def _mailer(settings: Settings) -> SmtpMailer | FileMailer:
+    directory = mail_directory(settings)
+    if directory is not None:
+        email = settings.smtp_from_email or "inventiv@localhost"
+        return FileMailer(directory, Sender(email=email, name=settings.smtp_from_name))
+    username, password = settings.smtp_username, settings.mail_password()
+    if (username is None) != (password is None):
+        message = "INVENTIV_SMTP_USERNAME and INVENTIV_SMTP_PASSWORD go together: set both."
+        raise SettingsInvalid(message)
+    email = settings.smtp_from_email or username or ""
+    if "@" not in email:
+        message = "Set INVENTIV_SMTP_FROM_EMAIL: the address that mail comes from."
+        raise SettingsInvalid(message)
+    starts_plain = settings.smtp_starttls
+    server = SmtpServer(
+        host=settings.smtp_server or "",
+        port=settings.smtp_port,
+        use_tls=settings.smtp_use_tls,
+        starts_plain=settings.smtp_port != _SMTPS if starts_plain is None else starts_plain,
+        username=username,
+        password=password,
+        ca_file=settings.smtp_ca_file,
+    )
+    try:
+        return SmtpMailer(server, Sender(email=email, name=settings.smtp_from_name))
+    except OSError as error:
+        message = f"INVENTIV_SMTP_CA_FILE: {settings.smtp_ca_file} holds no certificates."
+        raise SettingsInvalid(message) from error
 
 
 def _patience(settings: Settings) -> Patience:
@@ -288,6 +340,7 @@ class _Common(DeclarativeContainer):
         JwtSessionTokens, settings.provided.jwt_secret, issuer=settings.provided.jwt_issuer
     )
     link_tokens = Singleton(DerivedLinkTokens, settings.provided.jwt_secret)
+    frontend_url = settings.provided.console_url
     worker_tokens = Singleton(DerivedWorkerTokens, settings.provided.jwt_secret)
     router = Singleton(Router)
     usage_queue = Singleton(UsageQueue)
@@ -311,6 +364,7 @@ class MemoryAdapters(_Common):
     quota_queries = Singleton(MemoryQuotaQueries, database)
     situation_queries = Singleton(MemorySituationQueries, database)
     routing_queries = Singleton(MemoryRoutingQueries, database)
+    mailer = Singleton(MemoryMailer)
     bus = Singleton(MemoryBus)
     relay = Singleton(MemoryRelay, database)
     cloud = Singleton(MemoryCloud, clock=_Common.clock, new_id=_Common.new_id)
@@ -339,6 +393,7 @@ class PostgresAdapters(_Common):
     quota_queries = Singleton(PostgresQuotaQueries, pool)
     situation_queries = Singleton(PostgresSituationQueries, pool)
     routing_queries = Singleton(PostgresRoutingQueries, pool)
+    mailer = Singleton(_mailer, _Common.settings)
     bus = Singleton(_bus, _Common.settings)
     relay = Singleton(PostgresRelay, pool, _Common.settings.provided.database_url)
     mock_behaviour = Singleton(_behaviour, _Common.settings)
@@ -402,6 +457,8 @@ class Application(DeclarativeContainer):
     preview_invitation = _use_case(PreviewInvitation, adapters)
     accept_invitation = _use_case(AcceptInvitation, adapters)
     register_invited = _use_case(RegisterInvited, adapters)
+    send_mails = _use_case(SendMails, adapters)
+    forget_mails = _use_case(ForgetMails, adapters)
 
     # catalog and models
     # catalog

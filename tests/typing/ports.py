@@ -13,12 +13,15 @@ from inventiv_adapters.cloud.mock.provider import MockCloud
 from inventiv_adapters.identity.argon2 import Argon2Passwords
 from inventiv_adapters.identity.jwt import JwtSessionTokens
 from inventiv_adapters.identity.links import DerivedLinkTokens
+from inventiv_adapters.identity.mail_files import FileMailer
 from inventiv_adapters.identity.memory.invitations import MemoryInvitationQueries
+from inventiv_adapters.identity.memory.mails import MemoryMailer
 from inventiv_adapters.identity.memory.organizations import MemoryOrganizationQueries
 from inventiv_adapters.identity.memory.sessions import MemorySessionQueries
 from inventiv_adapters.identity.postgres.invitations import PostgresInvitationQueries
 from inventiv_adapters.identity.postgres.organizations import PostgresOrganizationQueries
 from inventiv_adapters.identity.postgres.sessions import PostgresSessionQueries
+from inventiv_adapters.identity.smtp import SmtpMailer
 from inventiv_adapters.inference.aiohttp import AiohttpEngines, AiohttpReply
 from inventiv_adapters.inference.memory import MemoryRoutingQueries
 from inventiv_adapters.inference.postgres import PostgresRoutingQueries
@@ -42,7 +45,7 @@ from inventiv_core.catalog.ports import CatalogQueries, CatalogWork, PriceQuerie
 from inventiv_core.cloud.ports import CloudProvider, Clouds, SellsMachines
 from inventiv_core.deployments.ports import DeploymentWork
 from inventiv_core.identity.ports.invitations import InvitationQueries
-from inventiv_core.identity.ports.mails import LinkTokens
+from inventiv_core.identity.ports.mails import LinkTokens, Mailer
 from inventiv_core.identity.ports.organizations import OrganizationQueries
 from inventiv_core.identity.ports.passwords import PasswordHasher
 from inventiv_core.identity.ports.sessions import SessionQueries, SessionTokens
@@ -89,6 +92,10 @@ def session_tokens(jwt: JwtSessionTokens) -> SessionTokens:
 
 def link_tokens(derived: DerivedLinkTokens) -> LinkTokens:
     return derived
+
+
+def mailers(memory: MemoryMailer, files: FileMailer, smtp: SmtpMailer) -> Iterable[Mailer]:
+    return memory, files, smtp
 
 
 def worker_tokens(derived: DerivedWorkerTokens) -> WorkerTokens:
