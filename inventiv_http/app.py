@@ -22,7 +22,10 @@ from inventiv_http.deployments.routes import Deployments, Quotas
 from inventiv_http.identity.routes.invitations import Acceptances, Invitations
 from inventiv_http.identity.routes.members import Members
 from inventiv_http.identity.routes.organizations import Organizations
+from inventiv_http.identity.routes.passwords import PasswordResets
+from inventiv_http.identity.routes.profile import Profile
 from inventiv_http.identity.routes.sessions import Sessions
+from inventiv_http.identity.routes.users import Users
 from inventiv_http.inference.gateway import Gateway
 from inventiv_http.inference.routes import OpenAiModels, forward
 from inventiv_http.instances.routes import Instances
@@ -74,6 +77,10 @@ def create_app(
             Deployments, Quotas, Instances, Workers,
             ActionLogs, ActionTypes, PlatformActionLogs, Events,
             OpenAiModels, forward,
+            ActionLogs, ActionTypes, Catalog, Deployments, Events, Instances, Models, OpenAiModels,
+            PlatformActionLogs, Public, Quotas, Sessions, Workers, forward,
+            Acceptances, Invitations, Members, Organizations,
+            PasswordResets, Profile, Users,
         ],
         dependencies={
             "actor": Provide(current_actor, sync_to_thread=False),

@@ -93,6 +93,7 @@ class Background:
             *everywhere,
             Periodic("sweep", self._as_platform("sweep_machines"), self._sweep_interval_s),
             Periodic("mails", self._send_mails, _MAILS_S, self._mails),
+            Periodic("resets", self._as_platform("forget_password_resets"), _HOURLY_S),
             Periodic("old mails", self._as_platform("forget_mails"), _HOURLY_S),
             Periodic("sessions", self._as_platform("forget_sessions"), _HOURLY_S),
             Periodic("events", self._as_platform("forget_events"), _HOURLY_S),

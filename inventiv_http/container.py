@@ -40,9 +40,11 @@ from inventiv_adapters.identity.memory.invitations import MemoryInvitationQuerie
 from inventiv_adapters.identity.memory.mails import MemoryMailer
 from inventiv_adapters.identity.memory.organizations import MemoryOrganizationQueries
 from inventiv_adapters.identity.memory.sessions import MemorySessionQueries
+from inventiv_adapters.identity.memory.users import MemoryUserQueries
 from inventiv_adapters.identity.postgres.invitations import PostgresInvitationQueries
 from inventiv_adapters.identity.postgres.organizations import PostgresOrganizationQueries
 from inventiv_adapters.identity.postgres.sessions import PostgresSessionQueries
+from inventiv_adapters.identity.postgres.users import PostgresUserQueries
 from inventiv_adapters.identity.smtp import SmtpMailer, SmtpServer
 from inventiv_adapters.inference.aiohttp import AiohttpEngines
 from inventiv_adapters.inference.memory import MemoryRoutingQueries
@@ -104,7 +106,7 @@ from inventiv_core.catalog.use_cases.syncing import SyncCatalog
 from inventiv_core.catalog.use_cases.zones import CreateZone, ListZones, SearchZones, UpdateZone
 from inventiv_core.cloud.ports import CloudProvider
 from inventiv_core.deployments.use_cases import CreateDeployment, GetQuota, SetQuota
-from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances
+from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances, ResetAllowances
 from inventiv_core.identity.use_cases.acceptances import (
     AcceptInvitation,
     PreviewInvitation,
@@ -127,12 +129,28 @@ from inventiv_core.identity.use_cases.organizations import (
     ListOrganizations,
     UpdateOrganization,
 )
+from inventiv_core.identity.use_cases.passwords import (
+    ChangePassword,
+    ForgetPasswordResets,
+    RequestPasswordReset,
+    ResetPassword,
+    SetPassword,
+)
+from inventiv_core.identity.use_cases.profile import UpdateProfile
 from inventiv_core.identity.use_cases.recognition import RecogniseSession, StoreUses, Uses
 from inventiv_core.identity.use_cases.sessions import (
     ForgetSessions,
     ListSessions,
     RevokeSession,
     SwitchWorkspace,
+)
+from inventiv_core.identity.use_cases.users import (
+    CreateUser,
+    DeleteUser,
+    GetUser,
+    ListUsers,
+    SearchUsers,
+    UpdateUser,
 )
 from inventiv_core.inference.entities import Router
 from inventiv_core.inference.use_cases import (
@@ -288,6 +306,14 @@ def _sending_allowance(settings: Settings) -> Allowance:
     return Allowance(most=settings.invitations_per_user, window=timedelta(hours=1))
 
 
+def _password_reset_allowances(settings: Settings) -> ResetAllowances:
+    window = timedelta(seconds=settings.password_reset_window_s)
+    return ResetAllowances(
+        per_account=Allowance(most=settings.password_resets_per_account, window=window),
+        per_address=Allowance(most=settings.password_resets_per_address, window=window),
+    )
+
+
 def _behaviour(settings: Settings) -> MockBehaviour:
     try:
         faults = parse_faults(settings.mock_faults)
@@ -332,6 +358,7 @@ class _Common(DeclarativeContainer):
     keep_events = Object(timedelta(days=1))
     stale_after = Factory(timedelta, seconds=settings.provided.worker_stale_s)
     login_allowances = Factory(_login_allowances, settings)
+    password_reset_allowances = Factory(_password_reset_allowances, settings)
     invitation_allowance = Factory(_invitation_allowance, settings)
     sending_allowance = Factory(_sending_allowance, settings)
     uses = Singleton(Uses)
@@ -353,6 +380,7 @@ class MemoryAdapters(_Common):
     database = Singleton(MemoryDatabase)
     unit_of_work = Singleton(MemoryUnitOfWork, database)
     session_queries = Singleton(MemorySessionQueries, database)
+    user_queries = Singleton(MemoryUserQueries, database)
     organization_queries = Singleton(MemoryOrganizationQueries, database)
     invitation_queries = Singleton(MemoryInvitationQueries, database)
     catalog_queries = Singleton(MemoryCatalogQueries, database)
@@ -382,6 +410,7 @@ class PostgresAdapters(_Common):
     )
     unit_of_work = Singleton(PostgresUnitOfWork, pool)
     session_queries = Singleton(PostgresSessionQueries, pool)
+    user_queries = Singleton(PostgresUserQueries, pool)
     organization_queries = Singleton(PostgresOrganizationQueries, pool)
     invitation_queries = Singleton(PostgresInvitationQueries, pool)
     catalog_queries = Singleton(PostgresCatalogQueries, pool)
@@ -457,6 +486,18 @@ class Application(DeclarativeContainer):
     preview_invitation = _use_case(PreviewInvitation, adapters)
     accept_invitation = _use_case(AcceptInvitation, adapters)
     register_invited = _use_case(RegisterInvited, adapters)
+    update_profile = _use_case(UpdateProfile, adapters)
+    change_password = _use_case(ChangePassword, adapters)
+    request_password_reset = _use_case(RequestPasswordReset, adapters)
+    reset_password = _use_case(ResetPassword, adapters)
+    set_password = _use_case(SetPassword, adapters)
+    forget_password_resets = _use_case(ForgetPasswordResets, adapters)
+    list_users = _use_case(ListUsers, adapters)
+    search_users = _use_case(SearchUsers, adapters)
+    get_user = _use_case(GetUser, adapters)
+    create_user = _use_case(CreateUser, adapters)
+    update_user = _use_case(UpdateUser, adapters)
+    delete_user = _use_case(DeleteUser, adapters)
     send_mails = _use_case(SendMails, adapters)
     forget_mails = _use_case(ForgetMails, adapters)
 

@@ -70,7 +70,7 @@ def test_the_schema_is_found() -> None:
 
 
 def mailer(**settings: object) -> object:
-    return in_postgres(**settings).mailer()  # type: ignore[attr-defined]
+    return in_postgres(**settings).mailer()
 
 
 def test_without_a_server_mails_go_to_files_and_with_one_they_are_sent(tmp_path: Path) -> None:

@@ -18,9 +18,11 @@ from inventiv_adapters.identity.memory.invitations import MemoryInvitationQuerie
 from inventiv_adapters.identity.memory.mails import MemoryMailer
 from inventiv_adapters.identity.memory.organizations import MemoryOrganizationQueries
 from inventiv_adapters.identity.memory.sessions import MemorySessionQueries
+from inventiv_adapters.identity.memory.users import MemoryUserQueries
 from inventiv_adapters.identity.postgres.invitations import PostgresInvitationQueries
 from inventiv_adapters.identity.postgres.organizations import PostgresOrganizationQueries
 from inventiv_adapters.identity.postgres.sessions import PostgresSessionQueries
+from inventiv_adapters.identity.postgres.users import PostgresUserQueries
 from inventiv_adapters.identity.smtp import SmtpMailer
 from inventiv_adapters.inference.aiohttp import AiohttpEngines, AiohttpReply
 from inventiv_adapters.inference.memory import MemoryRoutingQueries
@@ -49,6 +51,7 @@ from inventiv_core.identity.ports.mails import LinkTokens, Mailer
 from inventiv_core.identity.ports.organizations import OrganizationQueries
 from inventiv_core.identity.ports.passwords import PasswordHasher
 from inventiv_core.identity.ports.sessions import SessionQueries, SessionTokens
+from inventiv_core.identity.ports.users import UserQueries
 from inventiv_core.identity.ports.work import IdentityWork
 from inventiv_core.inference.ports import EngineReply, Engines, RoutingQueries, UsageWork
 from inventiv_core.instances.ports import InstanceQueries, InstanceWork
@@ -137,6 +140,10 @@ def organization_queries(
 def invitation_queries(
     memory: MemoryInvitationQueries, postgres: PostgresInvitationQueries
 ) -> Iterable[InvitationQueries]:
+    return memory, postgres
+
+
+def user_queries(memory: MemoryUserQueries, postgres: PostgresUserQueries) -> Iterable[UserQueries]:
     return memory, postgres
 
 

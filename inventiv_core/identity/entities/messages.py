@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from inventiv_core.identity.entities.mails import Mail, MailKind, Message
+from inventiv_core.identity.entities.names import one_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +38,6 @@ def written(mail: Mail, *, token: str, frontend_url: str, at: datetime) -> Messa
         html=_html(letter),
         written_at=at,
     )
-
-
-def one_line(text: str) -> str:
-    """Return ``text`` on one line, with nothing in it that cannot be seen."""
-    visible = "".join(letter if letter.isprintable() else " " for letter in text)
-    return " ".join(visible.split())
 
 
 def _password_reset(facts: Mapping[str, str], link: str) -> _Letter:

@@ -63,6 +63,7 @@ class Mailbox:
     async def handle_DATA(  # noqa: N802 - the library's name
         self, server: SMTP, session: Session, envelope: Envelope
     ) -> str:
+        assert server.transport is not None
         self.encrypted.append(server.transport.get_extra_info("ssl_object") is not None)
         if self.on_data:
             return self.on_data
@@ -152,8 +153,8 @@ async def test_a_mail_arrives_as_it_was_written(
     assert mail["Date"].datetime == NOON
     text, html = mail.iter_parts()
     assert (text.get_content_type(), html.get_content_type()) == ("text/plain", "text/html")
-    assert text.get_content().replace("\r\n", "\n") == message.text  # type: ignore[attr-defined]
-    assert "<p>Hallo Zoë</p>" in html.get_content()  # type: ignore[attr-defined]
+    assert text.get_content().replace("\r\n", "\n") == message.text
+    assert "<p>Hallo Zoë</p>" in html.get_content()
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -28,7 +28,7 @@ from inventiv_core.identity.entities.mails import (
 from inventiv_core.identity.entities.messages import written
 from inventiv_core.identity.errors.access import PermissionMissing
 from inventiv_core.identity.errors.mails import MailNotSent
-from inventiv_core.identity.use_cases.mails import ForgetMails, Posted, SendMails
+from inventiv_core.identity.use_cases.mails import ForgetMails, Posted, SendMails, Trouble
 from tests.builders import NOON, a_mail, an_actor
 
 URL = "https://console.test"
@@ -162,7 +162,7 @@ def test_whatever_somebody_is_called_a_mail_stays_the_same_mail(kind: MailKind, 
 async def test_what_could_not_be_sent_is_tried_again_for_about_a_day(post: PostOffice) -> None:
     await post.queue(lasting())
     post.mailer.refusal = MailNotSent(reason="the server is down")
-    troubles = []
+    troubles: list[Trouble] = []
     while True:
         troubles += (await post.round()).troubles
         if troubles[-1].is_given_up:
