@@ -72,15 +72,12 @@ def create_app(
     app = Litestar(
         route_handlers=[
             Public,
-            Sessions, Organizations, Members, Invitations, Acceptances,
+            Sessions, Profile, PasswordResets, Users,
+            Organizations, Members, Invitations, Acceptances,
             Providers, Regions, Zones, InstanceTypes, WholeCatalog, Models, ModelsForType,
             Deployments, Quotas, Instances, Workers,
             ActionLogs, ActionTypes, PlatformActionLogs, Events,
             OpenAiModels, forward,
-            ActionLogs, ActionTypes, Catalog, Deployments, Events, Instances, Models, OpenAiModels,
-            PlatformActionLogs, Public, Quotas, Sessions, Workers, forward,
-            Acceptances, Invitations, Members, Organizations,
-            PasswordResets, Profile, Users,
         ],
         dependencies={
             "actor": Provide(current_actor, sync_to_thread=False),
