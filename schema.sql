@@ -134,6 +134,16 @@ CREATE TABLE IF NOT EXISTS attempts (
 );
 CREATE INDEX IF NOT EXISTS attempts_by_age ON attempts (since);
 
+-- Rights to choose another password: at most one for each user, gone when used.
+CREATE TABLE IF NOT EXISTS password_resets (
+    id         uuid PRIMARY KEY,
+    user_id    uuid NOT NULL UNIQUE REFERENCES users ON DELETE CASCADE,
+    token_hash text NOT NULL UNIQUE,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS password_resets_by_expiry ON password_resets (expires_at);
+
 -- Mail that waits, and mail that has ended lately. Tokens of links are derived, and not here.
 CREATE TABLE IF NOT EXISTS outgoing_mails (
     id              uuid PRIMARY KEY,

@@ -15,6 +15,7 @@ from inventiv_adapters.identity.memory.attempts import MemoryAttempts
 from inventiv_adapters.identity.memory.invitations import MemoryInvitations
 from inventiv_adapters.identity.memory.mails import MemoryMails
 from inventiv_adapters.identity.memory.organizations import MemoryOrganizations
+from inventiv_adapters.identity.memory.passwords import MemoryPasswordResets
 from inventiv_adapters.identity.memory.sessions import MemorySessions
 from inventiv_adapters.identity.memory.users import MemoryUsers
 from inventiv_adapters.identity.postgres.api_keys import PostgresApiKeys
@@ -22,6 +23,7 @@ from inventiv_adapters.identity.postgres.attempts import PostgresAttempts
 from inventiv_adapters.identity.postgres.invitations import PostgresInvitations
 from inventiv_adapters.identity.postgres.mails import PostgresMails
 from inventiv_adapters.identity.postgres.organizations import PostgresOrganizations
+from inventiv_adapters.identity.postgres.passwords import PostgresPasswordResets
 from inventiv_adapters.identity.postgres.sessions import PostgresSessions
 from inventiv_adapters.identity.postgres.users import PostgresUsers
 from inventiv_adapters.inference.memory import MemoryUsage
@@ -59,6 +61,7 @@ class MemoryWork:
         self.api_keys = MemoryApiKeys(draft)
         self.attempts = MemoryAttempts(draft)
         self.mails = MemoryMails(draft)
+        self.password_resets = MemoryPasswordResets(draft)
         self.acts = MemoryActs(draft)
         self.catalog = MemoryCatalog(draft)
         self.models = MemoryModels(draft)
@@ -101,6 +104,7 @@ class PostgresWork:
         self.api_keys = PostgresApiKeys(connection)
         self.attempts = PostgresAttempts(connection)
         self.mails = PostgresMails(connection)
+        self.password_resets = PostgresPasswordResets(connection)
         self.acts = PostgresActs(connection)
         self.catalog = PostgresCatalog(connection)
         self.models = PostgresModels(connection)

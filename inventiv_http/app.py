@@ -23,7 +23,10 @@ from inventiv_http.identity.routes.api_keys import ApiKeys, OrganizationKeys
 from inventiv_http.identity.routes.invitations import Acceptances, Invitations
 from inventiv_http.identity.routes.members import Members
 from inventiv_http.identity.routes.organizations import Organizations
+from inventiv_http.identity.routes.passwords import PasswordResets
+from inventiv_http.identity.routes.profile import Profile
 from inventiv_http.identity.routes.sessions import Sessions
+from inventiv_http.identity.routes.users import Users
 from inventiv_http.inference.gateway import Gateway
 from inventiv_http.inference.routes import OpenAiModels, forward
 from inventiv_http.instances.routes import Instances
@@ -72,8 +75,8 @@ def create_app(
     app = Litestar(
         route_handlers=[
             Public,
-            Sessions, Organizations, Members, Invitations, Acceptances,
-            ApiKeys, OrganizationKeys,
+            Sessions, Profile, PasswordResets, Users, ApiKeys,
+            Organizations, Members, Invitations, Acceptances, OrganizationKeys,
             Providers, Regions, Zones, InstanceTypes, WholeCatalog, Models, ModelsForType,
             Deployments, Quotas, Instances, Workers,
             ActionLogs, ActionTypes, PlatformActionLogs, Events,

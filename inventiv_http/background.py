@@ -14,6 +14,8 @@ from typing import Any, Final
 import structlog
 
 from inventiv_core.identity.access import PLATFORM
+from inventiv_core.identity.events import MailQueued
+from inventiv_core.identity.use_cases.mails import Posted
 from inventiv_core.instances.entities import Lease
 from inventiv_core.instances.errors import LeaseLost
 from inventiv_core.instances.events import InstanceChanged
@@ -26,6 +28,8 @@ _IDLE: Final = timedelta(seconds=2)
 _HOURLY_S: Final = 3600.0
 _USES_S: Final = 10.0
 """How late the time of last use of a session may be stored."""
+_MAILS_S: Final = 5.0
+"""How late a mail may be that nobody has told of, or that is tried again."""
 _PAUSE_AFTER_ERROR_S: Final = 1.0
 _CANCEL_AGAIN_S: Final = 1.0
 
@@ -54,6 +58,7 @@ class Background:
         self._sweep_interval_s = sweep_interval_s
         self._due = asyncio.Event()
         self._routes = asyncio.Event()
+        self._mails = asyncio.Event()
         self._free = _AT_ONCE
 
     @asynccontextmanager
@@ -87,6 +92,9 @@ class Background:
         return [
             *everywhere,
             Periodic("sweep", self._as_platform("sweep_machines"), self._sweep_interval_s),
+            Periodic("mails", self._send_mails, _MAILS_S, self._mails),
+            Periodic("resets", self._as_platform("forget_password_resets"), _HOURLY_S),
+            Periodic("old mails", self._as_platform("forget_mails"), _HOURLY_S),
             Periodic("sessions", self._as_platform("forget_sessions"), _HOURLY_S),
             Periodic("events", self._as_platform("forget_events"), _HOURLY_S),
             Periodic("keys", self._as_platform("forget_idempotency_keys"), _HOURLY_S),
@@ -100,6 +108,20 @@ class Background:
         if isinstance(message.event, InstanceChanged):
             self._due.set()
             self._routes.set()
+        elif isinstance(message.event, MailQueued):
+            self._mails.set()
+
+    async def _send_mails(self) -> None:
+        """Send what is due, and tell the operator of what could not be sent."""
+        posted: Posted = await self._application.send_mails()(actor=PLATFORM)
+        for trouble in posted.troubles:
+            log.warning(
+                "mail_given_up" if trouble.is_given_up else "mail_delayed",
+                mail=str(trouble.mail.id),
+                kind=trouble.mail.kind,
+                attempts=trouble.attempts,
+                reason=trouble.reason,
+            )
 
     async def _refresh_once(self) -> None:
         """Know the routes before the first request comes; without a database, know none."""

@@ -36,13 +36,19 @@ from inventiv_adapters.identity.jwt import JwtSessionTokens
 from inventiv_adapters.identity.keys import RandomApiKeys
 from inventiv_adapters.identity.links import DerivedLinkTokens
 from inventiv_adapters.identity.memory.api_keys import MemoryApiKeyQueries
+from inventiv_adapters.identity.letters import Sender
+from inventiv_adapters.identity.mail_files import FileMailer
 from inventiv_adapters.identity.memory.invitations import MemoryInvitationQueries
+from inventiv_adapters.identity.memory.mails import MemoryMailer
 from inventiv_adapters.identity.memory.organizations import MemoryOrganizationQueries
 from inventiv_adapters.identity.memory.sessions import MemorySessionQueries
 from inventiv_adapters.identity.postgres.api_keys import PostgresApiKeyQueries
+from inventiv_adapters.identity.memory.users import MemoryUserQueries
 from inventiv_adapters.identity.postgres.invitations import PostgresInvitationQueries
 from inventiv_adapters.identity.postgres.organizations import PostgresOrganizationQueries
 from inventiv_adapters.identity.postgres.sessions import PostgresSessionQueries
+from inventiv_adapters.identity.postgres.users import PostgresUserQueries
+from inventiv_adapters.identity.smtp import SmtpMailer, SmtpServer
 from inventiv_adapters.inference.aiohttp import AiohttpEngines
 from inventiv_adapters.inference.memory import MemoryRoutingQueries
 from inventiv_adapters.inference.postgres import PostgresRoutingQueries
@@ -103,7 +109,7 @@ from inventiv_core.catalog.use_cases.syncing import SyncCatalog
 from inventiv_core.catalog.use_cases.zones import CreateZone, ListZones, SearchZones, UpdateZone
 from inventiv_core.cloud.ports import CloudProvider
 from inventiv_core.deployments.use_cases import CreateDeployment, GetQuota, SetQuota
-from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances
+from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances, ResetAllowances
 from inventiv_core.identity.use_cases.acceptances import (
     AcceptInvitation,
     PreviewInvitation,
@@ -127,6 +133,7 @@ from inventiv_core.identity.use_cases.invitations import (
     RevokeInvitation,
 )
 from inventiv_core.identity.use_cases.logins import LogIn, LogOut, OpenLocalSession
+from inventiv_core.identity.use_cases.mails import ForgetMails, SendMails
 from inventiv_core.identity.use_cases.members import ChangeMemberRole, ListMembers, RemoveMember
 from inventiv_core.identity.use_cases.organizations import (
     CreateOrganization,
@@ -135,12 +142,28 @@ from inventiv_core.identity.use_cases.organizations import (
     ListOrganizations,
     UpdateOrganization,
 )
+from inventiv_core.identity.use_cases.passwords import (
+    ChangePassword,
+    ForgetPasswordResets,
+    RequestPasswordReset,
+    ResetPassword,
+    SetPassword,
+)
+from inventiv_core.identity.use_cases.profile import UpdateProfile
 from inventiv_core.identity.use_cases.recognition import RecogniseSession, StoreUses, Uses
 from inventiv_core.identity.use_cases.sessions import (
     ForgetSessions,
     ListSessions,
     RevokeSession,
     SwitchWorkspace,
+)
+from inventiv_core.identity.use_cases.users import (
+    CreateUser,
+    DeleteUser,
+    GetUser,
+    ListUsers,
+    SearchUsers,
+    UpdateUser,
 )
 from inventiv_core.inference.entities import Router
 from inventiv_core.inference.use_cases import (
@@ -195,11 +218,14 @@ __all__ = [  # what the front ends start and stop, beside the containers
     "MemoryAdapters",
     "PostgresAdapters",
     "apply_schema",
+    "mail_directory",
     "mock_directory",
     "schema_text",
 ]
 
 _SCHEMA = "schema.sql"
+_SMTPS = 465
+"""The port on which TLS begins at once (RFC 8314)."""
 
 
 def schema_text() -> str:
@@ -219,6 +245,50 @@ def mock_directory(data_dir: str | Path | None) -> Path:
         message = "Set INVENTIV_DATA_DIR: where the mock cloud keeps its books."
         raise SettingsInvalid(message)
     return Path(data_dir).expanduser() / "mock-cloud"
+
+
+def mail_directory(settings: Settings) -> Path | None:
+    """Return where mails are written that nobody sends; ``None`` if somebody does.
+
+    Raises:
+        SettingsInvalid: There is neither an SMTP server nor a data directory.
+    """
+    if settings.smtp_server is not None:
+        return None
+    if settings.data_dir is None:
+        message = "Set INVENTIV_SMTP_SERVER, or INVENTIV_DATA_DIR: where mails go otherwise."
+        raise SettingsInvalid(message)
+    return Path(settings.data_dir).expanduser() / "mails"
+
+
+def _mailer(settings: Settings) -> SmtpMailer | FileMailer:
+    directory = mail_directory(settings)
+    if directory is not None:
+        email = settings.smtp_from_email or "inventiv@localhost"
+        return FileMailer(directory, Sender(email=email, name=settings.smtp_from_name))
+    username, password = settings.smtp_username, settings.mail_password()
+    if (username is None) != (password is None):
+        message = "INVENTIV_SMTP_USERNAME and INVENTIV_SMTP_PASSWORD go together: set both."
+        raise SettingsInvalid(message)
+    email = settings.smtp_from_email or username or ""
+    if "@" not in email:
+        message = "Set INVENTIV_SMTP_FROM_EMAIL: the address that mail comes from."
+        raise SettingsInvalid(message)
+    starts_plain = settings.smtp_starttls
+    server = SmtpServer(
+        host=settings.smtp_server or "",
+        port=settings.smtp_port,
+        use_tls=settings.smtp_use_tls,
+        starts_plain=settings.smtp_port != _SMTPS if starts_plain is None else starts_plain,
+        username=username,
+        password=password,
+        ca_file=settings.smtp_ca_file,
+    )
+    try:
+        return SmtpMailer(server, Sender(email=email, name=settings.smtp_from_name))
+    except OSError as error:
+        message = f"INVENTIV_SMTP_CA_FILE: {settings.smtp_ca_file} holds no certificates."
+        raise SettingsInvalid(message) from error
 
 
 def _patience(settings: Settings) -> Patience:
@@ -247,6 +317,14 @@ def _invitation_allowance(settings: Settings) -> Allowance:
 
 def _sending_allowance(settings: Settings) -> Allowance:
     return Allowance(most=settings.invitations_per_user, window=timedelta(hours=1))
+
+
+def _password_reset_allowances(settings: Settings) -> ResetAllowances:
+    window = timedelta(seconds=settings.password_reset_window_s)
+    return ResetAllowances(
+        per_account=Allowance(most=settings.password_resets_per_account, window=window),
+        per_address=Allowance(most=settings.password_resets_per_address, window=window),
+    )
 
 
 def _behaviour(settings: Settings) -> MockBehaviour:
@@ -293,6 +371,7 @@ class _Common(DeclarativeContainer):
     keep_events = Object(timedelta(days=1))
     stale_after = Factory(timedelta, seconds=settings.provided.worker_stale_s)
     login_allowances = Factory(_login_allowances, settings)
+    password_reset_allowances = Factory(_password_reset_allowances, settings)
     invitation_allowance = Factory(_invitation_allowance, settings)
     sending_allowance = Factory(_sending_allowance, settings)
     uses = Singleton(Uses)
@@ -305,6 +384,7 @@ class _Common(DeclarativeContainer):
         JwtSessionTokens, settings.provided.jwt_secret, issuer=settings.provided.jwt_issuer
     )
     link_tokens = Singleton(DerivedLinkTokens, settings.provided.jwt_secret)
+    frontend_url = settings.provided.console_url
     worker_tokens = Singleton(DerivedWorkerTokens, settings.provided.jwt_secret)
     router = Singleton(Router)
     usage_queue = Singleton(UsageQueue)
@@ -318,6 +398,7 @@ class MemoryAdapters(_Common):
     unit_of_work = Singleton(MemoryUnitOfWork, database)
     session_queries = Singleton(MemorySessionQueries, database)
     api_key_queries = Singleton(MemoryApiKeyQueries, database)
+    user_queries = Singleton(MemoryUserQueries, database)
     organization_queries = Singleton(MemoryOrganizationQueries, database)
     invitation_queries = Singleton(MemoryInvitationQueries, database)
     catalog_queries = Singleton(MemoryCatalogQueries, database)
@@ -329,6 +410,7 @@ class MemoryAdapters(_Common):
     quota_queries = Singleton(MemoryQuotaQueries, database)
     situation_queries = Singleton(MemorySituationQueries, database)
     routing_queries = Singleton(MemoryRoutingQueries, database)
+    mailer = Singleton(MemoryMailer)
     bus = Singleton(MemoryBus)
     relay = Singleton(MemoryRelay, database)
     cloud = Singleton(MemoryCloud, clock=_Common.clock, new_id=_Common.new_id)
@@ -347,6 +429,7 @@ class PostgresAdapters(_Common):
     unit_of_work = Singleton(PostgresUnitOfWork, pool)
     session_queries = Singleton(PostgresSessionQueries, pool)
     api_key_queries = Singleton(PostgresApiKeyQueries, pool)
+    user_queries = Singleton(PostgresUserQueries, pool)
     organization_queries = Singleton(PostgresOrganizationQueries, pool)
     invitation_queries = Singleton(PostgresInvitationQueries, pool)
     catalog_queries = Singleton(PostgresCatalogQueries, pool)
@@ -358,6 +441,7 @@ class PostgresAdapters(_Common):
     quota_queries = Singleton(PostgresQuotaQueries, pool)
     situation_queries = Singleton(PostgresSituationQueries, pool)
     routing_queries = Singleton(PostgresRoutingQueries, pool)
+    mailer = Singleton(_mailer, _Common.settings)
     bus = Singleton(_bus, _Common.settings)
     relay = Singleton(PostgresRelay, pool, _Common.settings.provided.database_url)
     mock_behaviour = Singleton(_behaviour, _Common.settings)
@@ -429,6 +513,20 @@ class Application(DeclarativeContainer):
     preview_invitation = _use_case(PreviewInvitation, adapters)
     accept_invitation = _use_case(AcceptInvitation, adapters)
     register_invited = _use_case(RegisterInvited, adapters)
+    update_profile = _use_case(UpdateProfile, adapters)
+    change_password = _use_case(ChangePassword, adapters)
+    request_password_reset = _use_case(RequestPasswordReset, adapters)
+    reset_password = _use_case(ResetPassword, adapters)
+    set_password = _use_case(SetPassword, adapters)
+    forget_password_resets = _use_case(ForgetPasswordResets, adapters)
+    list_users = _use_case(ListUsers, adapters)
+    search_users = _use_case(SearchUsers, adapters)
+    get_user = _use_case(GetUser, adapters)
+    create_user = _use_case(CreateUser, adapters)
+    update_user = _use_case(UpdateUser, adapters)
+    delete_user = _use_case(DeleteUser, adapters)
+    send_mails = _use_case(SendMails, adapters)
+    forget_mails = _use_case(ForgetMails, adapters)
 
     # catalog and models
     # catalog

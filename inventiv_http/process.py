@@ -3,11 +3,21 @@
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import structlog
+
 from inventiv_core.identity.access import PLATFORM
 from inventiv_core.identity.use_cases.bootstrap import Bootstrapped, FirstAdmin
 from inventiv_http.background import Background
-from inventiv_http.container import Application, PostgresAdapters, apply_schema, schema_text
+from inventiv_http.container import (
+    Application,
+    PostgresAdapters,
+    apply_schema,
+    mail_directory,
+    schema_text,
+)
 from inventiv_http.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
@@ -20,6 +30,10 @@ async def running(
     hosts the mock cloud, unless another process does so already.
     """
     settings: Settings = adapters.settings()
+    directory = mail_directory(settings)
+    if works and directory is not None:
+        log.warning("mails_go_to_files", directory=str(directory), because="no SMTP server is set")
+    adapters.mailer()  # what is wrong with its settings is better known now than later
     await apply_schema(settings.database_url or "", schema_text())
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(adapters.pool())

@@ -22,12 +22,22 @@ OTHER_NAMES: Final[Mapping[str, str]] = {
     "DEFAULT_ADMIN_USERNAME": "admin_username",
     "DEFAULT_ORGANIZATION_NAME": "organization_name",
     "DEFAULT_ORGANIZATION_SLUG": "organization_slug",
+    "FRONTEND_DOMAIN": "frontend_domain",
+    "FRONTEND_URL": "frontend_url",
     "JWT_ISSUER": "jwt_issuer",
     "JWT_SECRET": "jwt_secret",
     "JWT_TTL_SECONDS": "session_lifetime_s",
     "OPENAI_WORKER_STALE_SECONDS": "worker_stale_s",
     "REDIS_URL": "redis_url",
     "SESSION_COOKIE_NAME": "session_cookie_name",
+    "SMTP_FROM_EMAIL": "smtp_from_email",
+    "SMTP_FROM_NAME": "smtp_from_name",
+    "SMTP_PASSWORD": "smtp_password",
+    "SMTP_PASSWORD_FILE": "smtp_password_file",
+    "SMTP_PORT": "smtp_port",
+    "SMTP_SERVER": "smtp_server",
+    "SMTP_USERNAME": "smtp_username",
+    "SMTP_USE_TLS": "smtp_use_tls",
     "WORKER_CONTROL_PLANE_URL": "public_url",
 }
 """Names under which deployments made for earlier servers know our settings."""
@@ -96,6 +106,34 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     caller_cache_s: Annotated[float, Meta(ge=0, le=60)] = 5.0
     """How long who calls a model is remembered: a revoked key stops at once where the bus
     brings the news, and after so many seconds where it does not. 0 asks at every call."""
+    password_resets_per_account: Annotated[int, Meta(ge=1)] = 5
+    """How often the password of one account may be forgotten in a window."""
+    password_resets_per_address: Annotated[int, Meta(ge=1)] = 30
+    """How often passwords may be forgotten at one address, of whatever accounts."""
+    password_reset_window_s: PositiveSeconds = 3600
+
+    frontend_url: Text | None = None
+    """Where people find the console: links in mails begin with it."""
+    frontend_domain: Text | None = None
+    """The same, if there is no ``frontend_url``; without a scheme, it is ``https://``."""
+
+    smtp_server: Text | None = None
+    """Sends mail. Without one, mails are written to files in the data directory."""
+    smtp_port: Annotated[int, Meta(ge=1, le=65535)] = 465
+    smtp_use_tls: bool = True
+    """Whether to encrypt what goes to the SMTP server."""
+    smtp_starttls: bool | None = None
+    """Whether TLS begins with STARTTLS; by default, on every port but 465."""
+    smtp_ca_file: Text | None = None
+    """Certificates to believe, in PEM; by default those the system believes."""
+    smtp_username: Text | None = None
+    """Who signs in to the SMTP server; by default nobody does."""
+    smtp_password: Text | None = None
+    smtp_password_file: Text | None = None
+    """A file with that password; wins over it."""
+    smtp_from_email: Text | None = None
+    """Who mail comes from; by default the user name, if it is an address."""
+    smtp_from_name: str = "Inventiv"
 
     trusted_proxies: str = ""
     """Addresses whose ``X-Forwarded-For`` is believed, separated by commas."""
@@ -169,23 +207,40 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
+    @property
+    def console_url(self) -> str:
+        """Where people find the console, without a slash at the end."""
+        url = self.frontend_url or self.frontend_domain or "http://localhost:3000"
+        return (url if "://" in url else f"https://{url}").rstrip("/")
+
     def first_password(self) -> str | None:
         """Return the password that the operator has chosen for the first administrator.
+
+        It is the operator's own to choose: the rule for passwords does not apply to it.
 
         Raises:
             SettingsInvalid: The file cannot be read, or is empty.
         """
-        if self.admin_password_file is None:
-            return self.admin_password
-        try:
-            password = Path(self.admin_password_file).read_text().strip()
-        except OSError as error:
-            message = f"The file {self.admin_password_file} cannot be read: {error.strerror}."
-            raise SettingsInvalid(message) from error
-        if not password:
-            message = f"The file {self.admin_password_file} is empty: it must hold a password."
-            raise SettingsInvalid(message)
-        return password
+        return _from_file(self.admin_password_file) or self.admin_password
+
+    def mail_password(self) -> str | None:
+        """Return the password for the SMTP server; raises like `first_password`."""
+        return _from_file(self.smtp_password_file) or self.smtp_password
+
+
+def _from_file(path: str | None) -> str | None:
+    """Return the password in a file, without the line break at its end."""
+    if path is None:
+        return None
+    try:
+        password = Path(path).read_text().strip()
+    except OSError as error:
+        message = f"The file {path} cannot be read: {error.strerror}."
+        raise SettingsInvalid(message) from error
+    if not password:
+        message = f"The file {path} is empty: it must hold a password."
+        raise SettingsInvalid(message)
+    return password
 
 
 def _field(name: str) -> str | None:

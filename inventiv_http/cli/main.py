@@ -23,6 +23,7 @@ SERVER_COMMANDS: Final = {
 SERVER_PACKAGES: Final = frozenset(
     {
         "aiohttp",
+        "aiosmtplib",
         "argon2",
         "bcrypt",
         "dependency_injector",

@@ -27,6 +27,7 @@ from inventiv_http.container import (
     DataDirectoryUnusable,
     EmbeddedPostgres,
     PostgresAdapters,
+    mail_directory,
 )
 from inventiv_http.logs import set_up
 from inventiv_http.process import bootstrap, running
@@ -171,6 +172,9 @@ def _welcome(settings: Settings, directory: DataDirectory, password: str | None)
     told(f"Inventiv is ready at {url}")
     told(f"  API documentation   {url}/docs   ({url}/api-docs/openapi.json)")
     told(f"  Data directory      {directory.path}")
+    mails = mail_directory(settings)
+    if mails is not None:
+        told(f"  Mails               {mails}   (no INVENTIV_SMTP_SERVER sends them)")
     if password is not None:
         told(f"  Administrator       {settings.admin_username}")
         told(f"  Password            {password}   (shown only now: keep it)")

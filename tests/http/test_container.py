@@ -1,11 +1,14 @@
 """The composition root: what type checkers cannot see."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from dependency_injector.containers import DeclarativeContainer
 from dependency_injector.providers import Factory, Object
 
+from inventiv_adapters.identity.mail_files import FileMailer
+from inventiv_adapters.identity.smtp import SmtpMailer
 from inventiv_http.container import Application, MemoryAdapters, PostgresAdapters, schema_text
 from inventiv_http.settings import Settings, SettingsInvalid
 from tests.conftest import SECRET
@@ -64,3 +67,32 @@ def test_wrong_words_about_the_mock_cloud_are_named(tmp_path: object) -> None:
 
 def test_the_schema_is_found() -> None:
     assert "CREATE TABLE" in schema_text()
+
+
+def mailer(**settings: object) -> object:
+    return in_postgres(**settings).mailer()
+
+
+def test_without_a_server_mails_go_to_files_and_with_one_they_are_sent(tmp_path: Path) -> None:
+    assert isinstance(mailer(data_dir=str(tmp_path)), FileMailer)
+    known = {"smtp_username": "us@example.org", "smtp_password": "p"}
+    assert isinstance(mailer(smtp_server="mail.test", **known), SmtpMailer)
+    assert isinstance(mailer(smtp_server="mail.test", smtp_from_email="us@a.test"), SmtpMailer)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "named"),
+    [
+        ({"smtp_username": "us@example.org"}, "SMTP_PASSWORD"),
+        ({"smtp_password": "p", "smtp_from_email": "us@example.org"}, "SMTP_USERNAME"),
+        ({}, "SMTP_FROM_EMAIL"),
+        ({"smtp_username": "us", "smtp_password": "p"}, "SMTP_FROM_EMAIL"),
+        ({"smtp_from_email": "us@example.org", "smtp_ca_file": "/nowhere"}, "SMTP_CA_FILE"),
+        ({"smtp_server": None, "data_dir": None}, "SMTP_SERVER"),
+    ],
+)
+def test_settings_for_mail_that_do_not_go_together_are_named(
+    chosen: dict[str, object], named: str
+) -> None:
+    with pytest.raises(SettingsInvalid, match=f"INVENTIV_{named}"):
+        mailer(**({"smtp_server": "mail.test"} | chosen))

@@ -38,7 +38,7 @@ def test_what_is_public_is_known(app: Litestar) -> None:
     public = {path for path, _, handler in routes(app) if permission_of(handler) is None}
     assert public == {
         "/", "/docs", "/swagger-ui", "/health", "/ready", "/version", "/api/version",
-        "/auth/login", "/auth/logout",
+        "/auth/login", "/auth/logout", "/auth/password-reset/request", "/auth/password-reset/reset",
         "/invitations/{token:str}", "/invitations/{token:str}/register",
     }  # fmt: skip
 

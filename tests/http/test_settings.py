@@ -9,7 +9,7 @@ from inventiv_http.settings import FOR_CLIENTS, OTHER_NAMES, Settings, SettingsI
 
 read = Settings.from_environment
 FIELDS = Settings.__struct_fields__
-YES_OR_NO = {"cookie_secure"}
+YES_OR_NO = {"cookie_secure", "smtp_starttls"}
 """What may be neither."""
 
 
@@ -33,7 +33,7 @@ def test_names_from_earlier_servers_are_understood_and_our_own_win(name: str, fi
         ("200", "300") if isinstance(getattr(Settings(), field), int) else ("a" * 32, "b" * 32)
     )
     if field in YES_OR_NO or isinstance(getattr(Settings(), field), bool):
-        old, new = "yes", "off"
+        old, new = ("off", "yes") if getattr(Settings(), field) else ("yes", "off")
     own = f"INVENTIV_{field.upper()}"
     from_old, from_new = read({name: old}), read({own: new})
     assert getattr(from_old, field) != getattr(from_new, field)
@@ -101,6 +101,35 @@ def test_a_wrong_value_is_named_as_the_operator_knows_it_and_not_repeated(
     with pytest.raises(SettingsInvalid, match=rf"^{name}: .*\.$") as refused:
         read({name: value})
     assert value not in str(refused.value) or value in "1 2 0 9 -1"  # it may be a secret
+
+
+@pytest.mark.parametrize(
+    ("chosen", "url"),
+    [
+        ({}, "http://localhost:3000"),
+        ({"FRONTEND_URL": "http://console.test/"}, "http://console.test"),
+        ({"FRONTEND_DOMAIN": "console.test"}, "https://console.test"),
+        ({"FRONTEND_DOMAIN": "http://console.test/a/"}, "http://console.test/a"),
+        ({"FRONTEND_DOMAIN": "a.test", "FRONTEND_URL": "https://b.test"}, "https://b.test"),
+    ],
+)
+def test_links_lead_to_the_console_and_have_a_scheme(chosen: dict[str, str], url: str) -> None:
+    assert read(chosen).console_url == url
+
+
+def test_the_password_for_mail_may_be_in_a_file_which_wins(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("from the file\n")
+    assert Settings().mail_password() is None
+    assert Settings(smtp_password="plain").mail_password() == "plain"
+    both = Settings(smtp_password="plain", smtp_password_file=str(file))
+    assert both.mail_password() == "from the file"
+    for broken in (tmp_path / "none", tmp_path):
+        with pytest.raises(SettingsInvalid, match="cannot be read"):
+            Settings(smtp_password_file=str(broken)).mail_password()
+    file.write_text(" \n")
+    with pytest.raises(SettingsInvalid, match="is empty"):
+        Settings(smtp_password_file=str(file)).mail_password()
 
 
 def password(**settings: Any) -> str | None:

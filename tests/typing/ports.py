@@ -15,13 +15,18 @@ from inventiv_adapters.identity.jwt import JwtSessionTokens
 from inventiv_adapters.identity.keys import RandomApiKeys
 from inventiv_adapters.identity.links import DerivedLinkTokens
 from inventiv_adapters.identity.memory.api_keys import MemoryApiKeyQueries
+from inventiv_adapters.identity.mail_files import FileMailer
 from inventiv_adapters.identity.memory.invitations import MemoryInvitationQueries
+from inventiv_adapters.identity.memory.mails import MemoryMailer
 from inventiv_adapters.identity.memory.organizations import MemoryOrganizationQueries
 from inventiv_adapters.identity.memory.sessions import MemorySessionQueries
 from inventiv_adapters.identity.postgres.api_keys import PostgresApiKeyQueries
+from inventiv_adapters.identity.memory.users import MemoryUserQueries
 from inventiv_adapters.identity.postgres.invitations import PostgresInvitationQueries
 from inventiv_adapters.identity.postgres.organizations import PostgresOrganizationQueries
 from inventiv_adapters.identity.postgres.sessions import PostgresSessionQueries
+from inventiv_adapters.identity.postgres.users import PostgresUserQueries
+from inventiv_adapters.identity.smtp import SmtpMailer
 from inventiv_adapters.inference.aiohttp import AiohttpEngines, AiohttpReply
 from inventiv_adapters.inference.memory import MemoryRoutingQueries
 from inventiv_adapters.inference.postgres import PostgresRoutingQueries
@@ -46,10 +51,11 @@ from inventiv_core.cloud.ports import CloudProvider, Clouds, SellsMachines
 from inventiv_core.deployments.ports import DeploymentWork
 from inventiv_core.identity.ports.api_keys import ApiKeyQueries, ApiKeySecrets
 from inventiv_core.identity.ports.invitations import InvitationQueries
-from inventiv_core.identity.ports.mails import LinkTokens
+from inventiv_core.identity.ports.mails import LinkTokens, Mailer
 from inventiv_core.identity.ports.organizations import OrganizationQueries
 from inventiv_core.identity.ports.passwords import PasswordHasher
 from inventiv_core.identity.ports.sessions import SessionQueries, SessionTokens
+from inventiv_core.identity.ports.users import UserQueries
 from inventiv_core.identity.ports.work import IdentityWork
 from inventiv_core.inference.ports import EngineReply, Engines, RoutingQueries, UsageWork
 from inventiv_core.instances.ports import InstanceQueries, InstanceWork
@@ -105,6 +111,10 @@ def link_tokens(derived: DerivedLinkTokens) -> LinkTokens:
     return derived
 
 
+def mailers(memory: MemoryMailer, files: FileMailer, smtp: SmtpMailer) -> Iterable[Mailer]:
+    return memory, files, smtp
+
+
 def worker_tokens(derived: DerivedWorkerTokens) -> WorkerTokens:
     return derived
 
@@ -144,6 +154,10 @@ def organization_queries(
 def invitation_queries(
     memory: MemoryInvitationQueries, postgres: PostgresInvitationQueries
 ) -> Iterable[InvitationQueries]:
+    return memory, postgres
+
+
+def user_queries(memory: MemoryUserQueries, postgres: PostgresUserQueries) -> Iterable[UserQueries]:
     return memory, postgres
 
 

@@ -1,7 +1,7 @@
 """Mail, in memory."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from inventiv_adapters.kernel.memory import MemoryDatabase, MemoryOutbox
 from inventiv_core.identity.entities.mails import Mail, Message, SendAttempt
@@ -31,7 +31,8 @@ class MemoryMails(MailQueue):
         await self._outbox.add(MailQueued(mail_id=mail.id, occurred_at=mail.created_at))
 
     async def claim(self, *, now: datetime, until: datetime) -> SendAttempt | None:
-        due = [queued for queued in self._waiting() if queued.due_at <= now]
+        waiting = [queued for queued in self._table.values() if queued.ended_at is None]
+        due = [queued for queued in waiting if queued.due_at <= now]
         if not due:
             return None
         known = min(due, key=lambda queued: (queued.due_at, queued.mail.id))
@@ -52,10 +53,6 @@ class MemoryMails(MailQueue):
             self._table[attempt.mail.id] = replace(known, due_at=due_at)
         return known is not None
 
-    async def next_due(self, *, now: datetime) -> timedelta | None:
-        due_at = min((queued.due_at for queued in self._waiting()), default=None)
-        return None if due_at is None else max(due_at - now, timedelta(0))
-
     async def forget(self, *, ended_before: datetime) -> int:
         old = [
             key
@@ -65,9 +62,6 @@ class MemoryMails(MailQueue):
         for key in old:
             del self._table[key]
         return len(old)
-
-    def _waiting(self) -> list[_Queued]:
-        return [queued for queued in self._table.values() if queued.ended_at is None]
 
     def _ours(self, attempt: SendAttempt) -> _Queued | None:
         known = self._table.get(attempt.mail.id)

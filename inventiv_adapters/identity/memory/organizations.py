@@ -99,6 +99,9 @@ class MemoryOrganizations(OrganizationRepository):
         members = members_of(self._database, organization_id)
         return sum(membership.role is Role.OWNER for membership in members)
 
+    async def count_members(self, organization_id: OrganizationId) -> int:
+        return len(list(members_of(self._database, organization_id)))
+
     async def of_member(self, user_id: UserId) -> list[OrganizationId]:
         known = sorted(
             memberships(self._database, user_id),
@@ -181,3 +184,8 @@ def membership_of(
         if membership.organization_id == organization_id:
             return membership
     return None
+
+
+def forget_member(database: MemoryDatabase, user_id: UUID) -> None:
+    """Drop the memberships of a user who is gone."""
+    database.table(_Members).pop(user_id, None)

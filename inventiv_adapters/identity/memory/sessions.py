@@ -183,3 +183,11 @@ class MemorySessionQueries(SessionQueries):
                 None if organization is None else organization.wallet_balance_eur
             ),
         )
+
+
+def forget_sessions(database: MemoryDatabase, user_id: UserId) -> None:
+    """Drop the sessions of a user who is gone."""
+    table = database.table(Session)
+    for session in [known for known in table.values() if known.user_id == user_id]:
+        del table[session.id]
+        database.table(_Replaced).pop(session.id, None)

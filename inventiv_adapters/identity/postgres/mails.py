@@ -1,7 +1,7 @@
 """Mail, queued in Postgres."""
 
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,6 @@ from inventiv_adapters.kernel.postgres import (
     as_json,
     count_rows,
     fetch_one,
-    fetch_value,
 )
 from inventiv_core.identity.entities.mails import Mail, SendAttempt
 from inventiv_core.identity.events import MailQueued
@@ -49,8 +48,6 @@ _PUT_BACK = """
     UPDATE outgoing_mails SET next_attempt_at = %(due_at)s
     WHERE id = %(id)s AND state = 'waiting' AND attempts = %(number)s
 """
-
-_NEXT_DUE = "SELECT min(next_attempt_at) FROM outgoing_mails WHERE state = 'waiting'"
 
 _FORGET = "DELETE FROM outgoing_mails WHERE state <> 'waiting' AND ended_at < %(ended_before)s"
 
@@ -106,10 +103,6 @@ class PostgresMails(MailQueue):
             due_at=due_at,
         )
         return put_back > 0
-
-    async def next_due(self, *, now: datetime) -> timedelta | None:
-        due_at = await fetch_value(self._connection, _NEXT_DUE)
-        return None if due_at is None else max(due_at - now, timedelta(0))
 
     async def forget(self, *, ended_before: datetime) -> int:
         return await count_rows(self._connection, _FORGET, ended_before=ended_before)

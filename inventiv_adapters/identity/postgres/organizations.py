@@ -95,6 +95,10 @@ _COUNT_OWNERS = """
     WHERE organization_id = %(organization_id)s AND role = 'owner'
 """
 
+_COUNT_MEMBERS = """
+    SELECT count(*) FROM organization_memberships WHERE organization_id = %(organization_id)s
+"""
+
 _OF_MEMBER = """
     SELECT organization_id FROM organization_memberships
     WHERE user_id = %(user_id)s
@@ -203,6 +207,12 @@ class PostgresOrganizations(OrganizationRepository):
             self._connection, _COUNT_OWNERS, organization_id=organization_id
         )
         return owners
+
+    async def count_members(self, organization_id: OrganizationId) -> int:
+        count: int = await fetch_value(
+            self._connection, _COUNT_MEMBERS, organization_id=organization_id
+        )
+        return count
 
     async def of_member(self, user_id: UserId) -> list[OrganizationId]:
         rows = await fetch_all(

@@ -1,15 +1,27 @@
 """Users, in Postgres."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import LiteralString
+from typing import Final, LiteralString
 
 from psycopg.errors import UniqueViolation
 
-from inventiv_adapters.kernel.postgres import Connection, fetch_one
+from inventiv_adapters.kernel.postgres import (
+    Connection,
+    Counts,
+    Pool,
+    fetch_all,
+    fetch_one,
+    fetch_window,
+    in_window,
+    pattern,
+)
 from inventiv_core.identity.access import UserId
 from inventiv_core.identity.entities.users import User
 from inventiv_core.identity.errors.users import LoginTaken
-from inventiv_core.identity.ports.users import UserRepository
+from inventiv_core.identity.ports.users import UserQueries, UserRepository
+from inventiv_core.identity.views.users import UserFilter, UserRow
+from inventiv_core.kernel.pagination import Rows, Window
 
 _ADD = """
     INSERT INTO users
@@ -51,6 +63,76 @@ _SAVE = """
     WHERE id = %(id)s
 """
 
+_LOCK_WITH_ADMINS = """
+    SELECT id, username, email, password_hash, role, first_name, last_name, created_at, updated_at,
+           account_plan, wallet_balance_eur
+    FROM users
+    WHERE id = %(user_id)s OR role = 'admin'
+    ORDER BY id
+    FOR UPDATE
+"""
+
+_REMOVE = "DELETE FROM users WHERE id = %(user_id)s"
+
+_LIST = """
+    SELECT id AS user_id, username, email, role, first_name, last_name, created_at, updated_at
+    FROM users
+    ORDER BY created_at DESC, id DESC
+    LIMIT %(limit)s
+"""
+
+_FIND_ROW = """
+    SELECT id AS user_id, username, email, role, first_name, last_name, created_at, updated_at
+    FROM users
+    WHERE id = %(user_id)s
+"""
+
+
+def _pairs(select: LiteralString) -> LiteralString:
+    return f"""
+    SELECT {select}
+    FROM users u
+    LEFT JOIN organization_memberships m ON m.user_id = u.id
+    LEFT JOIN organizations o ON o.id = m.organization_id
+    WHERE (%(pattern)s::text IS NULL OR u.username ILIKE %(pattern)s OR u.email ILIKE %(pattern)s)
+      AND (%(organization_id)s::uuid IS NULL OR m.organization_id = %(organization_id)s)
+      AND (%(organization_role)s::text IS NULL OR m.role = %(organization_role)s)"""
+
+
+_FOUND = _pairs("""
+           u.id AS user_id, u.username, u.email, u.role, u.first_name, u.last_name, u.created_at,
+           u.updated_at, o.id AS organization_id, o.name AS organization_name,
+           o.slug AS organization_slug, m.role AS organization_role""")
+
+_COUNT = _pairs("(SELECT count(*) FROM users) AS total_count, count(*) AS filtered_count")
+
+
+def _searches(*, descending: bool) -> dict[str, LiteralString]:
+    missing: LiteralString = "''" if descending else "chr(1114111)"
+    values: dict[str, LiteralString] = {
+        "username": "u.username",
+        "email": "u.email",
+        "role": "u.role",
+        "created_at": """to_char(u.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US')""",
+        "updated_at": """to_char(u.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US')""",
+        "organization_name": f"COALESCE(o.name, {missing})",
+        "organization_role": f"COALESCE(m.role, {missing})",
+    }
+    return {
+        name: in_window(
+            _FOUND,
+            key=f'({value} || chr(1) || u.id::text) COLLATE "C"',
+            kind="text",
+            id="COALESCE(o.id, '00000000-0000-0000-0000-000000000000'::uuid)",
+            descending=descending,
+        )
+        for name, value in values.items()
+    }
+
+
+_UPWARDS: Final = _searches(descending=False)
+_DOWNWARDS: Final = _searches(descending=True)
+
 
 class PostgresUsers(UserRepository):
     """The users."""
@@ -73,8 +155,41 @@ class PostgresUsers(UserRepository):
     async def save(self, user: User) -> None:
         await self._put(_SAVE, user)
 
+    async def lock_with_admins(self, user_id: UserId) -> Sequence[User]:
+        return await fetch_all(self._connection, User, _LOCK_WITH_ADMINS, user_id=user_id)
+
+    async def remove(self, user_id: UserId) -> None:
+        await self._connection.execute(_REMOVE, {"user_id": user_id})
+
     async def _put(self, statement: LiteralString, user: User) -> None:
         try:
             await self._connection.execute(statement, asdict(user))
         except UniqueViolation as error:
             raise LoginTaken from error
+
+
+class PostgresUserQueries(UserQueries):
+    """The read side."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def list(self, *, limit: int) -> Sequence[UserRow]:
+        async with self._pool.connection() as connection:
+            return await fetch_all(connection, UserRow, _LIST, limit=limit)
+
+    async def find(self, user_id: UserId) -> UserRow | None:
+        async with self._pool.connection() as connection:
+            return await fetch_one(connection, UserRow, _FIND_ROW, user_id=user_id)
+
+    async def search(self, where: UserFilter, window: Window) -> Rows[UserRow]:
+        query = (_DOWNWARDS if window.descending else _UPWARDS)[window.key.name]
+        values = {
+            "pattern": pattern(where.needle),
+            "organization_id": where.organization_id,
+            "organization_role": where.organization_role,
+        }
+        async with self._pool.connection() as connection:
+            rows = await fetch_window(connection, UserRow, query, window, **values)
+            [counts] = await fetch_all(connection, Counts, _COUNT, **values)
+        return Rows(rows=rows, total_count=counts.total_count, filtered_count=counts.filtered_count)

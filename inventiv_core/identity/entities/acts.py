@@ -20,6 +20,14 @@ class ActKind(StrEnum):
     LOGOUT = "LOGOUT"
     SESSION_REVOKED = "SESSION_REVOKED"
 
+    PROFILE_UPDATED = "PROFILE_UPDATED"
+    PASSWORD_CHANGED = "PASSWORD_CHANGED"  # noqa: S105 - a kind, not a password
+    PASSWORD_RESET_REQUESTED = "PASSWORD_RESET_REQUESTED"  # noqa: S105 - likewise
+    PASSWORD_RESET = "PASSWORD_RESET"  # noqa: S105 - likewise
+    USER_CREATED = "USER_CREATED"
+    USER_UPDATED = "USER_UPDATED"
+    USER_DELETED = "USER_DELETED"
+
     USER_REGISTERED = "USER_REGISTERED"
     """Somebody who was invited made an account."""
 

@@ -31,6 +31,14 @@ class Allowance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResetAllowances:
+    """How many password resets may be asked for: for one account, and from one address."""
+
+    per_account: Allowance
+    per_address: Allowance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoginAllowances:
     """How many logins may fail: on one account, from whatever address, and from one address."""
 

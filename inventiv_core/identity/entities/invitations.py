@@ -1,6 +1,5 @@
 """Invitations into an organization, and what becomes of them."""
 
-import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -9,8 +8,6 @@ from uuid import UUID
 
 from inventiv_core.identity.access import OrganizationId, Role, UserId
 from inventiv_core.identity.errors.invitations import (
-    EmailRequired,
-    InvalidEmailFormat,
     InvalidExpiresInDays,
     InvitationAlreadyAccepted,
     InvitationExpired,
@@ -24,16 +21,6 @@ USUAL_DAYS: Final = 7
 FEWEST_DAYS: Final = 1
 MOST_DAYS: Final = 365
 
-_LONGEST_ADDRESS: Final = 254
-"""Characters of an address that can be written to (RFC 5321, 4.5.3.1.3)."""
-_LONGEST_LOCAL_PART: Final = 64
-_ATOM: Final = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_ADDRESS: Final = re.compile(
-    rf"(?P<local>{_ATOM}(?:\.{_ATOM})*)@(?:{_LABEL}\.)+(?P<top>{_LABEL})", re.ASCII
-)
-"""A dot-atom at a domain (RFC 5322, 3.4.1), in lower case; quoted local parts nobody has."""
-
 
 class InvitationState(StrEnum):
     """Where an invitation stands."""
@@ -42,22 +29,6 @@ class InvitationState(StrEnum):
     ACCEPTED = "accepted"
     EXPIRED = "expired"
     REVOKED = "revoked"
-
-
-def invited_address(text: str) -> str:
-    """Return the e-mail address that is meant, in lower case.
-
-    Raises:
-        EmailRequired: There is none.
-        InvalidEmailFormat: It is not one, or longer than one can be.
-    """
-    address = text.strip().lower()
-    if not address:
-        raise EmailRequired
-    match = _ADDRESS.fullmatch(address) if len(address) <= _LONGEST_ADDRESS else None
-    if match is None or len(match["local"]) > _LONGEST_LOCAL_PART or match["top"].isdigit():
-        raise InvalidEmailFormat
-    return address
 
 
 def lifetime_of(days: int | None) -> timedelta:

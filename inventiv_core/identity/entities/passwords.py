@@ -1,7 +1,11 @@
-"""Passwords: one rule for all of them, wherever one is chosen."""
+"""Passwords: one rule for all of them, wherever one is chosen; and ways back in without one."""
 
-from typing import Final
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, NewType
+from uuid import UUID
 
+from inventiv_core.identity.access import UserId
 from inventiv_core.identity.errors.passwords import (
     PasswordBlank,
     PasswordTooLong,
@@ -29,3 +33,24 @@ def must_be_good(password: str) -> None:
         raise PasswordTooShort(least=FEWEST_CHARACTERS)
     if len(password.encode(errors="replace")) > MOST_BYTES:
         raise PasswordTooLong(most_bytes=MOST_BYTES)
+
+
+PasswordResetId = NewType("PasswordResetId", UUID)
+
+RESET_LIFETIME: Final = timedelta(hours=1)
+"""How long the link of a reset is good."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordReset:
+    """The right to choose another password, once: whoever has the token has it.
+
+    A user has one at a time: another one, or another password, ends it.
+    """
+
+    id: PasswordResetId
+    user_id: UserId
+    token_hash: str
+    """The token is derived from the id, and not kept."""
+    created_at: datetime
+    expires_at: datetime

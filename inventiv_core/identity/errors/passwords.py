@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from inventiv_core.kernel.errors import Invalid
+from inventiv_core.kernel.errors import Invalid, NotFound
 
 
 @dataclass(eq=False, kw_only=True)
@@ -29,3 +29,27 @@ class PasswordBlank(Invalid):
     """This password has nothing in it but spaces."""
 
     kind = "invalid_password"
+
+
+@dataclass(eq=False, kw_only=True)
+class CurrentPasswordInvalid(Invalid):
+    """The current password is another one."""
+
+    kind = "invalid_current_password"
+
+
+@dataclass(eq=False, kw_only=True)
+class PasswordsRequired(Invalid):
+    """Both the current password and the new one are needed."""
+
+
+@dataclass(eq=False, kw_only=True)
+class TokenAndPasswordRequired(Invalid):
+    """Both the token of the link and a new password are needed."""
+
+
+@dataclass(eq=False, kw_only=True)
+class TokenNotFoundOrExpired(NotFound):
+    """This link was used, has expired, or never was one: ask for another one."""
+
+    kind = "invalid_token"

@@ -1,6 +1,6 @@
 """Mail, queued and delivered; tokens of the links in it."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -27,10 +27,6 @@ class MailQueue(Protocol):
 
     async def put_back(self, attempt: SendAttempt, *, due_at: datetime) -> bool:
         """Have it tried again at ``due_at``; tell whether it was still ours to say."""
-        ...
-
-    async def next_due(self, *, now: datetime) -> timedelta | None:
-        """Return how long until a mail is due; ``None`` if none waits."""
         ...
 
     async def forget(self, *, ended_before: datetime) -> int:

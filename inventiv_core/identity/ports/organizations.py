@@ -72,6 +72,10 @@ class OrganizationRepository(Protocol):
         """Return how many owners there are: true until the end of the work, if it is locked."""
         ...
 
+    async def count_members(self, organization_id: OrganizationId) -> int:
+        """Return how many belong to it: true until the end of the work, if it is locked."""
+        ...
+
     async def of_member(self, user_id: UserId) -> list[OrganizationId]:
         """Return where the user is a member, oldest membership first."""
         ...

@@ -9,6 +9,7 @@ from inventiv_core.identity.ports.estates import Estates
 from inventiv_core.identity.ports.invitations import InvitationRepository
 from inventiv_core.identity.ports.mails import MailQueue
 from inventiv_core.identity.ports.organizations import OrganizationRepository
+from inventiv_core.identity.ports.passwords import PasswordResetRepository
 from inventiv_core.identity.ports.sessions import SessionRepository
 from inventiv_core.identity.ports.users import UserRepository
 
@@ -30,5 +31,7 @@ class IdentityWork(ActWork, Protocol):
     def api_keys(self) -> ApiKeyRepository: ...
     @property
     def attempts(self) -> AttemptRepository: ...
+    @property
+    def password_resets(self) -> PasswordResetRepository: ...
     @property
     def mails(self) -> MailQueue: ...

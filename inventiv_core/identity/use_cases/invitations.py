@@ -12,11 +12,11 @@ from inventiv_core.identity.entities.invitations import (
     Invitation,
     InvitationId,
     InvitationState,
-    invited_address,
     lifetime_of,
 )
 from inventiv_core.identity.entities.mails import Mail, MailKind
 from inventiv_core.identity.entities.members import must_be_able_to_invite, role_of
+from inventiv_core.identity.entities.names import address_of
 from inventiv_core.identity.entities.organizations import Organization
 from inventiv_core.identity.errors.invitations import (
     InvitationAlreadyExists,
@@ -102,7 +102,7 @@ class InviteMember:
         """
         organization_id = actor.must_in_organization(Permission.INVITE_MEMBERS)
         user_id = actor.must_be_user(Permission.INVITE_MEMBERS)
-        address, wanted = invited_address(email), role_of(Role.USER if role is None else role)
+        address, wanted = address_of(email), role_of(Role.USER if role is None else role)
         now, lifetime = self.clock.now(), lifetime_of(expires_in_days)
         invitation_id = InvitationId(self.new_id())
         token = self.link_tokens.derive(MailKind.INVITATION, invitation_id, 1)

@@ -24,7 +24,7 @@ from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
 from inventiv_core.kernel.unit_of_work import UnitOfWork
 
-_LONGEST_LOGIN = 320
+LONGEST_LOGIN = 320
 """Characters of the longest e-mail address (RFC 3696, erratum 1690, is stricter still)."""
 
 
@@ -80,7 +80,7 @@ class LogIn:
         """Return the user of that name, unless there were too many attempts."""
         now, allowances = self.clock.now(), self.login_allowances
         async with self.unit_of_work() as work:
-            user = await work.users.find_by_login(login) if len(login) <= _LONGEST_LOGIN else None
+            user = await work.users.find_by_login(login) if len(login) <= LONGEST_LOGIN else None
             on_account = await work.attempts.count(
                 keys.account, at=now, window=allowances.per_account.window
             )
@@ -166,10 +166,17 @@ class _Keys:
 
     @classmethod
     def of(cls, login: str, caller: Caller) -> Self:
-        return cls(
-            account=f"login account {login[:_LONGEST_LOGIN]}",
-            address=f"login address {caller.ip_address or 'unknown'}",
-        )
+        return cls(account=account_key(login), address=address_key(caller.ip_address))
+
+
+def account_key(login: str) -> str:
+    """Return the name under which logins to one account are counted."""
+    return f"login account {login[:LONGEST_LOGIN]}"
+
+
+def address_key(ip_address: str | None) -> str:
+    """Return the name under which logins from one address are counted."""
+    return f"login address {ip_address or 'unknown'}"
 
 
 async def begin_session(

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import datetime
+from uuid import UUID
 
 from inventiv_core.identity.access import Actor, OrganizationId, Permission, Role
 from inventiv_core.identity.entities.acts import Act, ActKind, Subject
@@ -218,32 +219,36 @@ class DeleteOrganization:
             instances = await work.estates.living_instances(organization_id)
             if instances:
                 raise OrganizationHasInstances(instances=instances)
-            await work.organizations.save(replace(organization, deleted_at=now))
-            ended = await self._end_access(organization_id, work)
-            act = Act(
-                id=self.new_id(),
-                kind=ActKind.ORG_DELETED,
-                actor=actor,
-                organization_id=None,  # nobody is left to read the organization's own books
-                subject=Subject.organization(organization),
-                at=now,
-                before={"name": organization.name, "slug": organization.slug},
-                facts={"organization_id": organization_id, **ended},
-            )
-            await enter(act, work)
+            await give_up(organization, actor, work, act_id=self.new_id(), now=now)
 
-    async def _end_access(
-        self, organization_id: OrganizationId, work: IdentityWork
-    ) -> dict[str, Any]:
-        """End every way into the organization; return how many there were, by kind."""
-        now = self.clock.now()
-        invitations = await work.invitations.revoke_all(organization_id, at=now)
-        members = await work.organizations.remove_members(organization_id)
-        await work.api_keys.end_membership(organization_id, None, at=now)
-        await work.sessions.close_workspace(organization_id)
-        for user_id in members:
-            await work.outbox.add(AccessChanged(user_id=user_id, occurred_at=now))
-        return {"members": len(members), "invitations": invitations}
+
+async def give_up(
+    organization: Organization, actor: Actor, work: IdentityWork, *, act_id: UUID, now: datetime
+) -> None:
+    """Make history of an organization that is locked alone, and end every way into it."""
+    organization_id = organization.id
+    await work.organizations.save(replace(organization, deleted_at=now))
+    invitations = await work.invitations.revoke_all(organization_id, at=now)
+    members = await work.organizations.remove_members(organization_id)
+    await work.api_keys.end_membership(organization_id, None, at=now)
+    await work.sessions.close_workspace(organization_id)
+    for user_id in members:
+        await work.outbox.add(AccessChanged(user_id=user_id, occurred_at=now))
+    act = Act(
+        id=act_id,
+        kind=ActKind.ORG_DELETED,
+        actor=actor,
+        organization_id=None,  # nobody is left to read the organization's own books
+        subject=Subject.organization(organization),
+        at=now,
+        before={"name": organization.name, "slug": organization.slug},
+        facts={
+            "organization_id": organization_id,
+            "members": len(members),
+            "invitations": invitations,
+        },
+    )
+    await enter(act, work)
 
 
 async def lock_as_member(

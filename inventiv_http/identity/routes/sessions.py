@@ -10,13 +10,11 @@ from litestar.params import FromPath, JSONBody
 
 from inventiv_core.identity.access import Actor, Permission, SessionId
 from inventiv_core.identity.use_cases.logins import LogIn, LogOut
-from inventiv_core.identity.use_cases.recognition import Recognised
 from inventiv_core.identity.use_cases.sessions import ListSessions, RevokeSession
 from inventiv_http.identity.cookies import NO_TIME, session_cookie
 from inventiv_http.identity.schemas.sessions import (
     Credentials,
     LoginBody,
-    MeBody,
     RevokedBody,
     SessionBody,
     StatusBody,
@@ -55,10 +53,6 @@ class Sessions(Controller):
         await log_out(session_token(request), actor=caller(request))
         cleared = session_cookie(request, settings, "", lifetime=NO_TIME)
         return Response(StatusBody(), cookies=[cleared])
-
-    @get("/me", summary="Who am I?")
-    async def me(self, session: NamedDependency[Recognised]) -> MeBody:
-        return MeBody.of(session.session)
 
     @get("/sessions", summary="List one's own sessions")
     async def list(

@@ -92,10 +92,7 @@ async def test_what_is_put_back_is_due_when_it_was_said(adapters: Any) -> None:
     await queue(adapters, a_mail())
     attempt = await claimed(adapters)
     async with adapters.unit_of_work()() as work:
-        assert await work.mails.next_due(now=NOON) == MINUTE
         assert await work.mails.put_back(attempt, due_at=NOON + 5 * MINUTE)
-        assert await work.mails.next_due(now=NOON) == 5 * MINUTE
-        assert await work.mails.next_due(now=NOON + 6 * MINUTE) == timedelta(0)
     assert await claim(adapters, now=NOON + 4 * MINUTE) is None
     assert (await claimed(adapters, now=NOON + 5 * MINUTE)).number == 2
 
@@ -122,7 +119,6 @@ async def test_what_is_not_there_is_nobody_s(adapters: Any) -> None:
     async with adapters.unit_of_work()() as work:
         assert not await work.mails.conclude(nothing, is_sent=True, at=NOON)
         assert not await work.mails.put_back(nothing, due_at=NOON)
-        assert await work.mails.next_due(now=NOON) is None
 
 
 async def test_of_two_who_claim_at_the_same_time_each_gets_another_mail(adapters: Any) -> None:

@@ -11,6 +11,7 @@ from inventiv_adapters.identity.memory.api_keys import MemoryApiKeyQueries
 from inventiv_adapters.identity.memory.invitations import MemoryInvitationQueries
 from inventiv_adapters.identity.memory.organizations import MemoryOrganizationQueries
 from inventiv_adapters.identity.memory.sessions import MemorySessionQueries
+from inventiv_adapters.identity.memory.users import MemoryUserQueries
 from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.ids import SerialIds
 from inventiv_adapters.kernel.memory import MemoryDatabase
@@ -19,6 +20,7 @@ from inventiv_core.identity.access import PLATFORM, Actor
 from inventiv_core.identity.entities.acts import Act
 from inventiv_core.identity.entities.api_keys import ApiKey
 from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances
+from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances, ResetAllowances
 from inventiv_core.identity.entities.mails import Mail
 from inventiv_core.identity.entities.organizations import Membership, Organization
 from inventiv_core.identity.entities.sessions import Caller, Session
@@ -53,12 +55,28 @@ from inventiv_core.identity.use_cases.organizations import (
     ListOrganizations,
     UpdateOrganization,
 )
+from inventiv_core.identity.use_cases.passwords import (
+    ChangePassword,
+    ForgetPasswordResets,
+    RequestPasswordReset,
+    ResetPassword,
+    SetPassword,
+)
+from inventiv_core.identity.use_cases.profile import UpdateProfile
 from inventiv_core.identity.use_cases.recognition import RecogniseSession, StoreUses, Uses
 from inventiv_core.identity.use_cases.sessions import (
     ForgetSessions,
     ListSessions,
     RevokeSession,
     SwitchWorkspace,
+)
+from inventiv_core.identity.use_cases.users import (
+    CreateUser,
+    DeleteUser,
+    GetUser,
+    ListUsers,
+    SearchUsers,
+    UpdateUser,
 )
 from inventiv_core.kernel.events import DomainEvent
 from tests.builders import NOON, PASSWORD, given
@@ -70,6 +88,10 @@ LOGINS = LoginAllowances(
 )
 LINKS = Allowance(most=3, window=timedelta(minutes=15))
 MAILS = Allowance(most=4, window=timedelta(hours=1))
+RESETS = ResetAllowances(
+    per_account=Allowance(most=2, window=timedelta(hours=1)),
+    per_address=Allowance(most=5, window=timedelta(hours=1)),
+)
 CALLER = Caller(ip_address="203.0.113.9", user_agent="a browser")
 
 
@@ -93,12 +115,13 @@ class PlainPasswords(PasswordHasher):
 class Door:
     """Everything one can do about who one is."""
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # noqa: PLR0915 - one line for each thing
         self.clock = ManualClock(NOON)
         self.database = MemoryDatabase()
         self.unit_of_work = MemoryUnitOfWork(self.database)
         self.passwords = PlainPasswords()
         self.tokens = JwtSessionTokens("a secret for tests only, and long enough", issuer="us")
+        self.links = DerivedLinkTokens("a secret for links")
         work: dict[str, Any] = {"unit_of_work": self.unit_of_work, "clock": self.clock}
         new: dict[str, Any] = work | {"new_id": SerialIds()}
         tokens: dict[str, Any] = {
@@ -151,8 +174,23 @@ class Door:
         self.list_members = ListMembers(organization_queries=queries)
         self.change_member_role = ChangeMemberRole(**new)
         self.remove_member = RemoveMember(**new)
+        hashing: dict[str, Any] = new | {"password_hasher": self.passwords}
+        resetting: dict[str, Any] = {"link_tokens": self.links}
+        self.update_profile = UpdateProfile(**new)
+        self.change_password = ChangePassword(login_allowances=LOGINS, **hashing)
+        self.request_password_reset = RequestPasswordReset(
+            password_reset_allowances=RESETS, **new, **resetting
+        )
+        self.reset_password = ResetPassword(**hashing, **resetting)
+        self.set_password = SetPassword(**hashing)
+        self.forget_password_resets = ForgetPasswordResets(**work)
+        users: dict[str, Any] = {"user_queries": MemoryUserQueries(self.database)}
+        self.list_users, self.search_users = ListUsers(**users), SearchUsers(**users)
+        self.get_user = GetUser(**users)
+        self.create_user, self.update_user = CreateUser(**hashing), UpdateUser(**hashing)
+        self.delete_user = DeleteUser(**new)
         invitations = MemoryInvitationQueries(self.database)
-        links: dict[str, Any] = {"link_tokens": DerivedLinkTokens("a secret for links")}
+        links: dict[str, Any] = {"link_tokens": self.links}
         self.list_invitations = ListInvitations(invitation_queries=invitations, clock=self.clock)
         self.invite_member = InviteMember(sending_allowance=MAILS, **new, **links)
         self.resend_invitation = ResendInvitation(sending_allowance=MAILS, **new, **links)

@@ -18,11 +18,11 @@ from inventiv_core.identity.entities.invitations import (
     MOST_DAYS,
     InvitationId,
     InvitationState,
-    invited_address,
     lifetime_of,
 )
 from inventiv_core.identity.entities.mails import MailKind
 from inventiv_core.identity.entities.members import INVITATIONS
+from inventiv_core.identity.entities.names import address_of
 from inventiv_core.identity.errors.access import (
     InsufficientPermissionsToInvite,
     NoCurrentOrganization,
@@ -72,7 +72,7 @@ S = InvitationState
     ],
 )
 def test_an_address_is_kept_in_lower_case(text: str, address: str) -> None:
-    assert invited_address(text) == address
+    assert address_of(text) == address
 
 
 @pytest.mark.parametrize(
@@ -86,13 +86,13 @@ def test_an_address_is_kept_in_lower_case(text: str, address: str) -> None:
 )  # fmt: skip
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(InvalidEmailFormat):
-        invited_address(text)
+        address_of(text)
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\n"])
 def test_no_address_is_another_matter(text: str) -> None:
     with pytest.raises(EmailRequired):
-        invited_address(text)
+        address_of(text)
 
 
 @for_all(st.emails())
@@ -100,7 +100,7 @@ def test_usual_addresses_are_addresses(text: str) -> None:
     local, _, host = text.rpartition("@")
     usual = len(text) <= 254 and re.fullmatch(r"[\w.]+", local, re.ASCII) and "." in host
     if usual and not host.rpartition(".")[2].isdigit():
-        assert invited_address(text) == text.lower()
+        assert address_of(text) == text.lower()
 
 
 @for_all(st.integers(-(2**70), 2**70))
