@@ -14,14 +14,14 @@ from inventiv_adapters.identity.argon2 import Argon2Passwords
 from inventiv_adapters.identity.jwt import JwtSessionTokens
 from inventiv_adapters.identity.keys import RandomApiKeys
 from inventiv_adapters.identity.links import DerivedLinkTokens
-from inventiv_adapters.identity.memory.api_keys import MemoryApiKeyQueries
 from inventiv_adapters.identity.mail_files import FileMailer
+from inventiv_adapters.identity.memory.api_keys import MemoryApiKeyQueries
 from inventiv_adapters.identity.memory.invitations import MemoryInvitationQueries
 from inventiv_adapters.identity.memory.mails import MemoryMailer
 from inventiv_adapters.identity.memory.organizations import MemoryOrganizationQueries
 from inventiv_adapters.identity.memory.sessions import MemorySessionQueries
-from inventiv_adapters.identity.postgres.api_keys import PostgresApiKeyQueries
 from inventiv_adapters.identity.memory.users import MemoryUserQueries
+from inventiv_adapters.identity.postgres.api_keys import PostgresApiKeyQueries
 from inventiv_adapters.identity.postgres.invitations import PostgresInvitationQueries
 from inventiv_adapters.identity.postgres.organizations import PostgresOrganizationQueries
 from inventiv_adapters.identity.postgres.sessions import PostgresSessionQueries

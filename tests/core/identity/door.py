@@ -19,7 +19,6 @@ from inventiv_adapters.unit_of_work import MemoryUnitOfWork, MemoryWork
 from inventiv_core.identity.access import PLATFORM, Actor
 from inventiv_core.identity.entities.acts import Act
 from inventiv_core.identity.entities.api_keys import ApiKey
-from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances
 from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances, ResetAllowances
 from inventiv_core.identity.entities.mails import Mail
 from inventiv_core.identity.entities.organizations import Membership, Organization
