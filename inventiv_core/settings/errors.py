@@ -28,7 +28,7 @@ class SettingNotGlobal(Invalid):
     key: str
 
     def __str__(self) -> str:
-        return f"{self.key} is no global setting: each organization chooses it, per provider."
+        return f"Each organization chooses {self.key}, for each provider: it is no global setting."
 
 
 @dataclass(eq=False, kw_only=True)
@@ -44,7 +44,7 @@ class SettingInvalid(Invalid):
     choices: Sequence[str]
 
     def __str__(self) -> str:
-        return f"{self.key} must be {self.must}."
+        return f"{self.key!r} must be {self.must}."
 
 
 @dataclass(eq=False, kw_only=True)
@@ -68,9 +68,10 @@ class CredentialUnknown(Invalid):
     """What it does take."""
 
     def __str__(self) -> str:
-        takes = ", ".join(self.fields) or "none"
+        takes = f"but {', '.join(self.fields)}" if self.fields else "nor any other"
         hint = _hint(self.did_you_mean)
-        return f"{self.provider_code} takes no credential {self.field!r}, but {takes}.{hint}"
+        provider = f"The provider {self.provider_code!r}"
+        return f"{provider} takes no credential {self.field!r}, {takes}.{hint}"
 
 
 @dataclass(eq=False, kw_only=True)
@@ -81,4 +82,4 @@ class CredentialInvalid(Invalid):
     must: str
 
     def __str__(self) -> str:
-        return f"{self.field} must be {self.must}."
+        return f"{self.field!r} must be {self.must}."
