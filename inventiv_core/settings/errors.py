@@ -49,12 +49,9 @@ class SettingInvalid(Invalid):
 
 @dataclass(eq=False, kw_only=True)
 class ProviderUnknown(NotFound):
-    """There is no such provider."""
+    """There is no provider of this code."""
 
-    code = "provider_not_found"
-
-    provider: str
-    """The id or the code that was asked for."""
+    provider_code: str
 
 
 @dataclass(eq=False, kw_only=True)

@@ -32,10 +32,10 @@ from inventiv_core.settings.entities import (
     CredentialPlace,
     SettingsAct,
 )
-from inventiv_core.settings.errors import CredentialInvalid, CredentialUnknown
+from inventiv_core.settings.errors import CredentialInvalid, CredentialUnknown, ProviderUnknown
 from inventiv_core.settings.events import CredentialsChanged
 from inventiv_core.settings.ports import SettingQueries, SettingsWork
-from inventiv_core.settings.use_cases.params import find_provider, lock
+from inventiv_core.settings.use_cases.params import lock
 from inventiv_core.settings.views import (
     ConfigStatus,
     CredentialsDetails,
@@ -102,7 +102,7 @@ class GetCredentials:
         """
         owner = actor.must_in_organization(Permission.VIEW_SETTINGS)
         async with self.unit_of_work() as work:
-            provider = await find_provider(work, code=provider_code)
+            provider = await _find(provider_code, work)
             stored = await work.credentials.of(owner, provider.id)
         return _details(provider, stored)
 
@@ -129,7 +129,7 @@ class SetCredentials:
         """
         owner = actor.must_in_organization(Permission.MANAGE_SETTINGS)
         async with self.unit_of_work() as work:
-            provider = await find_provider(work, code=provider_code)
+            provider = await _find(provider_code, work)
             await lock(owner, work)
             before = await work.credentials.lock(owner, provider.id)
             after = await write(
@@ -163,7 +163,7 @@ class DeleteCredentials:
         owner = actor.must_in_organization(Permission.MANAGE_SETTINGS)
         now = self.clock.now()
         async with self.unit_of_work() as work:
-            provider = await find_provider(work, code=provider_code)
+            provider = await _find(provider_code, work)
             await lock(owner, work)
             before = await work.credentials.lock(owner, provider.id)
             if before:
@@ -217,7 +217,7 @@ class CheckCredentials:
         """
         owner = actor.must_in_organization(Permission.MANAGE_SETTINGS)
         async with self.unit_of_work() as work:
-            provider = await find_provider(work, code=provider_code)
+            provider = await _find(provider_code, work)
             stored = await work.credentials.of(owner, provider.id)
         checked = await self._check(provider, owner, stored)
         async with self.unit_of_work() as work:
@@ -279,6 +279,13 @@ def _lacking(provider: Provider, missing: Sequence[str]) -> CredentialsChecked:
 
 def _unsupported(sentence: str) -> CredentialsChecked:
     return CredentialsChecked(verdict=Verdict.UNSUPPORTED, sentence=sentence)
+
+
+async def _find(provider_code: str, work: SettingsWork) -> Provider:
+    provider = await work.catalog.find_provider(code=provider_code)
+    if provider is None:
+        raise ProviderUnknown(provider_code=provider_code)
+    return provider
 
 
 async def write(
@@ -386,7 +393,6 @@ def _act(
     facts: Mapping[str, Any] | None = None,
 ) -> Act:
     """Say what was done: which fields were set before and are set now, and never to what."""
-    changes = {} if before is None else {"before": before, "after": after}
     return Act(
         id=id(),
         kind=kind,
@@ -394,8 +400,9 @@ def _act(
         organization_id=owner,
         subject=Subject(kind="credentials", id=provider.id, name=provider.code),
         at=at,
+        before={"fields_set": list(before)} if before is not None else {},
+        after={"fields_set": list(after)} if before is not None else {},
         facts=facts or {},
-        **{name: {"fields_set": list(fields)} for name, fields in changes.items()},
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from inventiv_core.catalog.entities import Provider, ProviderId
+from inventiv_core.catalog.entities import ProviderId
 from inventiv_core.identity.access import Actor, OrganizationId, Permission
 from inventiv_core.identity.entities.acts import Act, Subject
 from inventiv_core.identity.errors.access import NoCurrentOrganization
@@ -14,7 +14,6 @@ from inventiv_core.kernel.pagination import MAX_PAGE_ROWS
 from inventiv_core.kernel.unit_of_work import UnitOfWork
 from inventiv_core.settings.definitions import PARAMS, param_definition
 from inventiv_core.settings.entities import SettingsAct, Value, resolve
-from inventiv_core.settings.errors import ProviderUnknown
 from inventiv_core.settings.events import ProviderParamsChanged
 from inventiv_core.settings.ports import SettingQueries, SettingsWork
 from inventiv_core.settings.views import ProviderParams
@@ -59,14 +58,14 @@ class ChangeProviderParams:
         """Store all of ``changes``, by field, or nothing; ``None`` forgets what was chosen.
 
         Raises:
-            ProviderUnknown: There is no such provider.
+            ProviderNotFound: There is no such provider.
             SettingUnknown: There is no such field.
             SettingInvalid: One of them cannot have that value.
         """
         owner = actor.must_in_organization(Permission.MANAGE_SETTINGS)
         now = self.clock.now()
         async with self.unit_of_work() as work:
-            provider = await find_provider(work, id=provider_id)
+            provider = await work.catalog.get_provider(provider_id)
             wanted = _read(changes)
             await lock(owner, work)
             chosen = await work.settings.params(owner, provider.id)
@@ -102,20 +101,6 @@ def _read(changes: Mapping[str, Value | None]) -> dict[str, Value | None]:
         for field, known in PARAMS.items()
         if field in changes
     }
-
-
-async def find_provider(
-    work: SettingsWork, *, id: ProviderId | None = None, code: str | None = None
-) -> Provider:
-    """Return the provider of that id or, without one, of that code.
-
-    Raises:
-        ProviderUnknown: There is none.
-    """
-    provider = await work.catalog.find_provider(id=id, code=code)
-    if provider is None:
-        raise ProviderUnknown(provider=str(code if id is None else id))
-    return provider
 
 
 async def lock(owner: OrganizationId, work: SettingsWork) -> None:
