@@ -283,6 +283,42 @@ CREATE TABLE IF NOT EXISTS seeded (
 );
 
 
+-- settings
+
+-- What an administrator has chosen for everybody. Which settings there are, the code knows.
+CREATE TABLE IF NOT EXISTS global_settings (
+    key        text COLLATE "C" PRIMARY KEY,
+    value      jsonb NOT NULL CHECK (jsonb_typeof(value) IN ('number', 'boolean', 'string')),
+    updated_at timestamptz NOT NULL
+);
+
+-- What an organization has chosen for a provider.
+CREATE TABLE IF NOT EXISTS provider_settings (
+    organization_id uuid NOT NULL REFERENCES organizations ON DELETE CASCADE,
+    provider_id     uuid NOT NULL REFERENCES providers ON DELETE CASCADE,
+    key             text COLLATE "C" NOT NULL,
+    value           jsonb NOT NULL CHECK (jsonb_typeof(value) IN ('number', 'boolean', 'string')),
+    updated_at      timestamptz NOT NULL,
+    PRIMARY KEY (organization_id, provider_id, key)
+);
+CREATE INDEX IF NOT EXISTS provider_settings_by_provider ON provider_settings (provider_id);
+
+-- What lets an organization rent machines at a provider, encrypted: the keys are elsewhere.
+CREATE TABLE IF NOT EXISTS provider_credentials (
+    organization_id    uuid NOT NULL REFERENCES organizations ON DELETE CASCADE,
+    provider_id        uuid NOT NULL REFERENCES providers ON DELETE CASCADE,
+    field              text COLLATE "C" NOT NULL,
+    key_id             text NOT NULL,  -- names the key that has sealed it
+    sealed             bytea NOT NULL,  -- bound to organization, provider and field
+    last_four          text,  -- of what is no secret, to tell one from another
+    changed_at         timestamptz NOT NULL,
+    changed_by_user_id uuid,  -- outlives whom it names
+    changed_by_name    text,
+    PRIMARY KEY (organization_id, provider_id, field)
+);
+CREATE INDEX IF NOT EXISTS provider_credentials_by_provider ON provider_credentials (provider_id);
+
+
 -- instances
 
 CREATE TABLE IF NOT EXISTS instances (

@@ -45,6 +45,8 @@ from inventiv_adapters.kernel.postgres import (
 )
 from inventiv_adapters.models.memory import MemoryModels
 from inventiv_adapters.models.postgres import PostgresModels
+from inventiv_adapters.settings.memory import MemoryCredentials, MemorySettings
+from inventiv_adapters.settings.postgres import PostgresCredentials, PostgresSettings
 from inventiv_adapters.workers.memory import MemoryWorkers, MemoryWorkerTokens
 from inventiv_adapters.workers.postgres import PostgresWorkers, PostgresWorkerTokens
 
@@ -64,6 +66,8 @@ class MemoryWork:
         self.password_resets = MemoryPasswordResets(draft)
         self.acts = MemoryActs(draft)
         self.catalog = MemoryCatalog(draft)
+        self.settings = MemorySettings(draft)
+        self.credentials = MemoryCredentials(draft)
         self.models = MemoryModels(draft)
         self.seeded = MemorySeedRecord(draft)
         self.action_logs = MemoryActionLogs(draft)
@@ -107,6 +111,8 @@ class PostgresWork:
         self.password_resets = PostgresPasswordResets(connection)
         self.acts = PostgresActs(connection)
         self.catalog = PostgresCatalog(connection)
+        self.settings = PostgresSettings(connection)
+        self.credentials = PostgresCredentials(connection)
         self.models = PostgresModels(connection)
         self.seeded = PostgresSeedRecord(connection)
         self.action_logs = PostgresActionLogs(connection)

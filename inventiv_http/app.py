@@ -39,6 +39,7 @@ from inventiv_http.kernel.routes import VERSION, Public
 from inventiv_http.models.routes import Models, ModelsForType
 from inventiv_http.realtime.feed import Feed
 from inventiv_http.realtime.routes import Events
+from inventiv_http.settings.routes import Credentials, GlobalSettings, ProviderSettings
 from inventiv_http.workers.routes import Workers
 
 _MAX_BODY_BYTES = 2 * 1024 * 1024
@@ -81,6 +82,7 @@ def create_app(
             Deployments, Quotas, Instances, Workers,
             ActionLogs, ActionTypes, PlatformActionLogs, Events,
             OpenAiModels, forward,
+            Credentials, GlobalSettings, ProviderSettings,
         ],
         dependencies={
             "actor": Provide(current_actor, sync_to_thread=False),

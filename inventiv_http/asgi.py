@@ -9,7 +9,7 @@ from litestar import Litestar
 
 from inventiv_http.app import create_app
 from inventiv_http.container import Application, PostgresAdapters
-from inventiv_http.process import bootstrap, running
+from inventiv_http.process import bootstrap, running, seed_credentials
 from inventiv_http.serving import complete, readiness
 from inventiv_http.settings import Settings
 
@@ -30,6 +30,7 @@ def main() -> Litestar:
             password = settings.first_password()
             if password is not None:
                 await bootstrap(application, settings, password=password)
+            await seed_credentials(application, settings)
             yield
 
     return create_app(application, readiness=readiness(adapters), lifespan=[whole_process])

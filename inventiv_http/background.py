@@ -20,6 +20,7 @@ from inventiv_core.instances.entities import Lease
 from inventiv_core.instances.errors import LeaseLost
 from inventiv_core.instances.events import InstanceChanged
 from inventiv_core.kernel.bus import Message
+from inventiv_core.settings.events import GlobalSettingChanged
 from inventiv_http.container import Application
 
 _AT_ONCE: Final = 32
@@ -105,6 +106,9 @@ class Background:
         return lambda: use_case(actor=PLATFORM)
 
     def _hear(self, message: Message) -> None:
+        self._application.adapters.effective_settings().hear(message)
+        if isinstance(message.event, GlobalSettingChanged):
+            self._routes.set()
         if isinstance(message.event, InstanceChanged):
             self._due.set()
             self._routes.set()

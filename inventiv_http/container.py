@@ -71,6 +71,9 @@ from inventiv_adapters.models.postgres import PostgresMachineQueries, PostgresMo
 from inventiv_adapters.orchestration.http import HttpEngineProbe
 from inventiv_adapters.orchestration.memory import HealthyEngines, MemorySituationQueries
 from inventiv_adapters.orchestration.postgres import PostgresSituationQueries
+from inventiv_adapters.settings.aes import AesSecretBox
+from inventiv_adapters.settings.memory import MemorySettingQueries
+from inventiv_adapters.settings.postgres import PostgresSettingQueries
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork, PostgresUnitOfWork
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
 from inventiv_core.action_logs.use_cases import (
@@ -173,7 +176,6 @@ from inventiv_core.inference.use_cases import (
     RefreshRoutes,
     UsageQueue,
 )
-from inventiv_core.instances.entities import STARTING_UP
 from inventiv_core.instances.use_cases import (
     ArchiveInstance,
     ForgetIdempotencyKeys,
@@ -205,8 +207,28 @@ from inventiv_core.orchestration.use_cases.reconciling import (
 )
 from inventiv_core.orchestration.use_cases.sweeping import SweepMachines
 from inventiv_core.realtime.use_cases import ForgetEvents, RelayEvents, WatchEvents
+from inventiv_core.settings.definitions import DEFINITIONS
+from inventiv_core.settings.entities import Value
+from inventiv_core.settings.errors import SettingInvalid
+from inventiv_core.settings.use_cases.credentials import (
+    CheckCredentials,
+    DeleteCredentials,
+    GetCredentials,
+    ListConfigStatus,
+    SetCredentials,
+)
+from inventiv_core.settings.use_cases.effective import EffectiveSettings
+from inventiv_core.settings.use_cases.globals import (
+    ChangeGlobalSetting,
+    ListGlobalSettings,
+    ListSettingDefinitions,
+)
+from inventiv_core.settings.use_cases.params import ChangeProviderParams, ListProviderParams
+from inventiv_core.settings.use_cases.rotation import RotateSecrets
+from inventiv_core.settings.use_cases.seeding import SeedCredentials
 from inventiv_core.workers.use_cases import Heartbeat, RegisterWorker
 from inventiv_http.settings import Settings, SettingsInvalid
+from inventiv_http.settings.environment import CHANGEABLE
 
 __all__ = [  # what the front ends start and stop, beside the containers
     "OUTAGES",
@@ -292,12 +314,24 @@ def _mailer(settings: Settings) -> SmtpMailer | FileMailer:
 
 
 def _patience(settings: Settings) -> Patience:
-    longest = timedelta(seconds=settings.startup_timeout_s)
-    return Patience(
-        lease=timedelta(seconds=settings.lease_s),
-        stale_after=timedelta(seconds=settings.worker_stale_s),
-        deadlines=dict.fromkeys(STARTING_UP, longest),
-    )
+    return Patience(lease=timedelta(seconds=settings.lease_s))
+
+
+def _environment(settings: Settings) -> dict[str, Value]:
+    """Return what the environment says of settings that may be changed at run time, by key."""
+    values: dict[str, Value] = {}
+    for key, field in CHANGEABLE.items():
+        value: Value | None = getattr(settings, field)
+        if value is not None:
+            try:
+                values[key] = DEFINITIONS[key].read(value)
+            except SettingInvalid as error:
+                raise SettingsInvalid(str(error)) from error
+    return values
+
+
+def _secret_box(settings: Settings) -> AesSecretBox:
+    return AesSecretBox(settings.secrets_keys())
 
 
 def _login_allowances(settings: Settings) -> LoginAllowances:
@@ -369,7 +403,8 @@ class _Common(DeclarativeContainer):
     local_session_lifetime = Object(timedelta(days=30))
     keep_expired = Object(timedelta(days=7))
     keep_events = Object(timedelta(days=1))
-    stale_after = Factory(timedelta, seconds=settings.provided.worker_stale_s)
+    environment = Singleton(_environment, settings)
+    secret_box = Singleton(_secret_box, settings)
     login_allowances = Factory(_login_allowances, settings)
     password_reset_allowances = Factory(_password_reset_allowances, settings)
     invitation_allowance = Factory(_invitation_allowance, settings)
@@ -403,6 +438,13 @@ class MemoryAdapters(_Common):
     invitation_queries = Singleton(MemoryInvitationQueries, database)
     catalog_queries = Singleton(MemoryCatalogQueries, database)
     price_queries = Singleton(MemoryPriceQueries, database)
+    setting_queries = Singleton(MemorySettingQueries, database)
+    effective_settings = Singleton(
+        EffectiveSettings,
+        setting_queries,
+        clock=_Common.clock,
+        environment=_Common.environment,
+    )
     model_queries = Singleton(MemoryModelQueries, database)
     machine_queries = Singleton(MemoryMachineQueries, database)
     action_log_queries = Singleton(MemoryActionLogQueries, database)
@@ -434,6 +476,13 @@ class PostgresAdapters(_Common):
     invitation_queries = Singleton(PostgresInvitationQueries, pool)
     catalog_queries = Singleton(PostgresCatalogQueries, pool)
     price_queries = Singleton(PostgresPriceQueries, pool)
+    setting_queries = Singleton(PostgresSettingQueries, pool)
+    effective_settings = Singleton(
+        EffectiveSettings,
+        setting_queries,
+        clock=_Common.clock,
+        environment=_Common.environment,
+    )
     model_queries = Singleton(PostgresModelQueries, pool)
     machine_queries = Singleton(PostgresMachineQueries, pool)
     action_log_queries = Singleton(PostgresActionLogQueries, pool)
@@ -567,6 +616,20 @@ class Application(DeclarativeContainer):
     fit_model = _use_case(FitModel, adapters)
     fit_architecture = _use_case(FitArchitecture, adapters)
     seed_models = _use_case(SeedModels, adapters)
+
+    # settings
+    list_setting_definitions = _use_case(ListSettingDefinitions, adapters)
+    list_global_settings = _use_case(ListGlobalSettings, adapters)
+    change_global_setting = _use_case(ChangeGlobalSetting, adapters)
+    list_provider_params = _use_case(ListProviderParams, adapters)
+    change_provider_params = _use_case(ChangeProviderParams, adapters)
+    list_config_status = _use_case(ListConfigStatus, adapters)
+    get_credentials = _use_case(GetCredentials, adapters)
+    set_credentials = _use_case(SetCredentials, adapters)
+    delete_credentials = _use_case(DeleteCredentials, adapters)
+    check_credentials = _use_case(CheckCredentials, adapters)
+    seed_credentials = _use_case(SeedCredentials, adapters)
+    rotate_secrets = _use_case(RotateSecrets, adapters)
 
     # deployments and instances
     get_quota = _use_case(GetQuota, adapters)

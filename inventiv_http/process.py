@@ -34,6 +34,8 @@ async def running(
     if works and directory is not None:
         log.warning("mails_go_to_files", directory=str(directory), because="no SMTP server is set")
     adapters.mailer()  # what is wrong with its settings is better known now than later
+    for thing in (adapters.environment, adapters.secret_box):
+        thing()  # a setting that is wrong stops the server now, and no request later
     await apply_schema(settings.database_url or "", schema_text())
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(adapters.pool())
@@ -69,3 +71,14 @@ async def bootstrap(application: Application, settings: Settings, *, password: s
         first, update_password=settings.update_admin_password, actor=PLATFORM
     )
     return bootstrapped
+
+
+async def seed_credentials(application: Application, settings: Settings) -> None:
+    """Give the default organization the credentials of the environment, if it has none.
+
+    Raises:
+        SettingsInvalid: There is half of them, or nothing to encrypt them with.
+    """
+    await application.seed_credentials()(
+        settings.organization_slug, settings.seeds(), actor=PLATFORM
+    )

@@ -10,6 +10,7 @@ from inventiv_core.cloud.entities import (
     Absent,
     Accepted,
     ActionOutcome,
+    CheckOutcome,
     Created,
     CreateOutcome,
     FindOutcome,
@@ -25,10 +26,11 @@ from inventiv_core.cloud.entities import (
     OffersOutcome,
     Unknown,
 )
-from inventiv_core.cloud.errors import CloudNotConfigured
-from inventiv_core.cloud.ports import CloudProvider, Clouds, SellsMachines
+from inventiv_core.cloud.errors import NoCloudAdapter
+from inventiv_core.cloud.ports import ChecksCredentials, CloudProvider, Clouds, SellsMachines
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
+from inventiv_core.kernel.secrets import Secret
 
 Outcome = TypeVar("Outcome")
 
@@ -59,8 +61,10 @@ class Script(Generic[Outcome]):
         return outcome
 
 
-class MemoryCloud(CloudProvider, SellsMachines):
+class MemoryCloud(CloudProvider, SellsMachines, ChecksCredentials):
     """Machines in a dictionary: running as soon as they are started, gone as soon as deleted.
+
+    Any credentials will do.
 
     A test may look at ``machines`` and ``orders``, change them, and say with a
     `Script` what the next calls answer: ``cloud.next_create.add(AnswerLost())``.
@@ -81,6 +85,9 @@ class MemoryCloud(CloudProvider, SellsMachines):
         self.next_delete: Script[ActionOutcome] = Script()
         self.next_list: Script[ListOutcome] = Script()
         self.next_offers: Script[OffersOutcome] = Script()
+        self.next_check: Script[CheckOutcome] = Script()
+        self.checked: list[Mapping[str, Secret]] = []
+        """All credentials that somebody wanted to try, in order."""
 
     async def create(self, order: MachineOrder) -> CreateOutcome:
         return self.next_create.play(lambda: self._create(order))
@@ -99,6 +106,10 @@ class MemoryCloud(CloudProvider, SellsMachines):
 
     async def offers(self) -> OffersOutcome:
         return self.next_offers.play(lambda: Offered(offers=self.offered))
+
+    async def check_credentials(self, credentials: Mapping[str, Secret]) -> CheckOutcome:
+        self.checked.append(credentials)
+        return self.next_check.play(Accepted)
 
     def _create(self, order: MachineOrder) -> CreateOutcome:
         machine = Machine(
@@ -154,7 +165,7 @@ class FixedClouds(Clouds):
         organization_id: UUID,  # noqa: ARG002 - they share the account
     ) -> CloudProvider:
         if provider_code not in self._accounts:
-            raise CloudNotConfigured(provider_code=provider_code)
+            raise NoCloudAdapter(provider_code=provider_code)
         return self._accounts[provider_code]
 
     def sellers(self) -> Mapping[str, SellsMachines]:

@@ -1,4 +1,4 @@
-"""The data directory: who may use it, and the secret that lives in it."""
+"""The data directory: who may use it, and the secrets that live in it."""
 
 import fcntl
 import os
@@ -56,11 +56,11 @@ class DataDirectory:
             os.close(self._lock)
             self._lock = None
 
-    def secret(self) -> str:
-        """Return the installation's own secret: drawn once, readable by its owner only."""
-        file = self.path / "secret-key"
+    def secret(self, name: str = "secret-key") -> str:
+        """Return a secret of the installation's own: drawn once, readable by its owner only."""
+        file = self.path / name
         if not file.exists():
-            self.write_private("secret-key", secrets.token_hex(_SECRET_BYTES))
+            self.write_private(name, secrets.token_hex(_SECRET_BYTES))
         return file.read_text().strip()
 
     def write_private(self, name: str, text: str) -> Path:

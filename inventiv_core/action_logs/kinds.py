@@ -32,6 +32,7 @@ _LOOKS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
     "archive":   ("Archive", _color("gray", 500)),
     "reconcile": ("Database", _color("purple", 500)),
     "access":    ("CheckCircle", _color("purple", 600)),
+    "settings":  ("Database", _color("indigo", 500)),
 })  # fmt: skip
 
 _CODES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
@@ -58,6 +59,10 @@ _CODES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
         "ORG_CREATED", "ORG_UPDATED", "ORG_DELETED", "ORG_MEMBER_ROLE_UPDATED",
         "ORG_MEMBER_REMOVED", "ORG_INVITATION_CREATED", "ORG_INVITATION_RESENT",
         "ORG_INVITATION_REVOKED", "ORG_INVITATION_ACCEPTED",
+    ),
+    "settings": (
+        "SETTING_CHANGED", "PROVIDER_PARAMS_CHANGED", "CREDENTIALS_SET", "CREDENTIALS_DELETED",
+        "CREDENTIALS_TESTED", "SECRETS_ROTATED",
     ),
 })  # fmt: skip
 

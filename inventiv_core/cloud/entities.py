@@ -163,6 +163,13 @@ class Denied:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FieldMissing:
+    """A credential that the provider wants was not given: nobody was asked."""
+
+    field: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Throttled:
     """We ask too often."""
 
@@ -182,3 +189,4 @@ FindOutcome: TypeAlias = Found | Absent | Trouble
 ListOutcome: TypeAlias = Listed | Trouble
 OffersOutcome: TypeAlias = Offered | Trouble
 ActionOutcome: TypeAlias = Accepted | Absent | Trouble
+CheckOutcome: TypeAlias = Accepted | FieldMissing | Trouble

@@ -10,3 +10,9 @@ class CloudNotConfigured(RuleBroken):
     """This organization has no credentials for this provider, or no adapter knows the provider."""
 
     provider_code: str
+
+
+class NoCloudAdapter(CloudNotConfigured):
+    """This server has no adapter for this provider."""
+
+    code = "cloud_not_configured"

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from inventiv_core.cloud.entities import (
     ActionOutcome,
+    CheckOutcome,
     CreateOutcome,
     FindOutcome,
     ListOutcome,
@@ -13,6 +14,7 @@ from inventiv_core.cloud.entities import (
     MachineTag,
     OffersOutcome,
 )
+from inventiv_core.kernel.secrets import Secret
 
 
 class CloudProvider(Protocol):
@@ -61,6 +63,19 @@ class SellsMachines(Protocol):
         ...
 
 
+@runtime_checkable
+class ChecksCredentials(Protocol):
+    """The ability to find out whether credentials are good, which a provider may lack."""
+
+    async def check_credentials(self, credentials: Mapping[str, Secret]) -> CheckOutcome:
+        """Try them with one call that changes nothing and costs nothing.
+
+        `Accepted` says that the provider lets in whoever has them. Like all answers, this one
+        names no secret.
+        """
+        ...
+
+
 class Clouds(Protocol):
     """Where to rent, for whom."""
 
@@ -68,7 +83,8 @@ class Clouds(Protocol):
         """Return the organization's account at the provider.
 
         Raises:
-            CloudNotConfigured: There are no credentials, or no adapter for the provider.
+            CloudNotConfigured: There are no credentials.
+            NoCloudAdapter: Nor is there an adapter for the provider.
         """
         ...
 

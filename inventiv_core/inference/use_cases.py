@@ -32,6 +32,7 @@ from inventiv_core.kernel.chance import Chance
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
 from inventiv_core.kernel.unit_of_work import UnitOfWork
+from inventiv_core.settings.use_cases.effective import EffectiveSettings
 
 RETRIED: Final = frozenset({502, 503, 504})
 """Answers of an engine that another one may do better than. Nothing has reached the caller yet."""
@@ -217,13 +218,14 @@ class RefreshRoutes:
     routing_queries: RoutingQueries
     router: Router
     clock: Clock
-    stale_after: timedelta
+    effective_settings: EffectiveSettings
 
     async def __call__(self, *, actor: Actor) -> None:
         """Replace the table by what the database says now."""
         actor.must(Permission.OPERATE)
+        stale_after = await self.effective_settings.stale_after()
         snapshot = await self.routing_queries.snapshot(
-            now=self.clock.now(), stale_after=self.stale_after
+            now=self.clock.now(), stale_after=stale_after
         )
         self.router.replace(snapshot.models, snapshot.routes)
 

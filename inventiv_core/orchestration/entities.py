@@ -1,27 +1,12 @@
 """How patient the reconciler is, and when it looks again."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
-from types import MappingProxyType
 from typing import Final
 
 from inventiv_core.cloud.entities import Machine
-from inventiv_core.instances.entities import InstanceStatus
 
-_S = InstanceStatus
 _MINUTE = timedelta(minutes=1)
-
-
-def _deadlines() -> Mapping[InstanceStatus, timedelta]:
-    return MappingProxyType(
-        {
-            _S.PROVISIONING: 10 * _MINUTE,
-            _S.BOOTING: 10 * _MINUTE,
-            _S.INSTALLING: 30 * _MINUTE,
-            _S.STARTING: 60 * _MINUTE,
-        }
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +24,13 @@ class Patience:
     confirm: timedelta = timedelta(seconds=1)
     """Between two definite answers that a machine is not there: one alone is not believed."""
     stale_after: timedelta = 2 * _MINUTE
-    """How long a worker may be silent."""
+    """How long a worker may be silent; an administrator may choose otherwise."""
     keep_failed: timedelta = 10 * _MINUTE
     """How long a machine that failed to start is kept, for it may merely be late."""
     first_retry: timedelta = timedelta(seconds=1)
     last_retry: timedelta = _MINUTE
-    deadlines: Mapping[InstanceStatus, timedelta] = field(default_factory=_deadlines)
-    """The longest stay in each status on the way to ready, from entering it."""
+    startup: timedelta = 60 * _MINUTE
+    """The longest stay in each status on the way to ready; organizations may choose otherwise."""
 
     def back_off(self, attempts: int, chance: float) -> timedelta:
         """Return how long to wait after so many attempts in a row: doubling, with jitter.

@@ -9,6 +9,7 @@ from http.cookies import SimpleCookie
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Self
+from urllib.parse import quote
 
 import httpx
 from httpx_sse import EventSource, aconnect_sse
@@ -20,9 +21,12 @@ from inventiv_http.cli.wire import (
     CatalogChange,
     CatalogImported,
     CatalogSynced,
+    Checked,
+    Credentials,
     Deployed,
     Event,
     Fit,
+    GlobalSetting,
     Instance,
     InstanceType,
     Invited,
@@ -33,8 +37,10 @@ from inventiv_http.cli.wire import (
     Organization,
     Place,
     Provider,
+    ProviderParams,
     Region,
     Row,
+    SettingDefinition,
     Zone,
     parsed,
     read_object,
@@ -211,6 +217,45 @@ class Server:
         """Bring the catalog up to date with what providers say; return what was changed."""
         response = await self._call("POST", "/catalog/sync", within_s=CATALOG_S)
         return read_row(CatalogSynced, _json(response))
+
+    async def setting_definitions(self) -> list[SettingDefinition]:
+        """List which settings there are."""
+        return await self._list(SettingDefinition, "/settings/definitions")
+
+    async def global_settings(self) -> list[GlobalSetting]:
+        """List what holds for all organizations."""
+        return await self._list(GlobalSetting, "/settings/global")
+
+    async def change_global_setting(self, body: Json) -> None:
+        """Choose a value for all organizations; null forgets it."""
+        await self._call("PUT", "/settings/global", body=body)
+
+    async def provider_params(self) -> list[ProviderParams]:
+        """List what counts for the organization at each provider."""
+        return await self._list(ProviderParams, "/providers/params")
+
+    async def change_provider_params(self, provider_id: str, body: Json) -> None:
+        """Choose values for the organization at a provider; null forgets one."""
+        await self._call("PUT", f"/providers/{provider_id}/params", body=body)
+
+    async def credentials(self, provider: str) -> Credentials:
+        """Say which credentials the organization has at a provider."""
+        return await self._read(Credentials, f"/providers/{quote(provider, safe='')}/credentials")
+
+    async def set_credentials(self, provider: str, fields: Json) -> Credentials:
+        """Set credentials; null deletes one."""
+        path = f"/providers/{quote(provider, safe='')}/credentials"
+        return read_row(Credentials, _json(await self._call("PUT", path, body=fields)))
+
+    async def delete_credentials(self, provider: str) -> Credentials:
+        """Delete all credentials at a provider."""
+        path = f"/providers/{quote(provider, safe='')}/credentials"
+        return read_row(Credentials, _json(await self._call("DELETE", path)))
+
+    async def check_credentials(self, provider: str) -> Checked:
+        """Have the server try the credentials at a provider."""
+        path = f"/providers/{quote(provider, safe='')}/credentials/test"
+        return read_row(Checked, _json(await self._call("POST", path)))
 
     async def deploy(self, place: Place, *, model_id: str) -> str:
         """Ask for a machine that serves this model; return the id of the instance."""

@@ -9,7 +9,17 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
-from inventiv_http.cli import access, catalog, chat, demo, exchange, fit, fleet, organizations
+from inventiv_http.cli import (
+    access,
+    catalog,
+    chat,
+    demo,
+    exchange,
+    fit,
+    fleet,
+    organizations,
+    settings,
+)
 from inventiv_http.cli.errors import CommandFailed
 from inventiv_http.cli.output import complain
 
@@ -18,6 +28,7 @@ SERVER_COMMANDS: Final = {
     "serve": ("inventiv_http.cli.serve", "serve"),
     "orchestrate": ("inventiv_http.cli.serve", "orchestrate"),
     "mock": ("inventiv_http.cli.mock", "app"),
+    "secrets": ("inventiv_http.cli.secrets", "app"),
 }
 # What the extras beyond `client` bring; the absence of anything else is a defect.
 SERVER_PACKAGES: Final = frozenset(
@@ -26,6 +37,7 @@ SERVER_PACKAGES: Final = frozenset(
         "aiosmtplib",
         "argon2",
         "bcrypt",
+        "cryptography",
         "dependency_injector",
         "httptools",
         "jwt",
@@ -131,6 +143,8 @@ def _register_clients() -> None:
             app.command(rich_help_panel=panel)(command)
     app.add_typer(organizations.app, name="organizations", rich_help_panel="Work together")
     app.add_typer(exchange.app, rich_help_panel="Do")
+    app.add_typer(settings.settings, rich_help_panel="Do")
+    app.add_typer(settings.credentials, rich_help_panel="Do")
 
 
 def _register_servers() -> None:
@@ -140,6 +154,7 @@ def _register_servers() -> None:
         "serve": "Run the API and the background work here; needs the server installed.",
         "orchestrate": "Run the background work alone; needs the server installed.",
         "mock": "Look into the simulated cloud's books; needs the server installed.",
+        "secrets": "Encrypt all credentials with another key; needs the server installed.",
     }.items():
         app.command(name, help=help_, rich_help_panel="Run", context_settings=anything)(
             _not_installed

@@ -10,7 +10,7 @@ from collections.abc import Coroutine, Generator
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import typer
@@ -30,7 +30,7 @@ from inventiv_http.container import (
     mail_directory,
 )
 from inventiv_http.logs import set_up
-from inventiv_http.process import bootstrap, running
+from inventiv_http.process import bootstrap, running, seed_credentials
 from inventiv_http.serving import (
     PortTaken,
     bound,
@@ -45,12 +45,16 @@ from inventiv_http.settings import Settings, SettingsInvalid
 CLIENT_FILE = "client.json"
 """Where the command line of this machine finds the running server, and a session on it."""
 
+CREDENTIALS_KEY = "credentials-key"
+"""The file in which a key to encrypt credentials with is kept, if none was chosen."""
+
 ALIVE_FILE = "orchestrator-alive"
 """Touched every few seconds while the background work runs and its database answers."""
 
 _PASSWORD_BYTES = 15
 _PULSE_S = 5.0
 
+Answer = TypeVar("Answer")
 DataDir = Annotated[
     Path | None,
     typer.Option(help="Where the embedded database and the mock cloud live."),
@@ -75,16 +79,16 @@ def serve(
     stopped with the server. Every option is a setting, too: INVENTIV_PORT, for example.
     """
     chosen = {"host": host, "port": port, "data_dir": None if data_dir is None else str(data_dir)}
-    with _sentences():
-        settings = _settings(chosen)
+    with sentences():
+        settings = read_settings(chosen)
         with ExitStack() as stack:
             listener = listen(settings.host, settings.port)
             stack.callback(listener.close)
             settings = bound(settings, listener)
             directory = stack.enter_context(DataDirectory(Path(settings.data_dir or "")))
-            settings = _with_database(settings, directory, stack)
+            settings = with_database(settings, directory, stack)
             stack.callback((directory.path / CLIENT_FILE).unlink, missing_ok=True)
-            _run(_serve(settings, directory, listener))
+            run_work(_serve(settings, directory, listener))
 
 
 def orchestrate(data_dir: DataDir = None) -> None:
@@ -94,8 +98,8 @@ def orchestrate(data_dir: DataDir = None) -> None:
     INVENTIV_PUBLIC_URL: where machines reach the API. Any number may run.
     """
     chosen = {"data_dir": None if data_dir is None else str(data_dir)}
-    with _sentences():
-        _run(_orchestrate(complete(_settings(chosen))))
+    with sentences():
+        run_work(_orchestrate(complete(read_settings(chosen))))
 
 
 async def _serve(settings: Settings, directory: DataDirectory, listener: Any) -> None:
@@ -105,6 +109,7 @@ async def _serve(settings: Settings, directory: DataDirectory, listener: Any) ->
         chosen = settings.first_password()
         password = chosen or secrets.token_urlsafe(_PASSWORD_BYTES)
         bootstrapped = await bootstrap(application, settings, password=password)
+        await seed_credentials(application, settings)
         shown = password if bootstrapped.created and chosen is None else None
         await _leave_session(application, settings, directory)
         await serve_requests(
@@ -131,13 +136,14 @@ async def _orchestrate(settings: Settings) -> None:
                 await asyncio.wait_for(stopped.wait(), _PULSE_S)
 
 
-def _settings(chosen: dict[str, Any]) -> Settings:
+def read_settings(chosen: dict[str, Any]) -> Settings:
+    """Return what the environment says, and, before that, what was given as options."""
     settings = Settings.from_environment(os.environ)
     given = {name: value for name, value in chosen.items() if value is not None}
     return with_directory(msgspec.structs.replace(settings, **given))
 
 
-def _with_database(settings: Settings, directory: DataDirectory, stack: ExitStack) -> Settings:
+def with_database(settings: Settings, directory: DataDirectory, stack: ExitStack) -> Settings:
     """Return the settings with a database: the one they name, or the embedded one, started."""
     if settings.database_url is not None:
         return complete(settings)
@@ -154,6 +160,10 @@ def _with_database(settings: Settings, directory: DataDirectory, stack: ExitStac
         settings,
         database_url=database.url,
         jwt_secret=settings.jwt_secret or directory.secret(),
+        # behind those that were chosen, for it may have encrypted something before they were
+        secrets_key=",".join(
+            filter(None, [settings.secrets_key, directory.secret(CREDENTIALS_KEY)])
+        ),
     )
 
 
@@ -187,7 +197,7 @@ def _end(number: int, _: object) -> None:
 
 
 @contextmanager
-def _sentences() -> Generator[None]:
+def sentences() -> Generator[None]:
     """Turn what an operator can mend into a sentence that says how."""
     set_up()
     # until the event loop takes the signal over, it must unwind what was started, too
@@ -203,7 +213,7 @@ def _sentences() -> Generator[None]:
         ) from error
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
+def run_work(work: Coroutine[Any, Any, Answer]) -> Answer:
     """Run on the fastest event loop there is."""
     factory = None
     if sys.platform != "win32":
@@ -211,4 +221,4 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
 
         factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(work)
+        return runner.run(work)

@@ -102,6 +102,64 @@ class InstanceType(TypedDict):
     cost_per_hour: float | None
 
 
+class SettingDefinition(TypedDict):
+    """A setting there is."""
+
+    key: str
+    scope: str
+    value_type: str
+    description: str
+
+
+class Effective(TypedDict):
+    """The value that counts, and who has chosen it."""
+
+    value: int | bool | str
+    source: str
+
+
+class GlobalSetting(TypedDict):
+    """A setting that holds for all organizations."""
+
+    key: str
+    effective: Effective
+
+
+class ProviderParams(TypedDict):
+    """What counts for the organization at one provider, by field."""
+
+    provider_id: str
+    provider_code: str
+    effective: dict[str, Effective]
+
+
+class CredentialField(TypedDict):
+    """One of the things that a provider wants to know."""
+
+    name: str
+    is_required: bool
+    is_secret: bool
+    is_set: bool
+    last_four: str | None
+    changed_at: str | None
+    changed_by: str | None
+
+
+class Credentials(TypedDict):
+    """The organization's credentials at a provider."""
+
+    provider_code: str
+    missing: list[str]
+    fields: list[CredentialField]
+
+
+class Checked(TypedDict):
+    """What came of trying credentials."""
+
+    outcome: str
+    detail: str
+
+
 class Term(TypedDict):
     """One line of an estimate."""
 

@@ -3,8 +3,9 @@
 import grimp
 
 PURE = {
-    "base64", "collections", "contextlib", "dataclasses", "datetime", "decimal", "enum", "json",
-    "math", "re", "types", "typing", "unicodedata",
+    "base64", "collections", "contextlib", "dataclasses", "datetime", "decimal", "difflib",
+
+    "enum", "itertools", "json", "math", "re", "types", "typing", "unicodedata",
     "uuid",
 }  # fmt: skip
 

@@ -12,6 +12,7 @@ from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.ids import SerialIds
 from inventiv_adapters.kernel.memory import INSTALLATION_ID, MemoryDatabase
 from inventiv_adapters.orchestration.memory import HealthyEngines, MemorySituationQueries
+from inventiv_adapters.settings.memory import MemorySettingQueries
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
 from inventiv_core.action_logs.entities import ActionLog, ActionStatus, ActionType
@@ -28,6 +29,9 @@ from inventiv_core.orchestration.use_cases.reconciling import (
     RenewLease,
 )
 from inventiv_core.orchestration.use_cases.sweeping import SweepMachines
+from inventiv_core.settings.definitions import WORKER_STARTUP
+from inventiv_core.settings.entities import Value
+from inventiv_core.settings.use_cases.effective import EffectiveSettings
 from inventiv_core.workers.entities import WorkerCaller, WorkerReport, WorkerStatus, engine_url
 from inventiv_core.workers.use_cases import Heartbeat, RegisterWorker
 from tests.builders import ACME, NOON, Market, an_actor, given_teams
@@ -50,7 +54,12 @@ class World:
         self.unit_of_work = MemoryUnitOfWork(self.database)
         self.cloud = MemoryCloud(clock=self.clock, new_id=self.new_id)
         self.engines = HealthyEngines()
-        self.patience = Patience()
+        self.patience = Patience(startup=10 * MINUTE)
+        self.environment: dict[str, Value] = {WORKER_STARTUP: 600}
+        """What the environment says of settings, by key."""
+        self.effective_settings = EffectiveSettings(
+            MemorySettingQueries(self.database), clock=self.clock, environment=self.environment
+        )
         self.accidents = Accidents()
         self.market = Market()
         self.agents_work = True
@@ -89,6 +98,7 @@ class World:
             worker_tokens=tokens,
             chance=SeededChance(0),
             patience=self.patience,
+            effective_settings=self.effective_settings,
             control_plane_url="http://control.plane",
             heartbeat_interval_s=HEARTBEAT_S,
             **common,

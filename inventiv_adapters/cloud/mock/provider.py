@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import TypeVar
@@ -14,6 +14,7 @@ from inventiv_core.cloud.entities import (
     Absent,
     Accepted,
     ActionOutcome,
+    CheckOutcome,
     Created,
     CreateOutcome,
     Denied,
@@ -33,9 +34,10 @@ from inventiv_core.cloud.entities import (
     Trouble,
     Unknown,
 )
-from inventiv_core.cloud.ports import CloudProvider, SellsMachines
+from inventiv_core.cloud.ports import ChecksCredentials, CloudProvider, SellsMachines
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
+from inventiv_core.kernel.secrets import Secret
 
 Answer = TypeVar("Answer")
 
@@ -55,13 +57,14 @@ OFFER = Offer(
 """All there is; other types are rented out, too, if an order names one."""
 
 _RETRY_AFTER = timedelta(seconds=1)
+_NOBODY = UUID(int=0)
 
 
 def _nobody() -> None:
     """Wake nobody: a datacenter looks into the ledger by itself, a little later."""
 
 
-class MockCloud(CloudProvider, SellsMachines):
+class MockCloud(CloudProvider, SellsMachines, ChecksCredentials):
     """Rents out the machines of a `Ledger`; a `Datacenter`, here or elsewhere, makes them run."""
 
     def __init__(
@@ -142,6 +145,15 @@ class MockCloud(CloudProvider, SellsMachines):
 
     async def offers(self) -> OffersOutcome:
         return self._trouble() or Offered(offers=(OFFER,))
+
+    async def check_credentials(
+        self,
+        credentials: Mapping[str, Secret],  # noqa: ARG002 - it lets everybody in
+    ) -> CheckOutcome:
+        if trouble := self._trouble():
+            return trouble
+        answer = await self._ask(lambda: self._ledger.of_installation(_NOBODY))
+        return answer if isinstance(answer, Unknown) else Accepted()
 
     def _acted(self, state: RentalState | Unknown | None) -> ActionOutcome:
         if state is None:

@@ -20,7 +20,13 @@ from inventiv_core.cloud.entities import (
 )
 from inventiv_core.cloud.ports import CloudProvider
 from inventiv_core.identity.access import PLATFORM
-from inventiv_core.instances.entities import ErrorCode, Instance, InstanceStatus, Lease
+from inventiv_core.instances.entities import (
+    STARTING_UP,
+    ErrorCode,
+    Instance,
+    InstanceStatus,
+    Lease,
+)
 from inventiv_core.instances.use_cases import change
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
@@ -101,8 +107,8 @@ class Desk:
     @property
     def overdue(self) -> bool:
         """Whether the instance has been in its status for longer than it may."""
-        longest = self.tools.patience.deadlines.get(self.instance.status)
-        return longest is not None and self.age >= longest
+        is_starting = self.instance.status in STARTING_UP
+        return is_starting and self.age >= self.tools.patience.startup
 
     @property
     def age(self) -> timedelta:

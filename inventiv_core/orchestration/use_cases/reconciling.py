@@ -6,13 +6,13 @@ or what whoever looked before was doing when it was killed.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from inventiv_core.cloud.errors import CloudNotConfigured
 from inventiv_core.cloud.ports import Clouds
 from inventiv_core.identity.access import Actor, Permission
-from inventiv_core.instances.entities import AT_REST, InstanceStatus, Lease
+from inventiv_core.instances.entities import AT_REST, Instance, InstanceStatus, Lease
 from inventiv_core.instances.errors import LeaseLost
 from inventiv_core.kernel.chance import Chance
 from inventiv_core.kernel.clock import Clock
@@ -26,6 +26,7 @@ from inventiv_core.orchestration.use_cases.starting import boot, install, load
 from inventiv_core.orchestration.use_cases.terminating import conclude_unrented, terminate
 from inventiv_core.orchestration.use_cases.watching import clean_up, watch
 from inventiv_core.orchestration.views import Situation
+from inventiv_core.settings.use_cases.effective import EffectiveSettings
 from inventiv_core.workers.ports import WorkerTokens
 
 _STEPS = {
@@ -97,6 +98,7 @@ class ReconcileInstance:
     new_id: NewId
     chance: Chance
     patience: Patience
+    effective_settings: EffectiveSettings
     control_plane_url: str
     heartbeat_interval_s: int
 
@@ -120,12 +122,17 @@ class ReconcileInstance:
             )
         except CloudNotConfigured as error:
             return await self._without_cloud(lease, situation, str(error))
-        case = Case(tools=await self._tools(), lease=lease, situation=situation, cloud=cloud)
+        case = Case(
+            tools=await self._tools(situation.instance),
+            lease=lease,
+            situation=situation,
+            cloud=cloud,
+        )
         return await _STEPS[situation.instance.status](case)
 
     async def _without_cloud(self, lease: Lease, situation: Situation, message: str) -> Next:
         """Go on without anybody to ask: only what was never rented can be concluded."""
-        case = Desk(tools=await self._tools(), lease=lease, situation=situation)
+        case = Desk(tools=await self._tools(situation.instance), lease=lease, situation=situation)
         match situation.instance.status:
             case InstanceStatus.PROVISIONING:
                 upcoming = await refuse_unconfigured(case, message)
@@ -135,12 +142,19 @@ class ReconcileInstance:
                 upcoming = None
         return upcoming or Next(after=self.patience.watch, trouble=True)
 
-    async def _tools(self) -> Tools:
+    async def _tools(self, instance: Instance) -> Tools:
+        patience = replace(
+            self.patience,
+            stale_after=await self.effective_settings.stale_after(),
+            startup=await self.effective_settings.startup_timeout(
+                organization_id=instance.organization_id, provider_id=instance.provider_id
+            ),
+        )
         return Tools(
             unit_of_work=self.unit_of_work,
             clock=self.clock,
             new_id=self.new_id,
-            patience=self.patience,
+            patience=patience,
             engine_probe=self.engine_probe,
             worker_tokens=self.worker_tokens,
             control_plane_url=self.control_plane_url,

@@ -12,6 +12,7 @@ from inventiv_adapters.kernel.chance import SeededChance
 from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.ids import SerialIds
 from inventiv_adapters.kernel.memory import MemoryDatabase
+from inventiv_adapters.settings.memory import MemorySettingQueries
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork
 from inventiv_core.identity.access import PLATFORM, Actor
 from inventiv_core.identity.errors.access import NoCurrentOrganization, PermissionMissing
@@ -39,6 +40,7 @@ from inventiv_core.inference.use_cases import (
     UsageQueue,
 )
 from inventiv_core.instances.entities import InstanceStatus
+from inventiv_core.settings.use_cases.effective import EffectiveSettings
 from tests.builders import ACME, ALICE, NOON, OTHER, an_actor
 from tests.core.inference.routes import MODEL, a_route, a_router
 from tests.core.world import World
@@ -328,7 +330,7 @@ async def test_routes_are_what_the_database_says(world: World) -> None:
         routing_queries=MemoryRoutingQueries(world.database),
         router=router,
         clock=world.clock,
-        stale_after=world.patience.stale_after,
+        effective_settings=world.effective_settings,
     )
     served = ListServedModels(router=router)
     instance_id = await world.deploy_until(InstanceStatus.READY)
@@ -350,7 +352,9 @@ async def test_background_work_is_the_platform_s() -> None:
         routing_queries=MemoryRoutingQueries(database),
         router=Router(),
         clock=ManualClock(NOON),
-        stale_after=SECOND,
+        effective_settings=EffectiveSettings(
+            MemorySettingQueries(database), clock=ManualClock(NOON), environment={}
+        ),
     )
     for use_case in (flush, refresh):
         with pytest.raises(PermissionMissing):

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inventiv_core.cloud.entities import Machine, MachineState, MachineTag
-from inventiv_core.instances.entities import STARTING_UP
 from inventiv_core.orchestration.entities import Patience, keeper
 from tests.builders import ACME, NOON, a_number
 
@@ -33,10 +32,6 @@ def test_waits_double_until_the_last(chance: float) -> None:
 @given(st.integers(0, 20))
 def test_chance_spreads_a_wait_over_its_second_half(attempts: int) -> None:
     assert PATIENCE.back_off(attempts, 0.0) * 2 == PATIENCE.back_off(attempts, 1.0)
-
-
-def test_every_status_on_the_way_up_has_a_deadline() -> None:
-    assert set(PATIENCE.deadlines) == STARTING_UP
 
 
 def a_machine(*, age_s: int) -> Machine:

@@ -153,7 +153,7 @@ async def test_trouble_that_does_not_pass_is_given_up_in_time(
 ) -> None:
     world.cloud.next_create.add(*[trouble] * 1000)
     instance_id = await world.deploy()
-    deadline = world.patience.deadlines[S.PROVISIONING]
+    deadline = world.patience.startup
     await world.run(deadline - SECOND)
     assert world.status(instance_id) is S.PROVISIONING
     tries = len(world.logs(ActionType.PROVIDER_CREATE))
@@ -289,7 +289,7 @@ async def test_what_may_have_a_machine_is_not_called_unrented_for_want_of_a_prov
     instance_id = await world.deploy()
     assert await world.look()
     _without_provider(world)
-    await world.run(world.patience.deadlines[S.PROVISIONING] + 2 * MINUTE)
+    await world.run(world.patience.startup + 2 * MINUTE)
     assert world.status(instance_id) is S.TERMINATING
 
     world.reconcile = replace(world.reconcile, clouds=world.clouds)

@@ -41,7 +41,7 @@ async def be_late(world: World) -> InstanceId:
     """Wait for a worker that never comes."""
     world.agents_work = False
     instance_id = await world.deploy_until(S.INSTALLING)
-    world.clock.advance(world.patience.deadlines[S.INSTALLING])
+    world.clock.advance(world.patience.startup)
     return instance_id
 
 
@@ -56,7 +56,7 @@ async def be_too_late(world: World) -> InstanceId:
 async def be_unrentable(world: World) -> InstanceId:
     """Want a machine for so long that it is time to give up."""
     instance_id = await world.deploy()
-    world.clock.advance(world.patience.deadlines[S.PROVISIONING])
+    world.clock.advance(world.patience.startup)
     return instance_id
 
 

@@ -17,7 +17,7 @@ S = InstanceStatus
 async def test_a_worker_that_never_comes_is_waited_for_and_then_given_up(world: World) -> None:
     world.agents_work = False
     instance_id = await world.deploy_until(S.INSTALLING)
-    await world.run(world.patience.deadlines[S.INSTALLING] - SECOND)
+    await world.run(world.patience.startup - SECOND)
     assert world.status(instance_id) is S.INSTALLING
 
     await world.run(MINUTE)
@@ -60,7 +60,7 @@ async def test_every_status_on_the_way_has_its_deadline(world: World, status: S)
         world.cloud.next_start.add(*[Accepted()] * 1000)
     world.engines.serving.clear()
     instance_id = await world.deploy_until(status)
-    await world.run(world.patience.deadlines[status] - SECOND)
+    await world.run(world.patience.startup - SECOND)
     assert world.status(instance_id) is status
     await world.run(2 * MINUTE)
     assert S.STARTUP_FAILED in world.history(instance_id)

@@ -31,7 +31,9 @@ BODIES = {
 }
 """Bodies that name something of ACME's."""
 
-SHARED = frozenset({"zone_id", "model_id", "instance_type_id", "region_id", "provider_id"})
+SHARED = frozenset({
+    "zone_id", "model_id", "instance_type_id", "region_id", "provider_id", "provider_code",
+})  # fmt: skip
 """Parameters that name what belongs to everybody."""
 
 

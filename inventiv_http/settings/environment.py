@@ -3,14 +3,18 @@
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Final, Self, get_args
+from types import MappingProxyType
+from typing import Annotated, Final, Literal, Self, get_args
 
 import msgspec
 from msgspec import Meta
 
+from inventiv_core.kernel.secrets import Secret
+
 PREFIX: Final = "INVENTIV_"
 
 OTHER_NAMES: Final[Mapping[str, str]] = {
+    "AUTO_SEED_PROVIDER_CREDENTIALS": "seed_credentials",
     "BOOTSTRAP_UPDATE_ADMIN_PASSWORD": "update_admin_password",
     "COOKIE_SECURE": "cookie_secure",
     "DATABASE_MAX_CONNECTIONS": "database_max_connections",
@@ -24,11 +28,29 @@ OTHER_NAMES: Final[Mapping[str, str]] = {
     "DEFAULT_ORGANIZATION_SLUG": "organization_slug",
     "FRONTEND_DOMAIN": "frontend_domain",
     "FRONTEND_URL": "frontend_url",
+    "INSTANCE_STARTUP_TIMEOUT_S": "instance_startup_timeout_s",
     "JWT_ISSUER": "jwt_issuer",
     "JWT_SECRET": "jwt_secret",
     "JWT_TTL_SECONDS": "session_lifetime_s",
     "OPENAI_WORKER_STALE_SECONDS": "worker_stale_s",
+    "PROVIDER_SETTINGS_ENCRYPTION_KEY": "secrets_key",
+    "PROVIDER_SETTINGS_ENCRYPTION_KEY_FILE": "secrets_key_file",
+    "PROVIDER_SETTINGS_PASSPHRASE": "secrets_key",
+    "PROVIDER_SETTINGS_PASSPHRASE_FILE": "secrets_key_file",
     "REDIS_URL": "redis_url",
+    "SCALEWAY_ACCESS_KEY": "scaleway_access_key",
+    "SCALEWAY_ACCESS_KEY_FILE": "scaleway_access_key_file",
+    "SCALEWAY_ORGANIZATION_ID": "scaleway_organization_id",
+    "SCALEWAY_PROJECT_ID": "scaleway_project_id",
+    "SCALEWAY_SECRET_KEY": "scaleway_secret_key",
+    "SCALEWAY_SECRET_KEY_FILE": "scaleway_secret_key_file",
+    "SCW_ACCESS_KEY": "scaleway_access_key",
+    "SCW_ACCESS_KEY_FILE": "scaleway_access_key_file",
+    "SCW_DEFAULT_ORGANIZATION_ID": "scaleway_organization_id",
+    "SCW_DEFAULT_PROJECT_ID": "scaleway_project_id",
+    "SCW_PROJECT_ID": "scaleway_project_id",
+    "SCW_SECRET_KEY": "scaleway_secret_key",
+    "SCW_SECRET_KEY_FILE": "scaleway_secret_key_file",
     "SESSION_COOKIE_NAME": "session_cookie_name",
     "SMTP_FROM_EMAIL": "smtp_from_email",
     "SMTP_FROM_NAME": "smtp_from_name",
@@ -39,11 +61,45 @@ OTHER_NAMES: Final[Mapping[str, str]] = {
     "SMTP_USERNAME": "smtp_username",
     "SMTP_USE_TLS": "smtp_use_tls",
     "WORKER_CONTROL_PLANE_URL": "public_url",
+    "WORKER_DATA_VOLUME_GB_DEFAULT": "worker_data_volume_gb_default",
+    "WORKER_EXPOSE_PORTS": "worker_expose_ports",
+    "WORKER_HEALTH_PORT": "worker_health_port",
+    "WORKER_INSTANCE_STARTUP_TIMEOUT_S": "startup_timeout_s",
+    "WORKER_SSH_BOOTSTRAP_TIMEOUT_S": "worker_ssh_bootstrap_timeout_s",
+    "WORKER_VLLM_IMAGE": "worker_vllm_image",
+    "WORKER_VLLM_MODE": "worker_vllm_mode",
+    "WORKER_VLLM_PORT": "worker_vllm_port",
 }
 """Names under which deployments made for earlier servers know our settings."""
 
+CHANGEABLE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "INSTANCE_STARTUP_TIMEOUT_S": "instance_startup_timeout_s",
+        "OPENAI_WORKER_STALE_SECONDS": "worker_stale_s",
+        "WORKER_DATA_VOLUME_GB_DEFAULT": "worker_data_volume_gb_default",
+        "WORKER_EXPOSE_PORTS": "worker_expose_ports",
+        "WORKER_HEALTH_PORT": "worker_health_port",
+        "WORKER_INSTANCE_STARTUP_TIMEOUT_S": "startup_timeout_s",
+        "WORKER_SSH_BOOTSTRAP_TIMEOUT_S": "worker_ssh_bootstrap_timeout_s",
+        "WORKER_VLLM_IMAGE": "worker_vllm_image",
+        "WORKER_VLLM_MODE": "worker_vllm_mode",
+        "WORKER_VLLM_PORT": "worker_vllm_port",
+    }
+)
+"""What may be changed at run time, too, by key: there, these count while nothing is chosen."""
+
+SECRETS: Final = frozenset(
+    {
+        "admin_password", "database_url", "jwt_secret", "redis_url", "scaleway_access_key",
+        "scaleway_secret_key", "secrets_key",
+    }
+)  # fmt: skip
+"""What must not be shown."""
+
 FOR_CLIENTS: Final = frozenset({"INVENTIV_URL", "INVENTIV_USERNAME", "INVENTIV_PASSWORD"})
 """What the command line reads for itself."""
+
+_SHORTEST_KEY: Final = 16
 
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
@@ -154,12 +210,37 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     organization_name: Text = "Inventiv IT"
     organization_slug: Text = "inventiv-it"
 
-    worker_stale_s: Annotated[int, Meta(ge=10, le=86400)] = 120
-    """How long a worker may be silent before it gets no more calls."""
+    secrets_key: Text | None = None
+    """Encrypts the credentials of providers. Several are separated by commas: the first
+    encrypts, all decrypt. In embedded mode one is drawn and kept."""
+    secrets_key_file: Text | None = None
+    """A file with such keys, one on each line; they come before the others."""
+
+    seed_credentials: bool = False
+    """Whether the default organization gets the credentials below, if it has none."""
+    scaleway_project_id: Text | None = None
+    scaleway_secret_key: Text | None = None
+    scaleway_secret_key_file: Text | None = None
+    """A file with that key; wins over it."""
+    scaleway_access_key: Text | None = None
+    scaleway_access_key_file: Text | None = None
+    scaleway_organization_id: Text | None = None
+
+    # what may be changed at run time, too: see `CHANGEABLE`
+    worker_stale_s: Annotated[int, Meta(ge=10, le=86400)] | None = None
+    """How long a worker may be silent before it gets no more calls; by default, 120."""
+    startup_timeout_s: Annotated[int, Meta(ge=30, le=86400)] | None = None
+    """The longest stay in each step of a start, in seconds; by default, 3600."""
+    instance_startup_timeout_s: Annotated[int, Meta(ge=30, le=86400)] | None = None
+    worker_ssh_bootstrap_timeout_s: Annotated[int, Meta(ge=60, le=86400)] | None = None
+    worker_health_port: Annotated[int, Meta(ge=1, le=65535)] | None = None
+    worker_vllm_port: Annotated[int, Meta(ge=1, le=65535)] | None = None
+    worker_data_volume_gb_default: Annotated[int, Meta(ge=50, le=5000)] | None = None
+    worker_expose_ports: bool | None = None
+    worker_vllm_mode: Literal["mono", "multi"] | None = None
+    worker_vllm_image: Text | None = None
 
     worker_heartbeat_interval_s: PositiveSeconds = 4
-    startup_timeout_s: Annotated[int, Meta(ge=30, le=86400)] = 3600
-    """The longest stay in each step of a start, in seconds."""
 
     lease_s: PositiveSeconds = 15
     """How long after a crash others wait before they take over the work on an instance."""
@@ -221,26 +302,93 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Raises:
             SettingsInvalid: The file cannot be read, or is empty.
         """
-        return _from_file(self.admin_password_file) or self.admin_password
+        if self.admin_password_file is None:
+            return self.admin_password
+        return _read_file(self.admin_password_file, "a password")
 
     def mail_password(self) -> str | None:
         """Return the password for the SMTP server; raises like `first_password`."""
-        return _from_file(self.smtp_password_file) or self.smtp_password
+        if self.smtp_password_file is None:
+            return self.smtp_password
+        return _read_file(self.smtp_password_file, "a password")
+
+    def secrets_keys(self) -> tuple[Secret, ...]:
+        """Return what encrypts credentials: the first encrypts, all decrypt; possibly none.
+
+        Raises:
+            SettingsInvalid: The file cannot be read, is empty, or a key is too short.
+        """
+        texts: list[str] = []
+        if self.secrets_key_file is not None:
+            texts += _read_file(self.secrets_key_file, "a key").splitlines()
+        if self.secrets_key is not None:
+            texts += self.secrets_key.split(",")
+        keys = dict.fromkeys(text.strip() for text in texts if text.strip())
+        if any(len(key) < _SHORTEST_KEY for key in keys):
+            message = (
+                "INVENTIV_SECRETS_KEY, or a line of INVENTIV_SECRETS_KEY_FILE, is too short: a key "
+                f"has {_SHORTEST_KEY} characters or more. `openssl rand -hex 32` prints a good one."
+            )
+            raise SettingsInvalid(message)
+        return tuple(Secret(key) for key in keys)
+
+    def seeds(self) -> dict[str, dict[str, Secret]]:
+        """Return the credentials to begin with, by provider and field, if that is wanted.
+
+        Raises:
+            SettingsInvalid: There is half of them, or nothing to encrypt them with.
+        """
+        if not self.seed_credentials:
+            return {}
+        secret_key = self.scaleway_secret_key
+        if self.scaleway_secret_key_file is not None:
+            secret_key = _read_file(self.scaleway_secret_key_file, "a secret key")
+        access_key = self.scaleway_access_key
+        if self.scaleway_access_key_file is not None:
+            access_key = _read_file(self.scaleway_access_key_file, "an access key")
+        fields = {
+            "project_id": self.scaleway_project_id,
+            "secret_key": secret_key,
+            "access_key": access_key,
+            "organization_id": self.scaleway_organization_id,
+        }
+        given = {name: Secret(text) for name, text in fields.items() if text is not None}
+        if not given:
+            return {}
+        if not {"project_id", "secret_key"} <= given.keys():
+            message = (
+                "INVENTIV_SEED_CREDENTIALS needs both SCALEWAY_PROJECT_ID and SCALEWAY_SECRET_KEY "
+                "(or SCALEWAY_SECRET_KEY_FILE), and only a part of it is there."
+            )
+            raise SettingsInvalid(message)
+        if not self.secrets_keys():
+            message = (
+                "INVENTIV_SEED_CREDENTIALS needs INVENTIV_SECRETS_KEY or INVENTIV_SECRETS_KEY_FILE:"
+                " credentials are stored encrypted only. `openssl rand -hex 32` prints a good key."
+            )
+            raise SettingsInvalid(message)
+        return {"scaleway": given}
+
+    def __repr__(self) -> str:
+        shown = {name: getattr(self, name) for name in self.__struct_fields__}
+        words = (
+            f"{name}={'…' if name in SECRETS and value is not None else repr(value)}"
+            for name, value in shown.items()
+        )
+        return f"Settings({', '.join(words)})"
 
 
-def _from_file(path: str | None) -> str | None:
-    """Return the password in a file, without the line break at its end."""
-    if path is None:
-        return None
+def _read_file(path: str, what: str) -> str:
     try:
-        password = Path(path).read_text().strip()
-    except OSError as error:
-        message = f"The file {path} cannot be read: {error.strerror}."
+        text = Path(path).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        message = f"The file {path} cannot be read: {why}."
         raise SettingsInvalid(message) from error
-    if not password:
-        message = f"The file {path} is empty: it must hold a password."
+    if not text:
+        message = f"The file {path} is empty: it must hold {what}."
         raise SettingsInvalid(message)
-    return password
+    return text
 
 
 def _field(name: str) -> str | None:

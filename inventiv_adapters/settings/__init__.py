@@ -1,0 +1,1 @@
+"""Settings and credentials, stored; and the box that secrets are sealed in."""

@@ -1,0 +1,1 @@
+"""What may be changed at run time: definitions, global values, each organization's own."""

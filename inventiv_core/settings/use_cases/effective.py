@@ -1,0 +1,121 @@
+"""The values that count, for the rest of the core."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from inventiv_core.catalog.entities import ProviderId
+from inventiv_core.identity.access import OrganizationId
+from inventiv_core.kernel.bus import Message
+from inventiv_core.kernel.clock import Clock
+from inventiv_core.kernel.pagination import MAX_PAGE_ROWS
+from inventiv_core.settings.definitions import DEFINITIONS, WORKER_STALE, WORKER_STARTUP
+from inventiv_core.settings.entities import Effective, Value, resolve
+from inventiv_core.settings.events import GlobalSettingChanged, ProviderParamsChanged
+from inventiv_core.settings.ports import SettingQueries
+
+MAX_AGE: Final = timedelta(seconds=30)
+"""How long a change may go unnoticed where the bus does not bring word of it."""
+
+_MOST_OWNERS: Final = 1000
+
+_Params = Mapping[UUID, Mapping[str, Value]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """What was chosen, when it was last looked at."""
+
+    at: datetime
+    params: _Params
+
+
+class EffectiveSettings:
+    """Says which value of a setting counts, and remembers it for a while.
+
+    What an organization or the platform has chosen comes before the environment, and that
+    before the default. In memory, in each process: a change is known as soon as the bus
+    brings word of it, and after `MAX_AGE` at the latest.
+    """
+
+    def __init__(
+        self,
+        setting_queries: SettingQueries,
+        *,
+        clock: Clock,
+        environment: Mapping[str, Value],
+    ) -> None:
+        """Take what the environment says, by key."""
+        self._queries = setting_queries
+        self._clock = clock
+        self._environment = environment
+        self._globals: _Read | None = None
+        self._owners: dict[UUID, _Read] = {}
+        self._forgotten = 0
+        """How often something was forgotten: what was read before that is not kept."""
+
+    async def of_platform(self, key: str) -> Effective:
+        """Return what counts of a global setting."""
+        read = self._globals
+        if read is None or not self._is_fresh(read):
+            before = self._forgotten
+            read = _Read(at=self._clock.now(), params={_NO_PROVIDER: await self._queries.globals()})
+            if before == self._forgotten:
+                self._globals = read
+        return self._resolve(key, read.params[_NO_PROVIDER])
+
+    async def of_provider(
+        self, key: str, *, organization_id: OrganizationId, provider_id: ProviderId
+    ) -> Effective:
+        """Return what counts of a provider's parameter, for one organization."""
+        read = self._owners.get(organization_id)
+        if read is None or not self._is_fresh(read):
+            before = self._forgotten
+            now = self._clock.now()
+            rows = await self._queries.params(organization_id, limit=MAX_PAGE_ROWS)
+            read = _Read(at=now, params={row.provider_id: row.chosen for row in rows})
+            if before == self._forgotten:
+                self._keep(organization_id, read)
+        return self._resolve(key, read.params.get(provider_id, {}))
+
+    async def stale_after(self) -> timedelta:
+        """Return how long a worker may be silent."""
+        return timedelta(seconds=(await self.of_platform(WORKER_STALE)).value_int)
+
+    async def startup_timeout(
+        self, *, organization_id: OrganizationId, provider_id: ProviderId
+    ) -> timedelta:
+        """Return how long each step of the start of an instance may take."""
+        effective = await self.of_provider(
+            WORKER_STARTUP, organization_id=organization_id, provider_id=provider_id
+        )
+        return timedelta(seconds=effective.value_int)
+
+    def hear(self, message: Message) -> None:
+        """Forget what has changed: a listener on the bus."""
+        match message.event:
+            case GlobalSettingChanged():
+                self._globals = None
+                self._forgotten += 1
+            case ProviderParamsChanged(organization_id=owner) if owner is not None:
+                self._owners.pop(owner, None)
+                self._forgotten += 1
+            case _:
+                pass
+
+    def _keep(self, owner: UUID, read: _Read) -> None:
+        self._owners.pop(owner, None)
+        if len(self._owners) >= _MOST_OWNERS:
+            del self._owners[next(iter(self._owners))]  # the one that was read first
+        self._owners[owner] = read
+
+    def _is_fresh(self, read: _Read) -> bool:
+        return self._clock.now() - read.at < MAX_AGE
+
+    def _resolve(self, key: str, chosen: Mapping[str, Value]) -> Effective:
+        return resolve(DEFINITIONS[key], chosen=chosen, environment=self._environment)
+
+
+_NO_PROVIDER: Final = UUID(int=0)
