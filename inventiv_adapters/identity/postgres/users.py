@@ -8,13 +8,13 @@ from psycopg.errors import UniqueViolation
 
 from inventiv_adapters.kernel.postgres import (
     Connection,
-    Counts,
     Pool,
+    Searches,
     fetch_all,
     fetch_one,
-    fetch_window,
-    in_window,
     pattern,
+    search,
+    searches,
 )
 from inventiv_core.identity.access import UserId
 from inventiv_core.identity.entities.users import User
@@ -88,26 +88,28 @@ _FIND_ROW = """
 """
 
 
-def _pairs(select: LiteralString) -> LiteralString:
+def _pairs(columns: LiteralString, rest: LiteralString) -> LiteralString:
     return f"""
-    SELECT {select}
+    SELECT {columns}
     FROM users u
     LEFT JOIN organization_memberships m ON m.user_id = u.id
     LEFT JOIN organizations o ON o.id = m.organization_id
     WHERE (%(pattern)s::text IS NULL OR u.username ILIKE %(pattern)s OR u.email ILIKE %(pattern)s)
       AND (%(organization_id)s::uuid IS NULL OR m.organization_id = %(organization_id)s)
-      AND (%(organization_role)s::text IS NULL OR m.role = %(organization_role)s)"""
+      AND (%(organization_role)s::text IS NULL OR m.role = %(organization_role)s)
+      {rest}"""
 
 
-_FOUND = _pairs("""
-           u.id AS user_id, u.username, u.email, u.role, u.first_name, u.last_name, u.created_at,
-           u.updated_at, o.id AS organization_id, o.name AS organization_name,
-           o.slug AS organization_slug, m.role AS organization_role""")
+_COLUMNS = (
+    "u.id AS user_id, u.username, u.email, u.role, u.first_name, u.last_name, u.created_at, "
+    "u.updated_at, o.id AS organization_id, o.name AS organization_name, "
+    "o.slug AS organization_slug, m.role AS organization_role"
+)
 
-_COUNT = _pairs("(SELECT count(*) FROM users) AS total_count, count(*) AS filtered_count")
+_COUNT = _pairs("(SELECT count(*) FROM users) AS total_count, count(*) AS filtered_count", "")
 
 
-def _searches(*, descending: bool) -> dict[str, LiteralString]:
+def _searches(*, descending: bool) -> Searches:
     missing: LiteralString = "''" if descending else "chr(1114111)"
     values: dict[str, LiteralString] = {
         "username": "u.username",
@@ -118,16 +120,16 @@ def _searches(*, descending: bool) -> dict[str, LiteralString]:
         "organization_name": f"COALESCE(o.name, {missing})",
         "organization_role": f"COALESCE(m.role, {missing})",
     }
-    return {
-        name: in_window(
-            _FOUND,
-            key=f'({value} || chr(1) || u.id::text) COLLATE "C"',
-            kind="text",
-            id="COALESCE(o.id, '00000000-0000-0000-0000-000000000000'::uuid)",
-            descending=descending,
-        )
+    # value and user in one, so that the organization breaks the ties that are left
+    keys: dict[str, tuple[LiteralString, LiteralString]] = {
+        name: (f'(({value} || chr(1) || u.id::text) COLLATE "C")', "text")
         for name, value in values.items()
     }
+    return searches(
+        _pairs(_COLUMNS, "{after} {order} OFFSET %(offset)s LIMIT %(limit)s"),
+        keys,
+        id="COALESCE(o.id, '00000000-0000-0000-0000-000000000000'::uuid)",
+    )
 
 
 _UPWARDS: Final = _searches(descending=False)
@@ -183,13 +185,15 @@ class PostgresUserQueries(UserQueries):
             return await fetch_one(connection, UserRow, _FIND_ROW, user_id=user_id)
 
     async def search(self, where: UserFilter, window: Window) -> Rows[UserRow]:
-        query = (_DOWNWARDS if window.descending else _UPWARDS)[window.key.name]
-        values = {
-            "pattern": pattern(where.needle),
-            "organization_id": where.organization_id,
-            "organization_role": where.organization_role,
-        }
+        statements = _DOWNWARDS if window.descending else _UPWARDS
         async with self._pool.connection() as connection:
-            rows = await fetch_window(connection, UserRow, query, window, **values)
-            [counts] = await fetch_all(connection, Counts, _COUNT, **values)
-        return Rows(rows=rows, total_count=counts.total_count, filtered_count=counts.filtered_count)
+            return await search(
+                connection,
+                UserRow,
+                statements,
+                _COUNT,
+                window,
+                pattern=pattern(where.needle),
+                organization_id=where.organization_id,
+                organization_role=where.organization_role,
+            )

@@ -247,7 +247,7 @@ async def test_somebody_gets_an_account(office: Door) -> None:
 async def test_not_everybody_can_have_an_account(
     office: Door, facts: dict[str, str], refusal: type[DomainError]
 ) -> None:
-    new = replace(NewUser(email="c@d.test", password=NEW), **facts)  # type: ignore[arg-type]
+    new = replace(NewUser(email="c@d.test", password=NEW), **facts)
     with pytest.raises(refusal):
         await office.create_user(new, actor=ADMIN)
     assert len(office.users) == 3
@@ -326,7 +326,7 @@ async def test_who_is_not_there_can_be_neither_changed_nor_deleted(office: Door)
         office.delete_user(NOBODY, actor=ADMIN),
     ):
         with pytest.raises(UserNotFound):
-            await call  # type: ignore[misc]
+            await call
     with pytest.raises(CannotDeleteSelf):
         await office.delete_user(ROOT, actor=ADMIN)
 

@@ -35,7 +35,7 @@ async def root(memory: MemoryAdapters, sign_in: SignIn) -> httpx.AsyncClient:
 
 async def id_of(root: httpx.AsyncClient, username: str) -> str:
     users = (await root.get("/users")).json()
-    return next(user["id"] for user in users if user["username"] == username)
+    return next(str(user["id"]) for user in users if user["username"] == username)
 
 
 def refused(answer: httpx.Response) -> tuple[int, str, str]:
