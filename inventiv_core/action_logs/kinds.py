@@ -33,6 +33,7 @@ _LOOKS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
     "reconcile": ("Database", _color("purple", 500)),
     "access":    ("CheckCircle", _color("purple", 600)),
     "settings":  ("Database", _color("indigo", 500)),
+    "catalog":   ("Cloud", _color("indigo", 500)),
 })  # fmt: skip
 
 _CODES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
@@ -51,6 +52,11 @@ _CODES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
     "repair": ("REQUEST_REINSTALL", "EXECUTE_REINSTALL"),
     "archive": ("ARCHIVE_INSTANCE",),
     "reconcile": ("PROVIDER_DELETED_DETECTED",),
+    "catalog": (
+        "PROVIDER_CREATED", "PROVIDER_UPDATED", "REGION_CREATED", "REGION_UPDATED", "ZONE_CREATED",
+        "ZONE_UPDATED", "INSTANCE_TYPE_CREATED", "INSTANCE_TYPE_UPDATED",
+        "INSTANCE_TYPE_ZONES_SET", "CATALOG_SEEDED", "CATALOG_IMPORTED", "CATALOG_SYNCED",
+    ),
     "access": (
         "LOGIN", "LOGIN_FAILED", "LOGOUT", "SESSION_REVOKED", "USER_REGISTERED",
         "API_KEY_CREATED", "API_KEY_UPDATED", "API_KEY_REVOKED",

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -57,9 +56,9 @@ class Revision:
         self._at = at
         self._entries: dict[UUID, Entry] = {}
         self._names: dict[tuple[str, UUID | None, str], UUID] = {}
-        entries: chain[Entry] = chain(
-            whole.providers, whole.regions, whole.zones, whole.instance_types
-        )
+        entries: tuple[Entry, ...] = (
+            *whole.providers, *whole.regions, *whole.zones, *whole.instance_types
+        )  # fmt: skip
         for entry in entries:
             self._entries[entry.id] = entry
             self._names[_named(entry, entry.name)] = entry.id

@@ -5,9 +5,12 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from inventiv_core.action_logs.views import ActionLogFilter
 from inventiv_core.catalog.entities import InstanceType
 from inventiv_core.catalog.seed import PROVIDERS
+from inventiv_core.catalog.use_cases import seeding
 from inventiv_core.catalog.use_cases.seeding import SeedCatalog
 from inventiv_core.catalog.views import OnSaleFilter, WholeCatalog
 from inventiv_core.identity.access import PLATFORM
@@ -70,6 +73,30 @@ async def test_to_seed_again_changes_nothing_whatever_was_edited(adapters: Any) 
     before = await everything(adapters)
     assert await seed(adapters) == before
     assert await seed(adapters) == before
+
+
+async def test_what_a_later_version_brings_is_added_alone(
+    adapters: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = await seed(adapters)
+    kinds = by_code(whole.instance_types)
+    async with adapters.unit_of_work()() as work:
+        renamed = replace(kinds["L4-1-24G"], code="renamed", name="renamed")
+        await work.catalog.save_instance_type(renamed, at=NOON)
+        await work.catalog.set_zones(kinds["RENDER-S"].id, [])
+    before = await everything(adapters)
+    mock, scaleway, ovh = PROVIDERS
+    new = replace(scaleway.types[0], code="NEW", name="NEW", zone="nl-ams-1")
+    later = replace(scaleway, types=(*scaleway.types, new))
+    monkeypatch.setattr(seeding, "PROVIDERS", (mock, later, ovh))
+    after = await seed(adapters)
+    [added] = [kind for kind in after.instance_types if kind not in before.instance_types]
+    [link] = [link for link in after.links if link not in before.links]
+    zone = by_code(after.zones)["nl-ams-1"]
+    assert (added.code, link.instance_type_id, link.zone_id) == ("NEW", added.id, zone.id)
+    assert [kind for kind in after.instance_types if kind != added] == before.instance_types
+    assert [one for one in after.links if one != link] == before.links
+    assert await seed(adapters) == after
 
 
 async def test_what_was_there_before_anything_was_remembered_stays(adapters: Any) -> None:

@@ -136,29 +136,29 @@ async def test_bounds_are_kept_and_said(owner: httpx.AsyncClient, market: Market
 
 
 async def test_prices_are_listed_newest_first(
-    operator: httpx.AsyncClient, market: Market, clock: ManualClock
+    root: httpx.AsyncClient, market: Market, clock: ManualClock
 ) -> None:
     path = f"/instance_types/{market.kind.id}"
     for price in (1.5, None, None):
         clock.advance(timedelta(hours=1))
-        await operator.put(path, json={"cost_per_hour": price})
-    prices = (await operator.get(f"{path}/prices")).json()
+        await root.put(path, json={"cost_per_hour": price})
+    prices = (await root.get(f"{path}/prices")).json()
     instants = ["2026-01-01T12:00:00Z", "2026-01-01T13:00:00Z", "2026-01-01T14:00:00Z"]
     assert prices == [
         {"cost_per_hour": None, "valid_from": instants[2], "valid_until": None},
         {"cost_per_hour": 1.5, "valid_from": instants[1], "valid_until": instants[2]},
         {"cost_per_hour": 0.75, "valid_from": instants[0], "valid_until": instants[1]},
     ]
-    assert (await operator.get(f"{path}/prices?limit=-1")).json() == prices[:1]
-    unknown = await operator.get(f"/instance_types/{a_number()}/prices")
+    assert (await root.get(f"{path}/prices?limit=-1")).json() == prices[:1]
+    unknown = await root.get(f"/instance_types/{a_number()}/prices")
     assert (unknown.status_code, unknown.json()["message"]) == (404, "instance_type_not_found")
 
 
 async def test_what_is_exported_changes_nothing_when_it_is_imported(
-    application: Application, operator: httpx.AsyncClient
+    application: Application, root: httpx.AsyncClient
 ) -> None:
     await application.seed_catalog()(actor=PLATFORM)
-    document = (await operator.get("/catalog/export")).json()
+    document = (await root.get("/catalog/export")).json()
     assert [provider["code"] for provider in document["providers"]] == ["mock", "ovh", "scaleway"]
     kinds = document["providers"][2]["instance_types"]
     assert next(kind for kind in kinds if kind["code"] == "L40S-1-48G") == {
@@ -166,16 +166,14 @@ async def test_what_is_exported_changes_nothing_when_it_is_imported(
         "cpu_count": 8, "ram_gb": 96, "bandwidth_bps": 2_500_000_000, "cost_per_hour": 1.3999,
         "is_active": True, "allocation_params": {}, "zones": ["fr-par-2"],
     }  # fmt: skip
-    answer = await operator.post("/catalog/import", json=document)
+    answer = await root.post("/catalog/import", json=document)
     assert (answer.status_code, answer.json()) == (200, {"changes": []})
 
 
-async def test_an_import_says_what_it_has_changed(
-    operator: httpx.AsyncClient, market: Market
-) -> None:
+async def test_an_import_says_what_it_has_changed(root: httpx.AsyncClient, market: Market) -> None:
     kind = {"code": market.kind.code, "cost_per_hour": 0.8, "sold_out_zones": ["local"]}
     document = {"providers": [{"code": "mock", "instance_types": [kind]}]}
-    changes = (await operator.post("/catalog/import", json=document)).json()["changes"]
+    changes = (await root.post("/catalog/import", json=document)).json()["changes"]
     code = f"mock/{market.kind.code}"
     assert changes == [
         {"action": "updated", "entry": "instance_type", "code": code,
@@ -183,7 +181,7 @@ async def test_an_import_says_what_it_has_changed(
         {"action": "zones_set", "entry": "instance_type", "code": code,
          "before": {"local": True}, "after": {"local": False}},
     ]  # fmt: skip
-    assert (await operator.get(f"/zones/{market.zone.id}/instance_types")).json() == []
+    assert (await root.get(f"/zones/{market.zone.id}/instance_types")).json() == []
 
 
 @pytest.mark.parametrize(
@@ -202,22 +200,22 @@ async def test_an_import_says_what_it_has_changed(
     ],
 )  # fmt: skip
 async def test_a_bad_document_is_refused_with_the_place_and_changes_nothing(
-    operator: httpx.AsyncClient, market: Market, document: Any, place: str
+    root: httpx.AsyncClient, market: Market, document: Any, place: str
 ) -> None:
-    before = (await operator.get("/catalog/export")).json()
-    answer = await operator.post("/catalog/import", json=document)
+    before = (await root.get("/catalog/export")).json()
+    answer = await root.post("/catalog/import", json=document)
     body = answer.json()
     assert (answer.status_code, body["message"]) == (400, "import_refused"), body
     assert (body["place"], bool(body["problem"])) == (place, True)
-    assert (await operator.get("/catalog/export")).json() == before
+    assert (await root.get("/catalog/export")).json() == before
 
 
 async def test_a_sync_says_what_it_has_changed(
-    memory: MemoryAdapters, application: Application, operator: httpx.AsyncClient
+    memory: MemoryAdapters, application: Application, root: httpx.AsyncClient
 ) -> None:
     await application.seed_catalog()(actor=PLATFORM)
     memory.cloud().next_offers.add(Unknown(detail="?"))
-    silent = await operator.post("/catalog/sync")
+    silent = await root.post("/catalog/sync")
     assert (silent.status_code, silent.json()["status"]) == (200, "error")
     assert silent.json()["providers"] == [
         {"provider_code": "mock", "result": "no_answer", "changes": []}
@@ -225,16 +223,16 @@ async def test_a_sync_says_what_it_has_changed(
     assert "mock" in silent.json()["message"]
 
     memory.cloud().offered = (OFFER,)
-    synced = (await operator.post("/catalog/sync")).json()
+    synced = (await root.post("/catalog/sync")).json()
     assert synced["status"] == "triggered"
     assert synced["providers"] == [{"provider_code": "mock", "result": "synced", "changes": []}]
-    [newest, _] = (await operator.get("/platform/action_logs?action_type=CATALOG_SYNCED")).json()
+    [newest, _] = (await root.get("/platform/action_logs?action_type=CATALOG_SYNCED")).json()
     assert newest["metadata"]["providers"] == {"mock": "synced"}
 
 
 async def test_a_sync_does_not_wait_for_ever(
     memory: MemoryAdapters,
-    operator: httpx.AsyncClient,
+    root: httpx.AsyncClient,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def for_ever() -> None:
@@ -242,7 +240,7 @@ async def test_a_sync_does_not_wait_for_ever(
 
     monkeypatch.setattr(memory.cloud(), "offers", for_ever)
     monkeypatch.setattr(exchange, "_SYNC_S", 0.01)
-    answer = await operator.post("/catalog/sync")
+    answer = await root.post("/catalog/sync")
     assert (answer.status_code, answer.json()["message"]) == (503, "sync_too_slow")
 
 

@@ -56,15 +56,15 @@ async def row(client: httpx.AsyncClient, kind: str, id: str) -> Json:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_an_entry_is_added_and_answered_with_its_id(
-    operator: httpx.AsyncClient, market: Market, kind: str
+    root: httpx.AsyncClient, market: Market, kind: str
 ) -> None:
     body = bodies(market)[kind]
-    answer = await operator.post(f"/{kind}", json=body | {"unknown": "ignored"})
+    answer = await root.post(f"/{kind}", json=body | {"unknown": "ignored"})
     assert answer.status_code == 201
     places = {name: value for name, value in body.items() if name.endswith("_id")}
     added = answer.json()
     assert added == {"id": added["id"], **places, **ANSWERS[kind]}
-    assert added in (await operator.get(f"/{kind}")).json()
+    assert added in (await root.get(f"/{kind}")).json()
 
 
 @pytest.mark.parametrize(
@@ -85,9 +85,9 @@ async def test_an_entry_is_added_and_answered_with_its_id(
     ],
 )  # fmt: skip
 async def test_all_that_is_sent_of_a_new_entry_is_kept(
-    operator: httpx.AsyncClient, market: Market, kind: str, sent: Json, kept: Json | None
+    root: httpx.AsyncClient, market: Market, kind: str, sent: Json, kept: Json | None
 ) -> None:
-    answer = await operator.post(f"/{kind}", json=bodies(market)[kind] | sent)
+    answer = await root.post(f"/{kind}", json=bodies(market)[kind] | sent)
     assert answer.status_code == 201
     expected = sent if kept is None else kept
     assert {name: answer.json()[name] for name in expected} == expected
@@ -110,28 +110,26 @@ async def test_all_that_is_sent_of_a_new_entry_is_kept(
     ],
 )  # fmt: skip
 async def test_what_is_sent_of_a_known_entry_is_saved_and_the_rest_stays(
-    operator: httpx.AsyncClient, market: Market, kind: str, sent: Json
+    root: httpx.AsyncClient, market: Market, kind: str, sent: Json
 ) -> None:
     key = ids(market)[kind]
-    before = await row(operator, kind, key)
-    answer = await operator.put(f"/{kind}/{key}", json=sent | {"unknown": "ignored"})
+    before = await row(root, kind, key)
+    answer = await root.put(f"/{kind}/{key}", json=sent | {"unknown": "ignored"})
     assert (answer.status_code, answer.content) == (200, b"")
-    assert await row(operator, kind, key) == before | sent
+    assert await row(root, kind, key) == before | sent
 
 
-async def test_null_keeps_what_cannot_be_cleared(
-    operator: httpx.AsyncClient, market: Market
-) -> None:
+async def test_null_keeps_what_cannot_be_cleared(root: httpx.AsyncClient, market: Market) -> None:
     for kind, key in ids(market).items():
-        before = await row(operator, kind, key)
+        before = await row(root, kind, key)
         nothing = dict.fromkeys(before.keys() - {"id", "description", "cost_per_hour"})
-        answer = await operator.put(f"/{kind}/{key}", json=nothing)
+        answer = await root.put(f"/{kind}/{key}", json=nothing)
         assert answer.status_code == 200, answer.text
-        assert await row(operator, kind, key) == before
+        assert await row(root, kind, key) == before
 
 
 async def test_places_that_the_console_sends_are_saved(
-    memory: MemoryAdapters, operator: httpx.AsyncClient, market: Market
+    memory: MemoryAdapters, root: httpx.AsyncClient, market: Market
 ) -> None:
     other = a_provider(code="other")
     region = a_region(market.provider, code="second")
@@ -142,26 +140,26 @@ async def test_places_that_the_console_sends_are_saved(
         (f"zones/{zone.id}", {"region_id": str(region.id), "code": "second", "name": "z"}),
         (f"instance_types/{kind.id}", {"provider_id": str(other.id)}),
     ):
-        assert (await operator.put(f"/{path}", json=sent)).status_code == 200
+        assert (await root.put(f"/{path}", json=sent)).status_code == 200
         listed, key = path.split("/")
-        now = await row(operator, listed, key)
+        now = await row(root, listed, key)
         assert now | sent == now
-    used = await operator.put(f"/regions/{region.id}", json={"provider_id": str(other.id)})
+    used = await root.put(f"/regions/{region.id}", json={"provider_id": str(other.id)})
     assert (used.status_code, used.json()["message"]) == (409, "entry_in_use")
 
 
 async def test_allocation_params_are_kept_and_not_shown(
-    memory: MemoryAdapters, operator: httpx.AsyncClient, market: Market
+    memory: MemoryAdapters, root: httpx.AsyncClient, market: Market
 ) -> None:
     params = {"vllm_image": "a:1", "mock": {"data_volume_gb": 5}}
     path = f"/instance_types/{market.kind.id}"
     for sent in ({"allocation_params": params}, {"name": "n"}, {"allocation_params": None}):
-        assert (await operator.put(path, json=sent)).status_code == 200
+        assert (await root.put(path, json=sent)).status_code == 200
         async with memory.unit_of_work()() as work:
             kind = await work.catalog.get_instance_type(market.kind.id)
         assert kind.allocation_params == params
-    assert "allocation_params" not in await row(operator, "instance_types", str(market.kind.id))
-    refused = await operator.put(path, json={"allocation_params": [1]})
+    assert "allocation_params" not in await row(root, "instance_types", str(market.kind.id))
+    refused = await root.put(path, json={"allocation_params": [1]})
     assert refused.status_code == 422
 
 
@@ -176,17 +174,17 @@ async def test_allocation_params_are_kept_and_not_shown(
     ],
 )
 async def test_a_field_that_cannot_be_is_named(
-    operator: httpx.AsyncClient, market: Market, kind: str, sent: Json, field: str
+    root: httpx.AsyncClient, market: Market, kind: str, sent: Json, field: str
 ) -> None:
-    before = (await operator.get(f"/{kind}")).json()
+    before = (await root.get(f"/{kind}")).json()
     for answer in (
-        await operator.post(f"/{kind}", json=bodies(market)[kind] | sent),
-        await operator.put(f"/{kind}/{ids(market)[kind]}", json=sent),
+        await root.post(f"/{kind}", json=bodies(market)[kind] | sent),
+        await root.put(f"/{kind}/{ids(market)[kind]}", json=sent),
     ):
         assert (answer.status_code, answer.json()["message"]) == (400, "field_invalid")
         assert answer.json()["field"] == field
         assert answer.json()["problem"]
-    assert (await operator.get(f"/{kind}")).json() == before
+    assert (await root.get(f"/{kind}")).json() == before
 
 
 @pytest.mark.parametrize(
@@ -198,13 +196,13 @@ async def test_a_field_that_cannot_be_is_named(
     ],
 )  # fmt: skip
 async def test_a_number_that_cannot_be_is_named(
-    operator: httpx.AsyncClient, market: Market, sent: Json
+    root: httpx.AsyncClient, market: Market, sent: Json
 ) -> None:
     [field] = sent
     body = bodies(market)["instance_types"] | sent
     for answer in (
-        await operator.post("/instance_types", json=body),
-        await operator.put(f"/instance_types/{market.kind.id}", json=sent),
+        await root.post("/instance_types", json=body),
+        await root.put(f"/instance_types/{market.kind.id}", json=sent),
     ):
         assert (answer.status_code, answer.json()["field"]) == (400, field)
 
@@ -220,60 +218,60 @@ async def test_a_number_that_cannot_be_is_named(
     ],
 )
 async def test_what_is_of_the_wrong_type_or_missing_cannot_be_processed(
-    operator: httpx.AsyncClient, market: Market, kind: str, sent: Json
+    root: httpx.AsyncClient, market: Market, kind: str, sent: Json
 ) -> None:
-    answer = await operator.post(f"/{kind}", json=sent)
+    answer = await root.post(f"/{kind}", json=sent)
     assert (answer.status_code, answer.json()["message"]) == (422, "invalid_request")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_duplicates_are_refused_whether_added_or_renamed(
-    operator: httpx.AsyncClient, market: Market, kind: str
+    root: httpx.AsyncClient, market: Market, kind: str
 ) -> None:
     first = bodies(market)[kind]
     second = first | {"name": "Second", "code": "second"}
-    assert (await operator.post(f"/{kind}", json=first)).status_code == 201
-    key = (await operator.post(f"/{kind}", json=second)).json()["id"]
+    assert (await root.post(f"/{kind}", json=first)).status_code == 201
+    key = (await root.post(f"/{kind}", json=second)).json()["id"]
     for field, other in (("name", "code"), ("code", "name")):
         for answer in (
-            await operator.post(f"/{kind}", json=first | {other: "third"}),
-            await operator.put(f"/{kind}/{key}", json={field: first[field]}),
+            await root.post(f"/{kind}", json=first | {other: "third"}),
+            await root.put(f"/{kind}/{key}", json={field: first[field]}),
         ):
             assert answer.status_code == 409
             body = answer.json()
             assert (body["error"], body["message"]) == ("conflict", f"{field}_already_exists")
             assert body["field"] == field
             assert "key" not in answer.text  # nor any other word of the database's
-    assert (await row(operator, kind, key))["name"] == "Second"
+    assert (await row(root, kind, key))["name"] == "Second"
 
 
 @pytest.mark.parametrize("kind", KINDS[1:])
 async def test_an_entry_cannot_be_where_nothing_is(
-    operator: httpx.AsyncClient, market: Market, kind: str
+    root: httpx.AsyncClient, market: Market, kind: str
 ) -> None:
     field = "region_id" if kind == "zones" else "provider_id"
     nowhere = {field: str(a_number())}
     for answer in (
-        await operator.post(f"/{kind}", json=bodies(market)[kind] | nowhere),
-        await operator.put(f"/{kind}/{ids(market)[kind]}", json=nowhere),
+        await root.post(f"/{kind}", json=bodies(market)[kind] | nowhere),
+        await root.put(f"/{kind}/{ids(market)[kind]}", json=nowhere),
     ):
         assert answer.status_code in {400, 409}
         assert answer.json()["field"] == field
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_what_is_not_there_cannot_be_changed(operator: httpx.AsyncClient, kind: str) -> None:
-    answer = await operator.put(f"/{kind}/{a_number()}", json={"is_active": False})
+async def test_what_is_not_there_cannot_be_changed(root: httpx.AsyncClient, kind: str) -> None:
+    answer = await root.put(f"/{kind}/{a_number()}", json={"is_active": False})
     assert answer.status_code == 404
-    assert (await operator.put(f"/{kind}/1", json={})).status_code == 400
+    assert (await root.put(f"/{kind}/1", json={})).status_code == 400
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_entries_are_neither_removed_nor_looked_at_alone(
-    operator: httpx.AsyncClient, market: Market, kind: str
+    root: httpx.AsyncClient, market: Market, kind: str
 ) -> None:
     for method in ("GET", "DELETE"):
-        answer = await operator.request(method, f"/{kind}/{ids(market)[kind]}")
+        answer = await root.request(method, f"/{kind}/{ids(market)[kind]}")
         assert answer.status_code == 405
 
 
@@ -296,7 +294,7 @@ async def test_who_does_not_run_the_platform_changes_nothing(
 
 
 async def test_the_zones_of_a_type_are_listed_and_replaced(
-    memory: MemoryAdapters, operator: httpx.AsyncClient, market: Market
+    memory: MemoryAdapters, root: httpx.AsyncClient, market: Market
 ) -> None:
     second = a_zone(market.region, code="a-second")
     await given(memory.unit_of_work(), second)
@@ -311,54 +309,54 @@ async def test_the_zones_of_a_type_are_listed_and_replaced(
         }
         for zone in (second, market.zone)  # by name
     ]
-    assert (await operator.get(path)).json() == [shown[1]]
+    assert (await root.get(path)).json() == [shown[1]]
     for zones, expected in (
         ([market.zone, second], shown),
         ([second, second], shown[:1]),
         ([], []),
     ):
         body = {"zone_ids": [str(zone.id) for zone in zones]}
-        answer = await operator.put(path, json=body)
+        answer = await root.put(path, json=body)
         assert (answer.status_code, answer.text) == (200, "OK")
         assert answer.headers["content-type"].startswith("text/plain")
-        assert (await operator.get(path)).json() == expected
-    assert (await operator.get(f"/instance_types/{a_number()}/zones")).json() == []
+        assert (await root.get(path)).json() == expected
+    assert (await root.get(f"/instance_types/{a_number()}/zones")).json() == []
 
 
 async def test_zones_that_cannot_be_are_told_in_words_and_nothing_is_changed(
-    memory: MemoryAdapters, operator: httpx.AsyncClient, market: Market
+    memory: MemoryAdapters, root: httpx.AsyncClient, market: Market
 ) -> None:
     theirs = Market("other", model_id="other")
     await given(memory.unit_of_work(), *theirs.everything)
     path = f"/instance_types/{market.kind.id}/zones"
-    before = (await operator.get(path)).json()
+    before = (await root.get(path)).json()
     for stranger in (theirs.zone.id, a_number()):
         body = {"zone_ids": [str(market.zone.id), str(stranger)]}
-        answer = await operator.put(path, json=body)
+        answer = await root.put(path, json=body)
         assert answer.status_code == 400
         assert answer.headers["content-type"].startswith("text/plain")
         assert "own provider" in answer.text
-    unknown = await operator.put(f"/instance_types/{a_number()}/zones", json={"zone_ids": []})
+    unknown = await root.put(f"/instance_types/{a_number()}/zones", json={"zone_ids": []})
     assert (unknown.status_code, unknown.text) == (404, "There is no such instance type.")
-    assert (await operator.get(path)).json() == before
+    assert (await root.get(path)).json() == before
 
 
 async def test_what_was_done_is_in_the_platforms_books(
-    operator: httpx.AsyncClient, market: Market
+    root: httpx.AsyncClient, market: Market
 ) -> None:
     for kind, body in bodies(market).items():
-        await operator.post(f"/{kind}", json=body)
+        await root.post(f"/{kind}", json=body)
     for kind, key in ids(market).items():
-        await operator.put(f"/{kind}/{key}", json={"is_active": False})
-    await operator.put(f"/instance_types/{market.kind.id}/zones", json={"zone_ids": []})
-    logs = (await operator.get("/platform/action_logs")).json()
+        await root.put(f"/{kind}/{key}", json={"is_active": False})
+    await root.put(f"/instance_types/{market.kind.id}/zones", json={"zone_ids": []})
+    logs = (await root.get("/platform/action_logs")).json()
     names = ["PROVIDER", "REGION", "ZONE", "INSTANCE_TYPE"]
     assert [log["action_type"] for log in reversed(logs)][-9:] == [
         *(f"{name}_CREATED" for name in names),
         *(f"{name}_UPDATED" for name in names),
         "INSTANCE_TYPE_ZONES_SET",
     ]
-    assert logs[0]["actor_name"] == "operator"
+    assert logs[0]["actor_name"] == "root"
     updated = next(log for log in logs if log["action_type"] == "PROVIDER_UPDATED")
     assert updated["metadata"]["before"] == {"is_active": True}
     assert updated["metadata"]["after"] == {"is_active": False}
