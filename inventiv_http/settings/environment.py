@@ -91,7 +91,7 @@ CHANGEABLE: Final[Mapping[str, str]] = MappingProxyType(
 SECRETS: Final = frozenset(
     {
         "admin_password", "database_url", "jwt_secret", "redis_url", "scaleway_access_key",
-        "scaleway_secret_key", "secrets_key",
+        "scaleway_secret_key", "secrets_key", "smtp_password",
     }
 )  # fmt: skip
 """What must not be shown."""
