@@ -45,7 +45,7 @@ class PersonalNameTooLong(NameTooLong):
 class InvalidPlatformRole(Invalid):
     """There is no such role on the platform: there are admin and user."""
 
-    code = "invalid_role"
+    code = "invalid_platform_role"
 
     role: str
 

@@ -163,7 +163,7 @@ async def test_somebody_gets_an_account_and_signs_in(
         ({"email": "a@b.test", "password": NEW, "username": "x@y.test"},
          (400, "invalid_request", "invalid_username")),
         ({"email": "a@b.test", "password": NEW, "role": "king"},
-         (400, "invalid_request", "invalid_role")),
+         (400, "invalid_request", "invalid_platform_role")),
         ({"email": "a@b.test", "password": NEW, "last_name": "x" * 101},
          (400, "invalid_request", "name_too_long")),
         ({"email": "owner@example.org", "password": NEW},
@@ -207,7 +207,7 @@ async def test_the_console_changes_a_user_and_clears_names(root: httpx.AsyncClie
     [
         ({"password": ""}, (400, "invalid_password", "password_blank")),
         ({"password": "short"}, (400, "invalid_password", "password_too_short")),
-        ({"role": "king"}, (400, "invalid_request", "invalid_role")),
+        ({"role": "king"}, (400, "invalid_request", "invalid_platform_role")),
         ({"email": "owner@example.org"},
          (409, "conflict", "username_or_email_already_exists")),
     ],

@@ -1,6 +1,6 @@
 """Whatever goes wrong reaches the client, in one shape, and without our inner words."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import fields
 from decimal import Decimal
 from importlib import import_module
@@ -42,6 +42,9 @@ VALUES: dict[Any, Any] = {
     str: "something",
     UUID: UUID(int=7),
     tuple[str, ...]: ("something",),
+    Sequence[str]: ("something",),
+    str | None: "something",
+    int | None: 7,
 }
 
 
