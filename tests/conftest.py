@@ -26,7 +26,8 @@ settings.register_profile(
 settings.load_profile("default")
 
 SECRET = "a secret that is long enough, for tests only"
-SETTINGS = Settings(jwt_secret=SECRET, port=8003)
+SECRETS_KEY = "a key for tests only that is long enough"
+SETTINGS = Settings(jwt_secret=SECRET, secrets_key=SECRETS_KEY, port=8003)
 
 
 def under_control() -> dict[str, Any]:
@@ -71,7 +72,9 @@ def memory() -> MemoryAdapters:
 async def postgres(database_url: str) -> AsyncGenerator[PostgresAdapters]:
     """The world in Postgres, with time and identity under control."""
     adapters = PostgresAdapters(
-        settings=Object(Settings(jwt_secret=SECRET, database_url=database_url)),
+        settings=Object(
+            Settings(jwt_secret=SECRET, secrets_key=SECRETS_KEY, database_url=database_url)
+        ),
         **under_control(),
     )
     async with adapters.pool():

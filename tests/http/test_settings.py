@@ -1,39 +1,59 @@
 """Settings, as an operator writes them."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import pytest
+from dependency_injector.providers import Object
+from msgspec import Meta
 
+from inventiv_core.kernel.secrets import Secret
+from inventiv_core.settings.definitions import DEFINITIONS
+from inventiv_core.settings.entities import ValueType
+from inventiv_http.container import PostgresAdapters
 from inventiv_http.settings import FOR_CLIENTS, OTHER_NAMES, Settings, SettingsInvalid
+from inventiv_http.settings.environment import CHANGEABLE, SECRETS
 
 read = Settings.from_environment
 FIELDS = Settings.__struct_fields__
-YES_OR_NO = {"cookie_secure", "smtp_starttls"}
-"""What may be neither."""
+
+
+def kind_of(field: str) -> Any:
+    """Return what a setting is made of, whether or not it may be left out."""
+    annotation: Any = Settings.__annotations__[field]
+    kinds = [annotation, *get_args(annotation)]
+    for kind in kinds:
+        bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+        if get_origin(bare) is Literal or bare in {bool, int, float, str}:
+            return bare
+    raise AssertionError(field)
+
+
+def two_texts(field: str) -> tuple[str, str]:
+    """Return two ways to set a setting: the first one is not its default."""
+    kind = kind_of(field)
+    if get_origin(kind) is Literal:
+        first, second = get_args(kind)
+        return first, second
+    is_on = getattr(Settings(), field) is True
+    return {
+        bool: ("no", "yes") if is_on else ("yes", "no"),
+        int: ("200", "300"),
+        float: ("2.5", "3.5"),
+    }.get(kind, ("a" * 32, "b" * 32))
 
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_every_setting_can_be_set_by_its_name(field: str) -> None:
-    default = getattr(Settings(), field)
-    if field in YES_OR_NO:
-        default = False
-    text, value = {
-        bool: ("true", True) if default is False else ("no", False),
-        int: ("1000", 1000),
-        float: ("2.5", 2.5),
-    }.get(type(default), ("some text, of 32 letters or more", "some text, of 32 letters or more"))
-    assert default != value
-    assert getattr(read({f"INVENTIV_{field.upper()}": text}), field) == value
+    text, _ = two_texts(field)
+    value = getattr(read({f"INVENTIV_{field.upper()}": text}), field)
+    assert value != getattr(Settings(), field)
+    assert str(value) == {"yes": "True", "no": "False"}.get(text, text)
 
 
 @pytest.mark.parametrize(("name", "field"), OTHER_NAMES.items())
 def test_names_from_earlier_servers_are_understood_and_our_own_win(name: str, field: str) -> None:
-    old, new = (
-        ("200", "300") if isinstance(getattr(Settings(), field), int) else ("a" * 32, "b" * 32)
-    )
-    if field in YES_OR_NO or isinstance(getattr(Settings(), field), bool):
-        old, new = ("off", "yes") if getattr(Settings(), field) else ("yes", "off")
+    old, new = two_texts(field)
     own = f"INVENTIV_{field.upper()}"
     from_old, from_new = read({name: old}), read({own: new})
     assert getattr(from_old, field) != getattr(from_new, field)
@@ -156,3 +176,104 @@ def test_a_password_file_that_does_not_help_is_an_error(tmp_path: Path) -> None:
         with pytest.raises(SettingsInvalid, match=why) as refused:
             password(admin_password="given", admin_password_file=str(file))
         assert str(file) in str(refused.value)
+
+
+def test_what_may_be_changed_at_run_time_has_the_same_bounds_at_the_start() -> None:
+    wanted = {key for key, known in DEFINITIONS.items() if not known.is_credential}
+    assert set(CHANGEABLE) == wanted
+    for key, field in CHANGEABLE.items():
+        known, annotation = DEFINITIONS[key], Settings.__annotations__[field]
+        assert getattr(Settings(), field) is None, "or nobody could tell what was chosen"
+        match known.value_type:
+            case ValueType.INT:
+                [meta] = [
+                    part
+                    for kind in get_args(annotation)
+                    for part in get_args(kind)
+                    if isinstance(part, Meta)
+                ]
+                assert (meta.ge, meta.le) == (known.min_int, known.max_int)
+            case ValueType.TEXT if known.choices:
+                assert get_args(kind_of(field)) == known.choices
+            case _:
+                assert kind_of(field) is {ValueType.BOOL: bool}.get(known.value_type, str)
+
+
+def test_secrets_are_not_shown() -> None:
+    settings = Settings(**dict.fromkeys(SECRETS, "hush" * 10))  # type: ignore[arg-type]
+    for shown in (repr(settings), str(settings), f"{settings}"):
+        assert "hush" not in shown
+        assert "port=8003" in shown
+    named = {field for field in FIELDS if field.endswith(("_secret", "_key", "_password"))}
+    assert named <= SECRETS
+
+
+def keys(**settings: Any) -> list[str]:
+    return [key.reveal() for key in Settings(**settings).secrets_keys()]
+
+
+def test_keys_come_from_a_file_and_then_from_the_environment(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text(f"{'new ' * 5}\n\n  {'old-' * 5}\n")
+    given = f"{'other-' * 3}, {'old-' * 5},"
+    assert keys() == []
+    assert keys(secrets_key=given) == ["other-" * 3, "old-" * 5]
+    assert keys(secrets_key=given, secrets_key_file=str(file)) == [
+        ("new " * 5).strip(), "old-" * 5, "other-" * 3,
+    ]  # fmt: skip
+
+
+def test_a_key_that_is_too_short_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text("hush")
+    for wrong in ({"secrets_key": "long enough, by far, hush"}, {"secrets_key_file": str(file)}):
+        with pytest.raises(SettingsInvalid, match="too short") as refused:
+            keys(**wrong)
+        assert "hush" not in str(refused.value)
+        with pytest.raises(SettingsInvalid, match="too short"):
+            PostgresAdapters(settings=Object(Settings(**wrong))).secret_box()  # type: ignore[arg-type]
+
+
+SEEDS = {
+    "seed_credentials": True,
+    "scaleway_project_id": "project",
+    "scaleway_secret_key": "secret",
+    "secrets_key": "k" * 16,
+}
+
+
+def test_credentials_are_seeded_only_if_that_is_wanted() -> None:
+    assert Settings(**SEEDS | {"seed_credentials": False}).seeds() == {}  # type: ignore[arg-type]
+    assert Settings(seed_credentials=True).seeds() == {}
+    seeds = Settings(**SEEDS, scaleway_access_key="SCWX").seeds()  # type: ignore[arg-type]
+    assert seeds == {
+        "scaleway": {
+            "project_id": Secret("project"),
+            "secret_key": Secret("secret"),
+            "access_key": Secret("SCWX"),
+        }
+    }
+
+
+def test_secret_seeds_may_be_in_files_which_win(tmp_path: Path) -> None:
+    secret, access = tmp_path / "secret", tmp_path / "access"
+    secret.write_text(" from the file\n")
+    access.write_text("SCWFILE\n")
+    files = {"scaleway_secret_key_file": str(secret), "scaleway_access_key_file": str(access)}
+    fields = Settings(**SEEDS, scaleway_access_key="given", **files).seeds()["scaleway"]  # type: ignore[arg-type]
+    assert fields["secret_key"].reveal() == "from the file"
+    assert fields["access_key"].reveal() == "SCWFILE"
+
+
+@pytest.mark.parametrize(
+    ("missing", "sentence"),
+    [
+        ("scaleway_project_id", "SCALEWAY_PROJECT_ID and SCALEWAY_SECRET_KEY"),
+        ("scaleway_secret_key", "SCALEWAY_PROJECT_ID and SCALEWAY_SECRET_KEY"),
+        ("secrets_key", "INVENTIV_SECRETS_KEY_FILE"),
+    ],
+)
+def test_half_a_seed_is_refused_in_a_sentence(missing: str, sentence: str) -> None:
+    half = {name: value for name, value in SEEDS.items() if name != missing}
+    with pytest.raises(SettingsInvalid, match=sentence):
+        Settings(**half).seeds()  # type: ignore[arg-type]
