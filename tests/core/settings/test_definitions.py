@@ -1,6 +1,7 @@
 """What a setting may be is what its definition says."""
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -107,8 +108,9 @@ def test_what_is_read_is_read_the_same_again(known: Definition, value: Value) ->
 
 
 def test_numbers_that_are_none_are_not_allowed() -> None:
-    for value in (math.inf, math.nan, 300.0, None, [], {}):
-        assert not is_allowed(DEFINITIONS["WORKER_HEALTH_PORT"], value)  # type: ignore[arg-type]
+    values: tuple[Any, ...] = (math.inf, math.nan, 300.0, None, [], {})
+    for value in values:
+        assert not is_allowed(DEFINITIONS["WORKER_HEALTH_PORT"], value)
 
 
 @pytest.mark.parametrize(

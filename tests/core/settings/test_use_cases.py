@@ -1,5 +1,7 @@
 """What people can do with settings, and what is written in the books about it."""
 
+from typing import Any
+
 import pytest
 
 from inventiv_core.catalog.entities import ProviderId
@@ -62,12 +64,12 @@ async def test_a_global_setting_is_checked(cabinet: Cabinet) -> None:
         ("", None, SettingUnknown),
     ):
         with pytest.raises(error):
-            await cabinet.change_global(key, value, actor=root())  # type: ignore[arg-type]
+            await cabinet.change_global(key, value, actor=root())
     assert cabinet.acts == []
 
 
 async def test_an_organization_chooses_for_itself(cabinet: Cabinet) -> None:
-    changes = {
+    changes: dict[str, Any] = {
         "worker_vllm_mode": " MULTI ",
         "worker_vllm_port": 9000,
         "worker_expose_ports": False,
