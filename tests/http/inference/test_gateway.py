@@ -252,7 +252,8 @@ async def test_calls_need_a_session_and_an_organization(
     anonymous: httpx.AsyncClient, sign_in: SignIn
 ) -> None:
     answer = await anonymous.post(CHAT, json=asking())
-    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "login_required")
+    code = answer.json()["error"]["code"]
+    assert (answer.status_code, code) == (401, "api_key_or_login_required")
     answer = await (await sign_in("loner")).post(CHAT, json=asking())
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "no_current_organization")
 
