@@ -60,6 +60,7 @@ class Estate:
             "user_id": session.user_id,
             "key_id": self.key.id,
             "provider_id": market.provider.id,
+            "provider_code": market.provider.code,
             "region_id": market.region.id,
             "zone_id": market.zone.id,
             "organization_id": ACME,
