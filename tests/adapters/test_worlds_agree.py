@@ -498,13 +498,12 @@ class Library(WithInstances):
     @rule(code=names, is_active=st.booleans(), is_available=st.booleans())
     def sell(self, code: str, *, is_active: bool, is_available: bool) -> None:
         kind = an_instance_type(self.market.provider, code=code, is_active=is_active)
+        now = self.clock.now()
 
-        async def run(work: Any) -> object:
-            added = await work.catalog.add_instance_type(kind)
-            if added:
-                link = on_sale(kind, self.market.zone, is_available=is_available)
-                await work.catalog.put_on_sale(link)
-            return added
+        async def run(work: Any) -> None:
+            await work.catalog.add_instance_type(kind, at=now)
+            link = on_sale(kind, self.market.zone, is_available=is_available)
+            await work.catalog.put_on_sale(link)
 
         self.work(run)
 
