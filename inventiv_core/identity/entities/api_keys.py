@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, Self
 
 from inventiv_core.identity.access import (
@@ -13,7 +13,7 @@ from inventiv_core.identity.access import (
     Permission,
     UserId,
 )
-from inventiv_core.identity.entities.names import name_of
+from inventiv_core.identity.entities.names import name_of, one_line
 from inventiv_core.identity.errors.api_keys import (
     ExpiryPassed,
     KeyModelsInvalid,
@@ -22,7 +22,8 @@ from inventiv_core.identity.errors.api_keys import (
 
 LONGEST_KEY_NAME: Final = 100
 MOST_MODELS: Final = 100
-_LONGEST_MODEL: Final = 200
+_LONGEST_MODEL: Final = 512
+_LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _SHOWN: Final = 12
 """Characters of a key that are kept, so that people know which one it is."""
 
@@ -45,15 +46,16 @@ class KeyScope:
     permissions: frozenset[Permission] | None = None
     """What it may do of what keys may do at all; ``None`` for all of that."""
 
-    def must_be_possible(self, *, now: datetime) -> None:
-        """Return if a key can have this scope.
+    def must_be_possible(self, *, now: datetime, before: "KeyScope | None" = None) -> None:
+        """Return if a key can have this scope, where it had the one ``before``.
 
         Raises:
-            ExpiryPassed: It would have expired already.
+            ExpiryPassed: It would have expired already, or at no moment that all calendars have.
             KeyModelsInvalid: No models, too many, or what cannot be the name of one.
             KeyPermissionsInvalid: None, or one that keys cannot have.
         """
-        if self.expires_at is not None and self.expires_at <= now:
+        is_as_before = before is not None and before.expires_at == self.expires_at
+        if self.expires_at is not None and not is_as_before and not now < self.expires_at < _LATEST:
             raise ExpiryPassed
         if self.models is not None and not _are_models(self.models):
             raise KeyModelsInvalid(most=MOST_MODELS)
@@ -64,7 +66,7 @@ class KeyScope:
 
 def _are_models(names: Collection[str]) -> bool:
     return 0 < len(names) <= MOST_MODELS and all(
-        name.strip() and len(name) <= _LONGEST_MODEL for name in names
+        name and name == one_line(name) and len(name) <= _LONGEST_MODEL for name in names
     )
 
 
