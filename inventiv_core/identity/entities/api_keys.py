@@ -46,8 +46,8 @@ class KeyScope:
     permissions: frozenset[Permission] | None = None
     """What it may do of what keys may do at all; ``None`` for all of that."""
 
-    def must_be_possible(self, *, now: datetime, before: "KeyScope | None" = None) -> None:
-        """Return if a key can have this scope, where it had the one ``before``.
+    def possible(self, *, now: datetime, before: "KeyScope | None" = None) -> Self:
+        """Return the scope, if a key can have it where it had the one ``before``.
 
         Raises:
             ExpiryPassed: It would have expired already, or at no moment that all calendars have.
@@ -62,6 +62,9 @@ class KeyScope:
         wanted = self.permissions
         if wanted is not None and not (wanted and wanted <= KEY_PERMISSIONS):
             raise KeyPermissionsInvalid(possible=", ".join(sorted(KEY_PERMISSIONS)))
+        if self.expires_at is None:
+            return self
+        return replace(self, expires_at=self.expires_at.astimezone(UTC))
 
 
 def _are_models(names: Collection[str]) -> bool:
@@ -100,8 +103,7 @@ class ApiKey:
         scope: KeyScope,
         at: datetime,
     ) -> Self:
-        """Return what is kept of ``key``; raises like `named` and `KeyScope.must_be_possible`."""
-        scope.must_be_possible(now=at)
+        """Return what is kept of ``key``; raises like `named` and `KeyScope.possible`."""
         return cls(
             id=id,
             user_id=user_id,
@@ -109,7 +111,7 @@ class ApiKey:
             name=name_of(name, longest=LONGEST_KEY_NAME),
             key_prefix=key[:_SHOWN],
             key_hash=key_hash,
-            scope=scope,
+            scope=scope.possible(now=at),
             created_at=at,
         )
 

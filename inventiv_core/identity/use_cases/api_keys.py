@@ -113,8 +113,7 @@ class UpdateApiKey:
             after = before if change.name is None else before.named(change.name)
             if change.scope:
                 scope = replace(before.scope, **change.scope)
-                scope.must_be_possible(now=now, before=before.scope)
-                after = replace(after, scope=scope)
+                after = replace(after, scope=scope.possible(now=now, before=before.scope))
             if after == before:
                 return
             await work.api_keys.save(after)
