@@ -77,8 +77,12 @@ class MemoryApiKeyQueries(ApiKeyQueries):
         self, organization_id: OrganizationId, *, limit: int
     ) -> Sequence[ApiKeyRow]:
         keys = self._database.table(ApiKey).values()
-        theirs = [key for key in keys if key.organization_id == organization_id]
-        return within(_newest(limit), map(self._row, theirs))
+        theirs = [self._row(key) for key in keys if key.organization_id == organization_id]
+        named = [
+            replace(row, organization_name=self._database.table(Organization)[organization_id].name)
+            for row in theirs
+        ]
+        return within(_newest(limit), named)
 
     async def find(self, key_hash: str, *, now: datetime) -> KeyDetails | None:
         for key in self._database.table(ApiKey).values():

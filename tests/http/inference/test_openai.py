@@ -28,11 +28,13 @@ async def key(owner: httpx.AsyncClient) -> str:
 
 
 @pytest.fixture(params=["token", "key"])
-async def client(url: str, request: pytest.FixtureRequest) -> AsyncGenerator[AsyncOpenAI]:
+async def client(
+    url: str, token: str, key: str, request: pytest.FixtureRequest
+) -> AsyncGenerator[AsyncOpenAI]:
     """OpenAI's client, with a session or with an API key."""
     client = AsyncOpenAI(
         base_url=f"{url}/v1",
-        api_key=request.getfixturevalue(request.param),
+        api_key={"token": token, "key": key}[request.param],
         max_retries=0,
         default_headers={"X-Team": "acme"},
     )
