@@ -1,8 +1,9 @@
 """Units of work: the one place that knows every repository."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from typing import TypeAlias
 
 from inventiv_adapters.action_logs.memory import MemoryActionLogs, MemoryActs
 from inventiv_adapters.action_logs.postgres import PostgresActionLogs, PostgresActs
@@ -49,6 +50,14 @@ from inventiv_adapters.settings.memory import MemoryCredentials, MemorySettings
 from inventiv_adapters.settings.postgres import PostgresCredentials, PostgresSettings
 from inventiv_adapters.workers.memory import MemoryWorkers, MemoryWorkerTokens
 from inventiv_adapters.workers.postgres import PostgresWorkers, PostgresWorkerTokens
+from inventiv_core.kernel.events import DomainEvent
+
+Heard: TypeAlias = Callable[[DomainEvent], None]
+"""Is told of an event as soon as it is committed here: sooner than by the bus, and for sure."""
+
+
+def _by_nobody(_: DomainEvent) -> None:
+    """Nobody wants to know."""
 
 
 class MemoryWork:
@@ -84,8 +93,9 @@ class MemoryWork:
 class MemoryUnitOfWork:
     """One piece of work at a time; the draft replaces the database at the end."""
 
-    def __init__(self, database: MemoryDatabase) -> None:
+    def __init__(self, database: MemoryDatabase, *, heard: Heard = _by_nobody) -> None:
         self._database = database
+        self._heard = heard
         self._turn = asyncio.Lock()
 
     @asynccontextmanager
@@ -94,6 +104,8 @@ class MemoryUnitOfWork:
             draft = self._database.draft()
             yield MemoryWork(draft)
             self._database.accept(draft)
+        for message in draft.outbox:
+            self._heard(message.event)
 
 
 class PostgresWork:
@@ -129,10 +141,14 @@ class PostgresWork:
 class PostgresUnitOfWork:
     """A transaction on a pooled connection."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, *, heard: Heard = _by_nobody) -> None:
         self._pool = pool
+        self._heard = heard
 
     @asynccontextmanager
     async def __call__(self) -> AsyncGenerator[PostgresWork]:
         async with self._pool.connection() as connection, connection.transaction():
-            yield PostgresWork(connection)
+            work = PostgresWork(connection)
+            yield work
+        for event in work.outbox.added:
+            self._heard(event)

@@ -68,7 +68,7 @@ def create_app(
             "settings": settings,
             "feed": feed,
             "recognise_session": application.recognise_session,
-            "recognise_caller": application.recognise_caller,
+            "recognise_caller": application.recognise_caller(),
             "gateway": Gateway(application.forward_inference(), adapters.clock()),
             "started_at": adapters.clock().now(),
         }

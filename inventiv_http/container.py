@@ -430,7 +430,7 @@ class MemoryAdapters(_Common):
     """The world outside, in one process: for tests and demonstrations."""
 
     database = Singleton(MemoryDatabase)
-    unit_of_work = Singleton(MemoryUnitOfWork, database)
+    unit_of_work = Singleton(MemoryUnitOfWork, database, heard=_Common.known_callers.provided.note)
     session_queries = Singleton(MemorySessionQueries, database)
     api_key_queries = Singleton(MemoryApiKeyQueries, database)
     user_queries = Singleton(MemoryUserQueries, database)
@@ -468,7 +468,7 @@ class PostgresAdapters(_Common):
         _Common.settings.provided.database_url,
         max_connections=_Common.settings.provided.database_max_connections,
     )
-    unit_of_work = Singleton(PostgresUnitOfWork, pool)
+    unit_of_work = Singleton(PostgresUnitOfWork, pool, heard=_Common.known_callers.provided.note)
     session_queries = Singleton(PostgresSessionQueries, pool)
     api_key_queries = Singleton(PostgresApiKeyQueries, pool)
     user_queries = Singleton(PostgresUserQueries, pool)

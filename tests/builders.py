@@ -1,5 +1,6 @@
 """Test data. Every argument has a default; a test names only what it is about."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -115,17 +116,27 @@ def an_invitation(
     return replace(invitation, **facts)
 
 
+def key_text(number: int = 1) -> str:
+    """Return a whole API key, as programs show it."""
+    return f"sk-inv-{number:064x}"
+
+
 def a_key(
-    *, user: UserId = ALICE, organization: OrganizationId | None = ACME, **facts: Any
+    text: str | None = None,
+    *,
+    user: UserId = ALICE,
+    organization: OrganizationId | None = ACME,
+    **facts: Any,
 ) -> ApiKey:
     number = a_number()
+    text = text or key_text(number.int)
     key = ApiKey(
         id=ApiKeyId(number),
         user_id=user,
         organization_id=organization,
         name=f"key {number.int:x}",
-        key_prefix=f"sk-inv-{number.int:05x}",
-        key_hash=f"hash of {number}",
+        key_prefix=text[:12],
+        key_hash=hashlib.sha256(text.encode()).hexdigest(),
         scope=KeyScope(),
         created_at=NOON,
     )

@@ -311,6 +311,7 @@ class PostgresOutbox(Outbox):
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.added: list[DomainEvent] = []
 
     async def add(self, event: DomainEvent) -> None:
         values = {
@@ -319,6 +320,7 @@ class PostgresOutbox(Outbox):
             "occurred_at": event.occurred_at,
         }
         await self._connection.execute(_ADD, values)
+        self.added.append(event)
 
 
 class _Waiting(msgspec.Struct):

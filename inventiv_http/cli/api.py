@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from http.cookies import SimpleCookie
@@ -18,6 +19,7 @@ from inventiv_http.cli.errors import CommandFailed, Refused, Unreachable
 from inventiv_http.cli.refusals import refusal
 from inventiv_http.cli.wire import (
     ActionLog,
+    ApiKey,
     CatalogChange,
     CatalogImported,
     CatalogSynced,
@@ -31,6 +33,7 @@ from inventiv_http.cli.wire import (
     InstanceType,
     Invited,
     Json,
+    MadeApiKey,
     Me,
     Member,
     Model,
@@ -160,6 +163,22 @@ class Server:
         body = {"email": email, "role": role, "expires_in_days": days}
         response = await self._call("POST", "/organizations/current/invitations", body=body)
         return read_row(Invited, _json(response))
+
+    async def api_keys(self) -> list[ApiKey]:
+        """List the caller's API keys, newest first."""
+        return await self._list(ApiKey, "/api_keys")
+
+    async def create_api_key(
+        self, name: str, *, expires_at: datetime | None, models: list[str] | None
+    ) -> MadeApiKey:
+        """Make an API key for the current workspace."""
+        expiry = None if expires_at is None else expires_at.isoformat()
+        body = {"name": name, "expires_at": expiry, "models": models}
+        return read_row(MadeApiKey, _json(await self._call("POST", "/api_keys", body=body)))
+
+    async def revoke_api_key(self, key_id: str) -> None:
+        """End an API key."""
+        await self._call("DELETE", f"/api_keys/{key_id}")
 
     async def models(self) -> list[Model]:
         """List the models that can be deployed."""

@@ -17,6 +17,7 @@ from inventiv_http.cli import (
     exchange,
     fit,
     fleet,
+    keys,
     organizations,
     settings,
 )
@@ -142,6 +143,7 @@ def _register_clients() -> None:
         for command in commands:
             app.command(rich_help_panel=panel)(command)
     app.add_typer(organizations.app, name="organizations", rich_help_panel="Work together")
+    app.add_typer(keys.app, name="keys", rich_help_panel="Sign in")
     app.add_typer(exchange.app, rich_help_panel="Do")
     app.add_typer(settings.settings, rich_help_panel="Do")
     app.add_typer(settings.credentials, rich_help_panel="Do")

@@ -51,6 +51,28 @@ class Invited(TypedDict):
     expires_at: str
 
 
+class ApiKey(TypedDict):
+    """What a key is known by; without an organization it works in the personal workspace."""
+
+    id: str
+    name: str
+    key_prefix: str
+    organization_id: str | None
+    organization_name: str | None
+    models: list[str] | None
+    created_at: str
+    last_used_at: str | None
+    expires_at: str | None
+    revoked_at: str | None
+
+
+class MadeApiKey(TypedDict):
+    """A key that was just made; it is said this once."""
+
+    key: ApiKey
+    api_key: str
+
+
 class Model(TypedDict):
     """A model of the catalog; `model_id` is its public name, `id` the server's own."""
 

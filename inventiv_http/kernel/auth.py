@@ -67,7 +67,7 @@ async def _recognise(
     state = connection.app.state
     actor: Actor
     if Holder.KEY in HOLDERS[permission]:
-        actor = await state.recognise_caller()(_presented(connection), actor=caller(connection))
+        actor = await state.recognise_caller(_presented(connection), actor=caller(connection))
     else:
         token = session_token(connection)
         recognised = await state.recognise_session()(token, actor=caller(connection))

@@ -160,8 +160,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How many links to invitations that are none one address may try in such a window."""
 
     caller_cache_s: Annotated[float, Meta(ge=0, le=60)] = 5.0
-    """How long who calls a model is remembered: a revoked key stops at once where the bus
-    brings the news, and after so many seconds where it does not. 0 asks at every call."""
+    """How long who calls a model is remembered: a revoked key stops at once in the process
+    that revokes it, and wherever the bus brings the news; after so many seconds where it does
+    not. 0 asks at every call."""
     password_resets_per_account: Annotated[int, Meta(ge=1)] = 5
     """How often the password of one account may be forgotten in a window."""
     password_resets_per_address: Annotated[int, Meta(ge=1)] = 30

@@ -24,8 +24,13 @@ class MemoryApiKeys(ApiKeyRepository):
     async def add(self, key: ApiKey) -> None:
         self._table[key.id] = key
 
-    async def lock(self, key_id: ApiKeyId) -> ApiKey | None:
-        return self._table.get(key_id)
+    async def lock(self, key_id: ApiKeyId, *, user_id: UserId) -> ApiKey | None:
+        key = self._table.get(key_id)
+        return key if key is not None and key.user_id == user_id else None
+
+    async def lock_in(self, key_id: ApiKeyId, *, owner: OrganizationId) -> ApiKey | None:
+        key = self._table.get(key_id)
+        return key if key is not None and key.organization_id == owner else None
 
     async def save(self, key: ApiKey) -> None:
         known = self._table[key.id]
@@ -72,8 +77,12 @@ class MemoryApiKeyQueries(ApiKeyQueries):
         self, organization_id: OrganizationId, *, limit: int
     ) -> Sequence[ApiKeyRow]:
         keys = self._database.table(ApiKey).values()
-        theirs = [key for key in keys if key.organization_id == organization_id]
-        return within(_newest(limit), map(self._row, theirs))
+        theirs = [self._row(key) for key in keys if key.organization_id == organization_id]
+        named = [
+            replace(row, organization_name=self._database.table(Organization)[organization_id].name)
+            for row in theirs
+        ]
+        return within(_newest(limit), named)
 
     async def find(self, key_hash: str, *, now: datetime) -> KeyDetails | None:
         for key in self._database.table(ApiKey).values():
@@ -96,6 +105,7 @@ class MemoryApiKeyQueries(ApiKeyQueries):
             role=None if membership is None else membership.role,
             models=key.scope.models,
             permissions=key.scope.permissions,
+            last_used_at=key.last_used_at,
             expires_at=expires_at,
         )
 
@@ -105,9 +115,10 @@ class MemoryApiKeyQueries(ApiKeyQueries):
 
     def _row(self, key: ApiKey) -> ApiKeyRow:
         scope = key.scope
+        membership = membership_of(self._database, key.user_id, key.organization_id)
         organization = None
-        if key.organization_id is not None:
-            organization = self._database.table(Organization)[key.organization_id]
+        if membership is not None:
+            organization = self._database.table(Organization)[membership.organization_id]
         return ApiKeyRow(
             id=key.id,
             name=key.name,

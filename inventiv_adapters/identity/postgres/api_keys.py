@@ -32,13 +32,19 @@ _ADD = """
          %(revoked_at)s)
 """
 
-_LOCK = """
+
+def _locks(whose: LiteralString) -> LiteralString:
+    return f"""
     SELECT id, user_id, organization_id, name, key_prefix, key_hash, expires_at, models,
            permissions, created_at, last_used_at, revoked_at
     FROM api_keys
-    WHERE id = %(id)s
+    WHERE id = %(id)s AND {whose}
     FOR NO KEY UPDATE
 """
+
+
+_LOCK = _locks("user_id = %(user_id)s")
+_LOCK_IN = _locks("organization_id = %(owner)s")
 
 _SAVE = """
     UPDATE api_keys
@@ -53,10 +59,14 @@ _END_MEMBERSHIP = """
       AND (%(user_id)s::uuid IS NULL OR user_id = %(user_id)s)
 """
 
+# It waits for nobody: a key that is being changed at this moment will be used again.
 _TOUCH = """
     UPDATE api_keys k SET last_used_at = seen.at
     FROM unnest(%(ids)s::uuid[], %(ats)s::timestamptz[]) AS seen (id, at)
     WHERE k.id = seen.id AND (k.last_used_at IS NULL OR k.last_used_at < seen.at)
+      AND k.id IN (
+          SELECT id FROM api_keys WHERE id = ANY(%(ids)s::uuid[])
+          FOR NO KEY UPDATE SKIP LOCKED)
 """
 
 _LIST = """
@@ -65,7 +75,9 @@ _LIST = """
            u.username
     FROM api_keys k
     JOIN users u ON u.id = k.user_id
-    LEFT JOIN organizations o ON o.id = k.organization_id
+    LEFT JOIN organization_memberships m
+           ON m.user_id = k.user_id AND m.organization_id = k.organization_id
+    LEFT JOIN organizations o ON o.id = m.organization_id
     WHERE k.user_id = %(user_id)s
     ORDER BY k.created_at DESC, k.id DESC
     LIMIT %(limit)s
@@ -90,7 +102,7 @@ _COUNT = """
 
 _FIND = """
     SELECT k.id AS api_key_id, k.user_id, u.username, k.organization_id, m.role, k.models,
-           k.permissions, k.expires_at
+           k.permissions, k.last_used_at, k.expires_at
     FROM api_keys k
     JOIN users u ON u.id = k.user_id
     LEFT JOIN organization_memberships m
@@ -110,7 +122,9 @@ def _searches(*, never: LiteralString) -> Searches:
            u.username
     FROM api_keys k
     JOIN users u ON u.id = k.user_id
-    LEFT JOIN organizations o ON o.id = k.organization_id
+    LEFT JOIN organization_memberships m
+           ON m.user_id = k.user_id AND m.organization_id = k.organization_id
+    LEFT JOIN organizations o ON o.id = m.organization_id
     WHERE k.user_id = %(user_id)s
       {after}
     {order}
@@ -192,8 +206,12 @@ class PostgresApiKeys(ApiKeyRepository):
     async def add(self, key: ApiKey) -> None:
         await self._connection.execute(_ADD, _values(key))
 
-    async def lock(self, key_id: ApiKeyId) -> ApiKey | None:
-        stored = await fetch_one(self._connection, _Stored, _LOCK, id=key_id)
+    async def lock(self, key_id: ApiKeyId, *, user_id: UserId) -> ApiKey | None:
+        stored = await fetch_one(self._connection, _Stored, _LOCK, id=key_id, user_id=user_id)
+        return None if stored is None else stored.key
+
+    async def lock_in(self, key_id: ApiKeyId, *, owner: OrganizationId) -> ApiKey | None:
+        stored = await fetch_one(self._connection, _Stored, _LOCK_IN, id=key_id, owner=owner)
         return None if stored is None else stored.key
 
     async def save(self, key: ApiKey) -> None:

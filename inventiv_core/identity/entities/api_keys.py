@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, Self
 
 from inventiv_core.identity.access import (
@@ -13,7 +13,7 @@ from inventiv_core.identity.access import (
     Permission,
     UserId,
 )
-from inventiv_core.identity.entities.names import name_of
+from inventiv_core.identity.entities.names import name_of, one_line
 from inventiv_core.identity.errors.api_keys import (
     ExpiryPassed,
     KeyModelsInvalid,
@@ -22,7 +22,8 @@ from inventiv_core.identity.errors.api_keys import (
 
 LONGEST_KEY_NAME: Final = 100
 MOST_MODELS: Final = 100
-_LONGEST_MODEL: Final = 200
+_LONGEST_MODEL: Final = 512
+_LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _SHOWN: Final = 12
 """Characters of a key that are kept, so that people know which one it is."""
 
@@ -45,26 +46,30 @@ class KeyScope:
     permissions: frozenset[Permission] | None = None
     """What it may do of what keys may do at all; ``None`` for all of that."""
 
-    def must_be_possible(self, *, now: datetime) -> None:
-        """Return if a key can have this scope.
+    def possible(self, *, now: datetime, before: "KeyScope | None" = None) -> Self:
+        """Return the scope, if a key can have it where it had the one ``before``.
 
         Raises:
-            ExpiryPassed: It would have expired already.
+            ExpiryPassed: It would have expired already, or at no moment that all calendars have.
             KeyModelsInvalid: No models, too many, or what cannot be the name of one.
             KeyPermissionsInvalid: None, or one that keys cannot have.
         """
-        if self.expires_at is not None and self.expires_at <= now:
+        is_as_before = before is not None and before.expires_at == self.expires_at
+        if self.expires_at is not None and not is_as_before and not now < self.expires_at < _LATEST:
             raise ExpiryPassed
         if self.models is not None and not _are_models(self.models):
             raise KeyModelsInvalid(most=MOST_MODELS)
         wanted = self.permissions
         if wanted is not None and not (wanted and wanted <= KEY_PERMISSIONS):
             raise KeyPermissionsInvalid(possible=", ".join(sorted(KEY_PERMISSIONS)))
+        if self.expires_at is None:
+            return self
+        return replace(self, expires_at=self.expires_at.astimezone(UTC))
 
 
 def _are_models(names: Collection[str]) -> bool:
     return 0 < len(names) <= MOST_MODELS and all(
-        name.strip() and len(name) <= _LONGEST_MODEL for name in names
+        name and name == one_line(name) and len(name) <= _LONGEST_MODEL for name in names
     )
 
 
@@ -98,8 +103,7 @@ class ApiKey:
         scope: KeyScope,
         at: datetime,
     ) -> Self:
-        """Return what is kept of ``key``; raises like `named` and `KeyScope.must_be_possible`."""
-        scope.must_be_possible(now=at)
+        """Return what is kept of ``key``; raises like `named` and `KeyScope.possible`."""
         return cls(
             id=id,
             user_id=user_id,
@@ -107,7 +111,7 @@ class ApiKey:
             name=name_of(name, longest=LONGEST_KEY_NAME),
             key_prefix=key[:_SHOWN],
             key_hash=key_hash,
-            scope=scope,
+            scope=scope.possible(now=at),
             created_at=at,
         )
 

@@ -12,7 +12,7 @@ class ApiKeyNotFound(NotFound):
 
 @dataclass(eq=False, kw_only=True)
 class ExpiryPassed(Invalid):
-    """A key cannot expire in the past."""
+    """A key can expire in the future only, and before the year 9999."""
 
 
 @dataclass(eq=False, kw_only=True)

@@ -17,8 +17,12 @@ class ApiKeyRepository(Protocol):
         """Store a new key."""
         ...
 
-    async def lock(self, key_id: ApiKeyId) -> ApiKey | None:
-        """Return a key, and let nobody else change it until the end of the work."""
+    async def lock(self, key_id: ApiKeyId, *, user_id: UserId) -> ApiKey | None:
+        """Return a key of the user's, and let nobody else change it until the end of the work."""
+        ...
+
+    async def lock_in(self, key_id: ApiKeyId, *, owner: OrganizationId) -> ApiKey | None:
+        """Like `lock`, for a key of the organization's, whosoever it is."""
         ...
 
     async def save(self, key: ApiKey) -> None:

@@ -9,10 +9,12 @@ from inventiv_core.identity.access import Actor, ApiKeyId, Permission, UserId
 from inventiv_core.identity.entities.acts import Act, ActKind, Subject
 from inventiv_core.identity.entities.api_keys import ApiKey, KeyScope
 from inventiv_core.identity.errors.api_keys import ApiKeyNotFound
+from inventiv_core.identity.errors.sessions import SessionInvalidOrExpired
 from inventiv_core.identity.events import AccessChanged
 from inventiv_core.identity.ports.api_keys import ApiKeyQueries, ApiKeySecrets
 from inventiv_core.identity.ports.work import IdentityWork
 from inventiv_core.identity.use_cases.acts import enter
+from inventiv_core.identity.use_cases.organizations import lock_as_member
 from inventiv_core.identity.views.api_keys import ApiKeyRow, api_key_keys
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
@@ -50,6 +52,8 @@ class CreateApiKey:
         Raises:
             NameRequired, NameTooLong: About the name.
             ExpiryPassed, KeyModelsInvalid, KeyPermissionsInvalid: About the scope.
+            NotAMember: The actor does not belong to the workspace any more.
+            SessionInvalidOrExpired: The actor was deleted meanwhile.
         """
         user_id = actor.must_be_user(Permission.MANAGE_OWN_KEYS)
         now, key = self.clock.now(), self.api_key_secrets.draw()
@@ -64,7 +68,13 @@ class CreateApiKey:
             at=now,
         )
         async with self.unit_of_work() as work:
+            if made.organization_id is not None:
+                # whoever is being removed meanwhile gets no key that outlives it
+                await lock_as_member(made.organization_id, actor, work)
+            if await work.users.lock(user_id) is None:
+                raise SessionInvalidOrExpired
             await work.api_keys.add(made)
+            await work.outbox.add(AccessChanged(user_id=user_id, occurred_at=now))
             act = _act(ActKind.API_KEY_CREATED, made, actor, id=self.new_id(), at=now)
             await enter(replace(act, after=_facts(made)), work)
         return KeyMade(api_key=made, key=key)
@@ -103,8 +113,7 @@ class UpdateApiKey:
             after = before if change.name is None else before.named(change.name)
             if change.scope:
                 scope = replace(before.scope, **change.scope)
-                scope.must_be_possible(now=now)
-                after = replace(after, scope=scope)
+                after = replace(after, scope=scope.possible(now=now, before=before.scope))
             if after == before:
                 return
             await work.api_keys.save(after)
@@ -150,15 +159,15 @@ class RevokeOrganizationKey:
         """End it at once, or raise `ApiKeyNotFound`."""
         owner = actor.must_in_organization(Permission.MANAGE_ORGANIZATION_KEYS)
         async with self.unit_of_work() as work:
-            key = await work.api_keys.lock(key_id)
-            if key is None or key.organization_id != owner or key.revoked_at is not None:
+            key = await work.api_keys.lock_in(key_id, owner=owner)
+            if key is None or key.revoked_at is not None:
                 raise ApiKeyNotFound
             await _revoke(key, actor, work, new_id=self.new_id, now=self.clock.now())
 
 
 async def _own(key_id: ApiKeyId, user_id: UserId, work: IdentityWork) -> ApiKey:
-    key = await work.api_keys.lock(key_id)
-    if key is None or key.user_id != user_id or key.revoked_at is not None:
+    key = await work.api_keys.lock(key_id, user_id=user_id)
+    if key is None or key.revoked_at is not None:
         raise ApiKeyNotFound
     return key
 

@@ -4,15 +4,14 @@ What was found is remembered for a moment, so that most calls to models need no 
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
-from uuid import UUID
+from enum import Enum, auto
+from typing import Final, TypeAlias
 
-from inventiv_core.identity.access import KEY_PERMISSIONS, ROLE_PERMISSIONS, Actor
+from inventiv_core.identity.access import KEY_PERMISSIONS, ROLE_PERMISSIONS, Actor, UserId
 from inventiv_core.identity.entities.api_keys import is_api_key
-from inventiv_core.identity.entities.sessions import Caller
+from inventiv_core.identity.entities.sessions import LAST_USED_RESOLUTION, Caller
 from inventiv_core.identity.errors.sessions import ApiKeyOrLoginRequired, InvalidToken
 from inventiv_core.identity.events import AccessChanged
 from inventiv_core.identity.ports.api_keys import ApiKeyQueries, ApiKeySecrets
@@ -21,9 +20,10 @@ from inventiv_core.identity.use_cases.recognition import Uses, actor_of
 from inventiv_core.identity.views.api_keys import KeyDetails
 from inventiv_core.kernel.bus import Message
 from inventiv_core.kernel.clock import Clock
+from inventiv_core.kernel.events import DomainEvent
 
 MOST_CALLERS: Final = 10_000
-"""Callers that one process remembers; of more, it forgets who was seen first."""
+"""Callers that one process remembers; of more, it forgets who has not called for longest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,81 +31,110 @@ class Presented:
     """The credentials of a call, as they came."""
 
     cookie: str | None = None
+    """A session token."""
     api_key: str | None = None
     bearer: str | None = None
+    """A session token or an API key."""
+
+
+class Way(Enum):
+    """A way in."""
+
+    SESSION = auto()
+    API_KEY = auto()
+
+
+Credential: TypeAlias = tuple[Way, str]
+"""A way in, and the hash of what was shown there: what opens one opens no other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Known:
+class KnownCaller:
+    """Somebody, as the database knew them at one moment."""
+
     actor: Actor
-    until: datetime
+    """Without where the call comes from: that is each call's own."""
+    asked_at: datetime
+    """The moment before the database was asked."""
+    expires_at: datetime | None
+    last_used_at: datetime | None
 
 
 class KnownCallers:
-    """Who was recognised a moment ago, by the hash of the credential.
+    """Remembers who has which credential, in memory. Not shared between processes.
 
-    Bounded in number and in age, and told by events whom to forget at once: so what it says
-    is never older than ``longest``, and after the event never old at all.
+    What it says was true at most ``longest`` ago. Whoever's access changes is forgotten when
+    this is told, by whoever has made the change here, and by the bus.
     """
 
-    def __init__(self, longest: timedelta, most: int = MOST_CALLERS) -> None:
+    def __init__(self, longest: timedelta, *, most: int = MOST_CALLERS) -> None:
         self._longest = longest
         self._most = most
-        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._known: OrderedDict[Credential, KnownCaller] = OrderedDict()
+        self._credentials: dict[UserId | None, set[Credential]] = {}
         self._changes = 0
+
+    def __len__(self) -> int:
+        """Return how many are known."""
+        return len(self._known)
 
     @property
     def changes(self) -> int:
-        """How often somebody was to be forgotten: tells whether what was read may be old."""
+        """How often somebody's access has changed: ask before the database, for `keep`."""
         return self._changes
 
-    def find(self, credential_hash: str, *, now: datetime) -> Actor | None:
-        """Return who has this credential, if that was found out a moment ago."""
-        known = self._known.get(credential_hash)
+    def find(self, credential: Credential, *, now: datetime) -> KnownCaller | None:
+        """Return who has the credential, if that is known and still to be believed."""
+        known = self._known.get(credential)
         if known is None:
             return None
-        if known.until <= now:
-            del self._known[credential_hash]
+        if not self._is_good(known, now):
+            self._drop(credential)
             return None
-        return known.actor
+        self._known.move_to_end(credential)
+        return known
 
-    def put(
-        self,
-        credential_hash: str,
-        actor: Actor,
-        *,
-        ends_at: datetime | None,
-        changes: int,
-        now: datetime,
-    ) -> None:
-        """Remember who has a credential, which is good until ``ends_at``.
+    def keep(self, credential: Credential, caller: KnownCaller, *, changes: int) -> None:
+        """Remember who has the credential. Of too many, whoever calls least recently is forgotten.
 
-        What was read before a change that was heard of since is not remembered: ``changes``
-        is what it was before the reading.
+        Unless somebody's access has changed since there were so many ``changes``: the
+        database may have been asked before, and what it said be wrong by now.
         """
         if changes != self._changes or not self._longest:
             return
-        until = now + self._longest
-        self._known[credential_hash] = _Known(
-            actor=actor, until=until if ends_at is None else min(until, ends_at)
-        )
-        while len(self._known) > self._most:
-            self._known.popitem(last=False)
+        self._drop(credential)
+        self._known[credential] = caller
+        self._credentials.setdefault(caller.actor.user_id, set()).add(credential)
+        if len(self._known) > self._most:
+            self._drop(next(iter(self._known)))
+
+    def forget(self, user_id: UserId) -> None:
+        """Forget somebody, whatever they have shown."""
+        self._changes += 1
+        for credential in list(self._credentials.get(user_id, ())):
+            self._drop(credential)
+
+    def note(self, event: DomainEvent) -> None:
+        """Take note of what has happened."""
+        if isinstance(event, AccessChanged):
+            self.forget(UserId(event.user_id))
 
     def hear(self, message: Message) -> None:
-        """Forget whose access has changed."""
-        if isinstance(message.event, AccessChanged):
-            self.forget(message.event.user_id)
+        """Take note of what has happened elsewhere."""
+        self.note(message.event)
 
-    def forget(self, user_id: UUID) -> None:
-        """Forget a user, with whatever credentials."""
-        self._changes += 1
-        for credential_hash in [
-            credential_hash
-            for credential_hash, known in self._known.items()
-            if known.actor.user_id == user_id
-        ]:
-            del self._known[credential_hash]
+    def _is_good(self, known: KnownCaller, now: datetime) -> bool:
+        is_fresh = known.asked_at <= now < known.asked_at + self._longest
+        return is_fresh and (known.expires_at is None or now < known.expires_at)
+
+    def _drop(self, credential: Credential) -> None:
+        known = self._known.pop(credential, None)
+        if known is None:
+            return
+        others = self._credentials[known.actor.user_id]
+        others.discard(credential)
+        if not others:
+            del self._credentials[known.actor.user_id]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +150,7 @@ class RecogniseCaller:
     clock: Clock
 
     async def __call__(self, presented: Presented, *, actor: Caller) -> Actor:
-        """Return the actor: with one query at most, and with none soon after another call.
+        """Return the actor: with one query for each credential until one is good, or with none.
 
         A session in the cookie comes first, then a key in its own header, then whatever the
         bearer is. One that is not good counts as none.
@@ -130,73 +159,71 @@ class RecogniseCaller:
             ApiKeyOrLoginRequired: None of them is good.
         """
         now = self.clock.now()
-        for credential in _in_order(presented):
-            known = await self._recognise(credential, now)
-            if known is not None:
-                self._note(known, now)
-                return replace(known, source_ip=actor.ip_address)
-        raise ApiKeyOrLoginRequired
+        known = (
+            await self._by_token(presented.cookie, now)
+            or await self._by_key(presented.api_key, now)
+            or await self._by_token(presented.bearer, now)
+            or await self._by_key(presented.bearer, now)
+        )
+        if known is None:
+            raise ApiKeyOrLoginRequired
+        self._note(known, now)
+        return replace(known.actor, source_ip=actor.ip_address)
 
-    async def _recognise(self, credential: "_Credential", now: datetime) -> Actor | None:
-        is_key = credential.is_key
-        hashed = self.api_key_secrets if is_key else self.session_tokens
-        credential_hash = hashed.hash(credential.text)
-        known = self.known_callers.find(credential_hash, now=now)
+    async def _by_token(self, token: str | None, now: datetime) -> KnownCaller | None:
+        if not token or is_api_key(token):  # no key is a session token: none is signed
+            return None
+        token_hash = self.session_tokens.hash(token)
+        credential = Way.SESSION, token_hash
+        known = self.known_callers.find(credential, now=now)
         if known is not None:
             return known
-        changes = self.known_callers.changes
-        if is_key:
-            found = await self._key(credential_hash, now)
-        else:
-            found = await self._session(credential.text, credential_hash, now)
-        if found is None:
-            return None
-        self.known_callers.put(
-            credential_hash, found.actor, ends_at=found.ends_at, changes=changes, now=now
-        )
-        return found.actor
-
-    async def _session(self, token: str, token_hash: str, now: datetime) -> "_Found | None":
         try:
             self.session_tokens.verify(token, now=now)
         except InvalidToken:
             return None
+        changes = self.known_callers.changes
         session = await self.session_queries.find(token_hash, now=now)
         if session is None:
             return None
-        return _Found(actor=actor_of(session, Caller()), ends_at=session.expires_at)
+        known = KnownCaller(
+            actor=actor_of(session, Caller()),
+            asked_at=now,
+            expires_at=session.expires_at,
+            last_used_at=session.last_used_at,
+        )
+        self.known_callers.keep(credential, known, changes=changes)
+        return known
 
-    async def _key(self, key_hash: str, now: datetime) -> "_Found | None":
-        key = await self.api_key_queries.find(key_hash, now=now)
-        return None if key is None else _Found(actor=actor_with(key), ends_at=key.expires_at)
+    async def _by_key(self, key: str | None, now: datetime) -> KnownCaller | None:
+        if not key or not is_api_key(key):
+            return None
+        key_hash = self.api_key_secrets.hash(key)
+        credential = Way.API_KEY, key_hash
+        known = self.known_callers.find(credential, now=now)
+        if known is not None:
+            return known
+        changes = self.known_callers.changes
+        details = await self.api_key_queries.find(key_hash, now=now)
+        if details is None:
+            return None
+        known = KnownCaller(
+            actor=actor_with(details),
+            asked_at=now,
+            expires_at=details.expires_at,
+            last_used_at=details.last_used_at,
+        )
+        self.known_callers.keep(credential, known, changes=changes)
+        return known
 
-    def _note(self, known: Actor, now: datetime) -> None:
-        if known.api_key_id is not None:
-            self.uses.note_key(known.api_key_id, now)
-        elif known.session_id is not None:
-            self.uses.note_session(known.session_id, now)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Credential:
-    text: str
-    is_key: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    actor: Actor
-    ends_at: datetime | None
-
-
-def _in_order(presented: Presented) -> Iterator[_Credential]:
-    if presented.cookie:
-        yield _Credential(text=presented.cookie, is_key=False)
-    for text in (presented.api_key, presented.bearer):
-        if text and is_api_key(text):
-            yield _Credential(text=text, is_key=True)
-        elif text and text is presented.bearer:
-            yield _Credential(text=text, is_key=False)
+    def _note(self, known: KnownCaller, now: datetime) -> None:
+        """Note the use, unless one of just before is known."""
+        if known.last_used_at is not None and now - known.last_used_at < LAST_USED_RESOLUTION:
+            return
+        if known.actor.session_id is not None:
+            self.uses.note_session(known.actor.session_id, now)
+        if known.actor.api_key_id is not None:
+            self.uses.note_key(known.actor.api_key_id, now)
 
 
 def actor_with(key: KeyDetails) -> Actor:

@@ -25,6 +25,7 @@ class ApiKeyRow:
     permissions: Sequence[str] | None
     organization_id: UUID | None
     organization_name: str | None
+    """``None`` for the personal workspace, and where the user does not belong any more."""
     user_id: UUID
     username: str
 
@@ -41,6 +42,7 @@ class KeyDetails:
     """The user's, in the key's organization; ``None`` in the personal workspace."""
     models: frozenset[str] | None
     permissions: frozenset[Permission] | None
+    last_used_at: datetime | None
     expires_at: datetime | None
 
 

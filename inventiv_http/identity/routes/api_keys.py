@@ -1,5 +1,6 @@
 """``/api_keys``, and the keys of an organization."""
 
+from typing import Final
 from uuid import UUID
 
 from litestar import Controller, Response, delete, get, post, put
@@ -28,6 +29,8 @@ from inventiv_http.identity.schemas.api_keys import (
 from inventiv_http.kernel.auth import needs
 from inventiv_http.kernel.pages import NOTHING, SearchBody, search_body
 
+_MOST_ROWS: Final = 500
+
 
 class ApiKeys(Controller):
     """One's own keys, in whatever workspace."""
@@ -55,7 +58,7 @@ class ApiKeys(Controller):
     ) -> SearchBody[ApiKeyBody]:
         page = PageRequest.of(
             offset=offset,
-            limit=limit,
+            limit=min(limit, _MOST_ROWS),
             order_by=sort_by,
             order_dir=sort_dir or "desc",
             cursor=cursor,

@@ -1,16 +1,18 @@
 """API keys on the wire."""
 
-from datetime import UTC, datetime
-from typing import Any, Self
+from datetime import datetime
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from inventiv_core.identity.access import Permission
 from inventiv_core.identity.entities.api_keys import KeyScope
 from inventiv_core.identity.use_cases.api_keys import KeyChange, KeyMade
 from inventiv_core.identity.views.api_keys import ApiKeyRow
+
+Instant = Annotated[datetime, Meta(tz=True)]
 
 
 class ApiKeyBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +60,7 @@ class NewApiKey(msgspec.Struct, frozen=True, kw_only=True):
     """The body of ``POST /api_keys``."""
 
     name: str
-    expires_at: datetime | None = None
+    expires_at: Instant | None = None
     models: list[str] | None = None
     permissions: list[Permission] | None = None
 
@@ -71,7 +73,7 @@ class ApiKeyUpdate(msgspec.Struct, frozen=True, kw_only=True):
     """The body of ``PUT /api_keys/{id}``: absent leaves, null takes a limit away."""
 
     name: str | UnsetType = UNSET
-    expires_at: datetime | UnsetType | None = UNSET
+    expires_at: Instant | UnsetType | None = UNSET
     models: list[str] | UnsetType | None = UNSET
     permissions: list[Permission] | UnsetType | None = UNSET
 
@@ -85,14 +87,13 @@ def _fields(given: NewApiKey | ApiKeyUpdate) -> dict[str, Any]:
     """Return the fields of the scope that are given, as the core has them."""
     fields: dict[str, Any] = {}
     if not isinstance(given.expires_at, UnsetType):
-        expires_at = given.expires_at
-        if expires_at is not None and expires_at.tzinfo is None:
-            expires_at = expires_at.replace(tzinfo=UTC)
-        fields["expires_at"] = expires_at
-    for name in ("models", "permissions"):
-        value = getattr(given, name)
-        if not isinstance(value, UnsetType):
-            fields[name] = None if value is None else frozenset(value)
+        fields["expires_at"] = given.expires_at
+    if not isinstance(given.models, UnsetType):
+        models = given.models
+        fields["models"] = None if models is None else frozenset(name.strip() for name in models)
+    if not isinstance(given.permissions, UnsetType):
+        permissions = given.permissions
+        fields["permissions"] = None if permissions is None else frozenset(permissions)
     return fields
 
 

@@ -48,7 +48,7 @@ async def given_keys(adapters: Any, *keys: ApiKey) -> None:
 
 async def stored(adapters: Any, key: ApiKey) -> ApiKey | None:
     async with adapters.unit_of_work()() as work:
-        known: ApiKey | None = await work.api_keys.lock(key.id)
+        known: ApiKey | None = await work.api_keys.lock(key.id, user_id=key.user_id)
     return known
 
 
@@ -81,7 +81,8 @@ async def test_a_key_is_saved_without_what_never_changes(adapters: Any) -> None:
 
 
 async def test_a_good_key_is_found_with_all_that_is_true_of_it_now(adapters: Any) -> None:
-    key, personal = a_key(user=BOB, scope=SCOPE), a_key(organization=None)
+    key = a_key(user=BOB, scope=SCOPE, last_used_at=NOON)
+    personal = a_key(organization=None)
     await given_keys(adapters, key, personal)
     assert await found(adapters, key) == KeyDetails(
         api_key_id=key.id,
@@ -91,6 +92,7 @@ async def test_a_good_key_is_found_with_all_that_is_true_of_it_now(adapters: Any
         role=Role.USER,
         models=SCOPE.models,
         permissions=SCOPE.permissions,
+        last_used_at=NOON,
         expires_at=SCOPE.expires_at,
     )
     details = await found(adapters, personal)
@@ -108,6 +110,53 @@ async def test_a_key_that_is_not_good_is_not_found(adapters: Any) -> None:
     moment = timedelta(microseconds=1)
     assert await found(adapters, expiring, after=HOUR - moment) is not None
     assert await found(adapters, expiring, after=HOUR) is None
+
+
+async def test_a_key_is_locked_only_by_whom_it_belongs_to(adapters: Any) -> None:
+    key, bobs, personal = keys = [a_key(), a_key(user=BOB), a_key(organization=None)]
+    await given_keys(adapters, *keys)
+    async with adapters.unit_of_work()() as work:
+        own = [await work.api_keys.lock(each.id, user_id=ALICE) for each in keys]
+        acmes = [await work.api_keys.lock_in(each.id, owner=ACME) for each in keys]
+        others = [await work.api_keys.lock_in(each.id, owner=OTHER) for each in keys]
+    assert own == [key, None, personal]
+    assert acmes == [key, bobs, None]
+    assert others == [None] * 3
+
+
+async def test_where_somebody_does_not_belong_any_more_their_key_is_not_good_nor_named(
+    adapters: Any,
+) -> None:
+    key, hers = a_key(user=BOB), a_key()
+    await given_keys(adapters, key, hers)
+    assert await found(adapters, key) is not None
+    async with adapters.unit_of_work()() as work:
+        await work.organizations.remove_member(ACME, BOB)
+    assert await found(adapters, key) is None
+    assert await found(adapters, hers) is not None
+    [row] = await adapters.api_key_queries().list(BOB, limit=9)
+    assert (row.organization_id, row.organization_name) == (ACME, None)
+
+
+async def test_keys_are_gone_with_their_user(postgres: Any) -> None:
+    key, hers = a_key(user=BOB), a_key()
+    await given_keys(postgres, key, hers)
+    async with postgres.pool().connection() as connection:
+        await connection.execute("DELETE FROM users WHERE id = %s", [BOB])
+    assert await found(postgres, key) is None
+    rows = await postgres.api_key_queries().of_organization(ACME, limit=9)
+    assert [row.id for row in rows] == [hers.id]
+
+
+async def test_a_use_is_noted_without_waiting_for_whoever_changes_the_key(postgres: Any) -> None:
+    busy, free = a_key(), a_key()
+    await given_keys(postgres, busy, free)
+    async with postgres.unit_of_work()() as work:
+        await work.api_keys.lock(busy.id, user_id=ALICE)
+        async with postgres.unit_of_work()() as other:
+            await other.api_keys.touch({busy.id: NOON, free.id: NOON})
+    assert await stored(postgres, busy) == busy
+    assert await stored(postgres, free) == replace(free, last_used_at=NOON)
 
 
 @pytest.mark.parametrize("user", [ALICE, None])

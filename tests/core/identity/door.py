@@ -18,7 +18,7 @@ from inventiv_adapters.kernel.memory import MemoryDatabase
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork, MemoryWork
 from inventiv_core.identity.access import PLATFORM, Actor
 from inventiv_core.identity.entities.acts import Act
-from inventiv_core.identity.entities.api_keys import ApiKey
+from inventiv_core.identity.entities.api_keys import ApiKey, KeyScope
 from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances, ResetAllowances
 from inventiv_core.identity.entities.mails import Mail
 from inventiv_core.identity.entities.organizations import Membership, Organization
@@ -32,12 +32,16 @@ from inventiv_core.identity.use_cases.acceptances import (
 )
 from inventiv_core.identity.use_cases.api_keys import (
     CreateApiKey,
+    KeyMade,
+    ListApiKeys,
+    ListOrganizationKeys,
     RevokeApiKey,
     RevokeOrganizationKey,
+    SearchApiKeys,
     UpdateApiKey,
 )
 from inventiv_core.identity.use_cases.bootstrap import Bootstrap
-from inventiv_core.identity.use_cases.callers import KnownCallers, RecogniseCaller
+from inventiv_core.identity.use_cases.callers import KnownCallers, Presented, RecogniseCaller
 from inventiv_core.identity.use_cases.invitations import (
     Invited,
     InviteMember,
@@ -117,7 +121,9 @@ class Door:
     def __init__(self) -> None:  # noqa: PLR0915 - one line for each thing
         self.clock = ManualClock(NOON)
         self.database = MemoryDatabase()
-        self.unit_of_work = MemoryUnitOfWork(self.database)
+        self.caller_cache = timedelta(seconds=5)
+        self.known_callers = KnownCallers(self.caller_cache)
+        self.unit_of_work = MemoryUnitOfWork(self.database, heard=self.known_callers.note)
         self.passwords = PlainPasswords()
         self.tokens = JwtSessionTokens("a secret for tests only, and long enough", issuer="us")
         self.links = DerivedLinkTokens("a secret for links")
@@ -137,14 +143,15 @@ class Door:
         self.uses = Uses()
         self.recognise = RecogniseSession(uses=self.uses, clock=self.clock, **tokens)
         self.log_out = LogOut(**new, **tokens)
-        self.caller_cache = timedelta(seconds=5)
-        self.known_callers = KnownCallers(self.caller_cache)
         keys: dict[str, Any] = {"api_key_secrets": RandomApiKeys()}
         key_queries: dict[str, Any] = {"api_key_queries": MemoryApiKeyQueries(self.database)}
         self.create_api_key = CreateApiKey(**new, **keys)
         self.update_api_key = UpdateApiKey(**new)
         self.revoke_api_key = RevokeApiKey(**new)
         self.revoke_organization_key = RevokeOrganizationKey(**new)
+        self.list_api_keys = ListApiKeys(**key_queries)
+        self.search_api_keys = SearchApiKeys(**key_queries)
+        self.list_organization_keys = ListOrganizationKeys(**key_queries)
         self.recognise_caller = RecogniseCaller(
             known_callers=self.known_callers,
             uses=self.uses,
@@ -216,6 +223,14 @@ class Door:
         token = (await self.sign_in(login)).token
         return (await self.recognise(token, actor=CALLER)).actor
 
+    async def make_key(self, name: str = "nightly", *, of: Actor, **scope: Any) -> KeyMade:
+        """Make a key for somebody."""
+        return await self.create_api_key(name, KeyScope(**scope), actor=of)
+
+    async def recognise_key(self, key: str) -> Actor:
+        """Return who calls with a key."""
+        return await self.recognise_caller(Presented(bearer=key), actor=CALLER)
+
     async def look(self, token: str) -> Invited:
         """Look at an invitation."""
         return await self.preview_invitation(token, actor=CALLER)
@@ -242,16 +257,15 @@ class Door:
         return list(self.database.table(Session).values())
 
     @property
+    def keys(self) -> list[ApiKey]:
+        return list(self.database.table(ApiKey).values())
+
+    @property
     def users(self) -> list[User]:
         return list(self.database.table(User).values())
 
     async def join(self, *memberships: Membership) -> None:
         await given(self.unit_of_work, *memberships)
-
-    def deliver(self) -> None:
-        """Tell who is remembered what has happened."""
-        for message in self.database.outbox:
-            self.known_callers.hear(message)
 
     def forget_everything(self) -> None:
         """Lose the database."""

@@ -5,8 +5,6 @@ from datetime import timedelta
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from inventiv_core.identity.access import (
     KEY_PERMISSIONS,
@@ -19,6 +17,7 @@ from inventiv_core.identity.access import (
 )
 from inventiv_core.identity.entities.api_keys import ApiKey, KeyScope, is_api_key
 from inventiv_core.identity.entities.sessions import Caller
+from inventiv_core.identity.errors.access import PermissionMissing
 from inventiv_core.identity.errors.api_keys import (
     ApiKeyNotFound,
     ExpiryPassed,
@@ -26,13 +25,18 @@ from inventiv_core.identity.errors.api_keys import (
     KeyPermissionsInvalid,
 )
 from inventiv_core.identity.errors.names import NameRequired, NameTooLong
-from inventiv_core.identity.errors.sessions import ApiKeyOrLoginRequired
+from inventiv_core.identity.errors.sessions import (
+    ApiKeyOrLoginRequired,
+    NotAMember,
+    SessionInvalidOrExpired,
+)
 from inventiv_core.identity.events import AccessChanged
 from inventiv_core.identity.use_cases.api_keys import KeyChange
-from inventiv_core.identity.use_cases.callers import KnownCallers, Presented, actor_with
+from inventiv_core.identity.use_cases.callers import Presented, actor_with
 from inventiv_core.identity.views.api_keys import KeyDetails
-from inventiv_core.kernel.bus import Message
-from tests.builders import ACME, ALICE, NOON, OTHER, a_number, an_actor
+from inventiv_core.kernel.pagination import PageRequest
+from tests.builders import ACME, ALICE, NOON, OTHER, a_membership, a_number, a_user, an_actor
+from tests.builders import given as given_things
 from tests.core.identity.door import CALLER, Door
 
 SECOND = timedelta(seconds=1)
@@ -98,6 +102,7 @@ def test_a_key_allows_no_more_than_its_user_and_no_more_than_it_says(role: Role 
         role=role,
         models=frozenset({"a"}),
         permissions=None,
+        last_used_at=None,
         expires_at=None,
     )
     actor = actor_with(details)
@@ -132,7 +137,11 @@ async def test_a_key_is_shown_once_and_only_its_hash_is_kept(door: Door) -> None
         ("x" * 101, KeyScope(), NameTooLong),
         ("k", KeyScope(expires_at=NOON), ExpiryPassed),
         ("k", KeyScope(models=frozenset()), KeyModelsInvalid),
+        ("k", KeyScope(expires_at=NOON.replace(year=9999)), ExpiryPassed),
         ("k", KeyScope(models=frozenset({" "})), KeyModelsInvalid),
+        ("k", KeyScope(models=frozenset({"a\0"})), KeyModelsInvalid),
+        ("k", KeyScope(models=frozenset({"a\nb"})), KeyModelsInvalid),
+        ("k", KeyScope(models=frozenset({"x" * 513})), KeyModelsInvalid),
         ("k", KeyScope(models=frozenset(map(str, range(101)))), KeyModelsInvalid),
         ("k", KeyScope(permissions=frozenset()), KeyPermissionsInvalid),
         (
@@ -214,7 +223,6 @@ async def test_a_key_ends_by_expiry_by_revocation_and_with_the_membership(door: 
     for made in (short, revoked, ours, personal):
         assert await recognised(door, made.key)
     await door.revoke_api_key(revoked.api_key.id, actor=an_actor())
-    door.deliver()
     assert not await recognised(door, revoked.key)
     door.clock.advance(MINUTE)
     assert not await recognised(door, short.key)
@@ -242,69 +250,90 @@ async def test_use_of_keys_is_stored_in_batches(door: Door, ways: Ways) -> None:
     assert used == [NOON, None]
 
 
-def told(user: UserId) -> Message:
-    return Message(id=1, event=AccessChanged(user_id=user, occurred_at=NOON))
+async def test_a_key_that_has_expired_can_be_renamed_and_prolonged(door: Door) -> None:
+    alice = await door.actor()
+    made = await door.make_key(of=alice, expires_at=NOON + MINUTE)
+    door.clock.advance(2 * MINUTE)
+    key_id = made.api_key.id
+    models = KeyChange(name="old", scope={"models": frozenset({"a"})})
+    await door.update_api_key(key_id, models, actor=alice)
+    assert not await recognised(door, made.key)
+    longer = KeyChange(scope={"expires_at": NOON + 3 * MINUTE})
+    await door.update_api_key(key_id, longer, actor=alice)
+    assert await recognised(door, made.key)
 
 
-USERS = [UserId(a_number()) for _ in range(2)]
+async def test_nobody_makes_a_key_for_where_they_do_not_belong_any_more(door: Door) -> None:
+    alice = await door.actor()
+    with pytest.raises(NotAMember):
+        await door.make_key(of=replace(alice, organization_id=OTHER))
+    gone = replace(alice, user_id=UserId(a_number()), organization_id=None)
+    with pytest.raises(SessionInvalidOrExpired):
+        await door.make_key(of=gone)
+    assert door.keys == []
 
 
-@settings(max_examples=200)
-@given(
-    st.lists(
-        st.one_of(
-            st.tuples(st.just("look"), st.integers(0, 3)),
-            st.tuples(st.just("change"), st.integers(0, 1)),
-            st.tuples(st.just("hear"), st.integers(0, 1)),
-            st.tuples(st.just("pass"), st.integers(1, 6)),
-            st.tuples(st.just("begin"), st.integers(0, 3)),
-            st.tuples(st.just("end"), st.integers(0, 3)),
-        ),
-        max_size=40,
+async def test_a_key_ends_with_the_membership_and_does_not_come_back_with_it(door: Door) -> None:
+    alice, bob = await door.actor(), UserId(a_number())
+    await given_things(
+        door.unit_of_work, a_user(id=bob, username="bob"), a_membership(user=bob, role=Role.USER)
     )
-)
-def test_what_is_remembered_is_never_older_than_the_bound_and_not_old_at_all_once_told(
-    steps: list[tuple[str, int]],
-) -> None:
-    """Credentials 0 and 1 are the first user's, 2 and 3 the second's."""
-    bound = 5 * SECOND
-    callers = KnownCallers(bound)
-    now = NOON
-    changes = [[NOON], [NOON]]  # when each user's access was what it was from then on
-    heard = [0, 0]
-    reading: dict[int, tuple[int, int]] = {}
-    for step, which in steps:
-        user = which // 2 if step in {"look", "begin", "end"} else which
-        match step:
-            case "change":
-                changes[user].append(now)
-            case "hear":
-                heard[user] = len(changes[user]) - 1
-                callers.hear(told(USERS[user]))
-            case "pass":
-                now += which * SECOND
-            case "begin":
-                reading[which] = (len(changes[user]) - 1, callers.changes)
-            case "end" if which in reading:
-                version, seen = reading.pop(which)
-                actor = replace(an_actor(), user_id=USERS[user], name=str(version))
-                callers.put(str(which), actor, ends_at=None, changes=seen, now=now)
-            case "look":
-                known = callers.find(str(which), now=now)
-                if known is not None:
-                    version = int(known.name or 0)
-                    assert version >= heard[user]
-            case _:
-                continue
+    actor = replace(an_actor(Role.USER), user_id=bob)
+    here = await door.make_key(of=actor)
+    alone = await door.make_key(of=replace(actor, organization_id=None))
+    assert await recognised(door, here.key)
+    await door.remove_member(bob, actor=alice)
+    assert not await recognised(door, here.key)
+    await door.join(a_membership(user=bob))
+    assert not await recognised(door, here.key)
+    assert await recognised(door, alone.key)
+    rows = await door.list_api_keys(actor=actor)
+    assert [row.revoked_at is None for row in rows] == [True, False]
 
 
-async def test_only_so_many_are_remembered_the_last_ones(door: Door) -> None:
-    callers = KnownCallers(MINUTE, most=2)
-    for name in "abc":
-        callers.put(name, an_actor(), ends_at=None, changes=callers.changes, now=NOON)
-    assert [callers.find(name, now=NOON) is not None for name in "abc"] == [False, True, True]
-    off = KnownCallers(timedelta(0))
-    off.put("a", an_actor(), ends_at=None, changes=0, now=NOON)
-    assert off.find("a", now=NOON) is None
-    callers.put("d", an_actor(), ends_at=NOON + SECOND, changes=callers.changes, now=NOON)
-    assert callers.find("d", now=NOON + SECOND) is None
+async def test_all_keys_end_with_their_organization(door: Door) -> None:
+    alice = await door.actor()
+    here = await door.make_key(of=alice)
+    alone = await door.make_key(of=replace(alice, organization_id=None))
+    assert await recognised(door, here.key)
+    await door.delete_organization(actor=alice)
+    assert not await recognised(door, here.key)
+    assert await recognised(door, alone.key)
+
+
+async def test_a_key_makes_no_keys(door: Door) -> None:
+    made = await door.make_key(of=await door.actor())
+    key = await door.recognise_key(made.key)
+    for forbidden in (
+        door.make_key(of=key),
+        door.list_api_keys(actor=key),
+        door.search_api_keys(PageRequest(), actor=key),
+        door.list_organization_keys(actor=key),
+        door.update_api_key(made.api_key.id, KeyChange(scope={}), actor=key),
+        door.revoke_api_key(made.api_key.id, actor=key),
+        door.revoke_organization_key(made.api_key.id, actor=key),
+    ):
+        with pytest.raises(PermissionMissing):
+            await forbidden
+    assert len(door.keys) == 1
+
+
+async def test_each_change_of_a_key_is_told_and_in_the_books_of_its_workspace(door: Door) -> None:
+    alice = await door.actor()
+    for workspace in (ACME, None):
+        actor = replace(alice, organization_id=workspace)
+        made = await door.make_key(of=actor)
+        key_id = made.api_key.id
+        await door.update_api_key(key_id, KeyChange(name="weekly", scope={}), actor=actor)
+        await door.revoke_api_key(key_id, actor=actor)
+        acts = door.acts[-3:]
+        assert [act.kind for act in acts] == [
+            "API_KEY_CREATED", "API_KEY_UPDATED", "API_KEY_REVOKED",
+        ]  # fmt: skip
+        assert [act.subject.name.partition(" ")[0] for act in acts] == [
+            "nightly", "weekly", "weekly",
+        ]  # fmt: skip
+        for act in acts:
+            assert (act.organization_id, act.actor, act.subject.id) == (workspace, actor, key_id)
+            assert made.api_key.key_hash not in repr(act)
+    assert door.told.count(AccessChanged(user_id=ALICE, occurred_at=NOON)) == 6

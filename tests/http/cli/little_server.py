@@ -61,6 +61,23 @@ def an_organization(id_: str, name: str, slug: str, role: str) -> Json:
     }
 
 
+def an_api_key(id_: str, name: str, prefix: str, **facts: Any) -> Json:
+    return {
+        "id": id_,
+        "name": name,
+        "key_prefix": prefix,
+        "created_at": "2026-01-01T12:00:00Z",
+        "last_used_at": None,
+        "revoked_at": None,
+        "organization_id": "o-engines",
+        "organization_name": "Analytical Engines",
+        "expires_at": None,
+        "models": None,
+        "permissions": None,
+        **facts,
+    }
+
+
 def an_instance(instance_id: str = INSTANCE_ID, status: str = "provisioning") -> Json:
     return {
         "id": instance_id,
@@ -165,6 +182,13 @@ class LittleServer:
             an_organization("o-engines", "Analytical Engines", "analytical-engines", "owner"),
             an_organization("o-looms", "Looms", "looms", "user"),
         ]
+        self.api_keys: list[Json] = [
+            an_api_key("k-1", "nightly", "sk-inv-11111", last_used_at="2026-01-02T12:00:00.5Z"),
+            an_api_key("k-2", "lab", "sk-inv-12222", models=["small/one", "big/one"]),
+            an_api_key("k-3", "old", "sk-inv-13333", expires_at="2026-01-01T13:00:00Z"),
+            an_api_key("k-4", "gone", "sk-inv-14444", revoked_at="2026-01-01T13:00:00Z"),
+            an_api_key("k-5", "mine", "sk-inv-25555", organization_id=None, organization_name=None),
+        ]
         self.tokens = [TOKEN]
         self.catalog: Json = {"providers": [{"code": "sky", "name": "Ciel é"}]}
         self.changes: list[Json] = []
@@ -228,6 +252,9 @@ class LittleServer:
                 web.put("/organizations/current", self._switch),
                 web.get("/organizations/current/members", self._members),
                 web.post("/organizations/current/invitations", self._invite),
+                web.get("/api_keys", self._keys),
+                web.post("/api_keys", self._make_key),
+                web.delete("/api_keys/{id}", self._revoke_key),
                 web.get("/zones/{zone}/instance_types", self._types),
                 web.get("/instances", self._list),
                 web.get("/instances/{id}", self._instance),
@@ -343,6 +370,25 @@ class LittleServer:
                 "expires_at": "2026-01-08T12:00:00Z",
             }
         )
+
+    async def _keys(self, request: web.Request) -> web.Response:
+        return web.json_response(self.api_keys)
+
+    async def _make_key(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        row = an_api_key(
+            "k-new", body["name"], "sk-inv-99999", expires_at=body["expires_at"],
+            models=body["models"],
+        )  # fmt: skip
+        self.api_keys.insert(0, row)
+        return web.json_response({"key": row, "api_key": f"sk-inv-{'9' * 64}"})
+
+    async def _revoke_key(self, request: web.Request) -> web.Response:
+        for row in self.api_keys:
+            if row["id"] == request.match_info["id"] and row["revoked_at"] is None:
+                row["revoked_at"] = "2026-01-03T12:00:00Z"
+                return web.Response()
+        return web.json_response({"error": "not_found"}, status=404)
 
     async def _catalog(self, request: web.Request) -> web.Response:
         everything = {kind["id"]: kind for kinds in self.types.values() for kind in kinds}

@@ -34,7 +34,7 @@ def test_every_command_explains_itself(cli: Cli) -> None:
     overview = cli("--help")
     assert overview.exit_code == 0
     clients = (
-        "login logout organizations members invite "
+        "login logout keys organizations members invite "
         "models types fit instances logs deploy chat terminate demo catalog settings credentials"
     )
     for command in clients.split():

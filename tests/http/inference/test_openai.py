@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from typing import Final
+from typing import Any, Final
 
+import httpx
 import openai
 import pytest
 from aiohttp import web
@@ -11,18 +12,31 @@ from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionMessageParam
 
 from inventiv_core.identity.access import PLATFORM
-from inventiv_http.container import Application
-from tests.builders import NOON, Market
-from tests.http.inference.conftest import Worker
+from inventiv_core.identity.entities.api_keys import ApiKey
+from inventiv_http.container import Application, MemoryAdapters
+from tests.builders import ACME, NOON, Market
+from tests.http.inference.conftest import Worker, used
 from tests.http.inference.engine import DONE, USAGE_EVENT, Engine, chunk, streaming
 
 MESSAGES: Final[list[ChatCompletionMessageParam]] = [{"role": "user", "content": "Hi."}]
 
 
 @pytest.fixture
-async def client(url: str, token: str) -> AsyncGenerator[AsyncOpenAI]:
+async def key(owner: httpx.AsyncClient) -> str:
+    """An API key of ACME's owner."""
+    return str((await owner.post("/api_keys", json={"name": "sdk"})).json()["api_key"])
+
+
+@pytest.fixture(params=["token", "key"])
+async def client(
+    url: str, token: str, key: str, request: pytest.FixtureRequest
+) -> AsyncGenerator[AsyncOpenAI]:
+    """OpenAI's client, with a session or with an API key."""
     client = AsyncOpenAI(
-        base_url=f"{url}/v1", api_key=token, max_retries=0, default_headers={"X-Team": "acme"}
+        base_url=f"{url}/v1",
+        api_key={"token": token, "key": key}[request.param],
+        max_retries=0,
+        default_headers={"X-Team": "acme"},
     )
     async with client:
         yield client
@@ -101,3 +115,43 @@ async def test_it_lists_the_models_that_answer(
     [model] = (await client.models.list()).data
     assert (model.id, model.object, model.owned_by) == ("mock-echo-model", "model", "inventiv")
     assert model.created == int(NOON.timestamp())
+
+
+async def test_what_a_key_uses_is_put_to_its_account_and_its_user_s(
+    url: str, key: str, engine: Engine, worker: Worker, memory: MemoryAdapters, router: Any
+) -> None:
+    await worker(engine.port)
+    async with AsyncOpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0) as client:
+        await client.chat.completions.create(model="mock-echo-model", messages=MESSAGES)
+    usage = await used(memory, router)
+    [known] = memory.database().table(ApiKey).values()
+    assert (usage.api_key_id, usage.user_id, usage.organization_id) == (
+        known.id,
+        known.user_id,
+        ACME,
+    )
+    assert key not in str(engine.calls)
+
+
+async def test_a_key_for_other_models_is_refused_and_sees_its_own_only(
+    url: str, owner: httpx.AsyncClient, engine: Engine, worker: Worker, market: Market
+) -> None:
+    await worker(engine.port)
+    limited = {"name": "sdk", "models": ["acme/other"]}
+    key = (await owner.post("/api_keys", json=limited)).json()["api_key"]
+    async with AsyncOpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0) as client:
+        for name in ("mock-echo-model", str(market.model.id)):
+            with pytest.raises(openai.PermissionDeniedError) as refused:
+                await client.chat.completions.create(model=name, messages=MESSAGES)
+            assert (refused.value.code, refused.value.type) == (
+                "model_not_allowed",
+                "permission_error",
+            )
+        assert (await client.models.list()).data == []
+        key_id = (await owner.get("/api_keys")).json()[0]["id"]
+        await owner.put(f"/api_keys/{key_id}", json={"models": ["mock-echo-model"]})
+        assert [model.id for model in (await client.models.list()).data] == ["mock-echo-model"]
+        await client.chat.completions.create(model=str(market.model.id), messages=MESSAGES)
+        await owner.delete(f"/api_keys/{key_id}")
+        with pytest.raises(openai.AuthenticationError):
+            await client.models.list()
