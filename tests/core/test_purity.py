@@ -4,7 +4,6 @@ import grimp
 
 PURE = {
     "base64", "collections", "contextlib", "dataclasses", "datetime", "decimal", "difflib",
-
     "enum", "itertools", "json", "math", "re", "types", "typing", "unicodedata",
     "uuid",
 }  # fmt: skip
