@@ -426,4 +426,5 @@ def _details(provider: Provider, stored: Sequence[Credential]) -> CredentialsDet
         states=[
             CredentialState.of(field, by_field.get(field.name)) for field in wanted(provider.code)
         ],
+        is_known=is_known(provider.code),
     )
