@@ -363,5 +363,5 @@ async def test_a_setting_that_changes_counts_at_once_in_every_process(
         assert await effective.stale_after() == timedelta(seconds=120)
         await application.change_global_setting()(WORKER_STALE, 30, actor=admin)
         async with asyncio.timeout(PATIENCE_S):
-            while await effective.stale_after() != timedelta(seconds=30):
+            while await effective.stale_after() != timedelta(seconds=30):  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
