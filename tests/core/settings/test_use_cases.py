@@ -1,7 +1,5 @@
 """What people can do with settings, and what is written in the books about it."""
 
-from typing import Any
-
 import pytest
 
 from inventiv_core.catalog.entities import ProviderId
