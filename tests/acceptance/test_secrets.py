@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from inventiv_adapters.settings.aes import AesSecretBox
@@ -54,14 +53,12 @@ def rotate(tmp_path: Path, *words: str, **settings: str) -> subprocess.Completed
 def opened(database: str, *keys: str) -> dict[str, str]:
     """Return what the database holds, opened with these keys."""
     box = AesSecretBox([Secret(key) for key in keys])
-    with psycopg.connect(database) as connection:
-        rows = connection.execute(ROWS).fetchall()
     return {
         field: box.open(
             SealedSecret(key_id=SealKeyId(key_id), data=bytes(sealed)),
             place=f"credential:{organization}:{provider}:{field}",
         ).reveal()
-        for organization, provider, field, key_id, sealed in rows
+        for organization, provider, field, key_id, sealed in postgres.rows(database, ROWS)
     }
 
 

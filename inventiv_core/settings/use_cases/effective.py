@@ -21,15 +21,15 @@ MAX_AGE: Final = timedelta(seconds=30)
 
 _MOST_OWNERS: Final = 1000
 
-Chosen = TypeVar("Chosen")
+Chosen_co = TypeVar("Chosen_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Read(Generic[Chosen]):
+class _Read(Generic[Chosen_co]):
     """What was chosen, when it was last looked at."""
 
     at: datetime
-    chosen: Chosen
+    chosen: Chosen_co
 
 
 _Globals: TypeAlias = _Read[Mapping[str, Value]]
