@@ -97,6 +97,13 @@ class CredentialsDetails:
     provider_id: ProviderId
     provider_code: str
     states: Sequence[CredentialState]
+    is_known: bool
+    """Whether anybody has said what this provider wants, be it nothing."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is missing."""
+        return self.is_known and not self.missing
 
     @property
     def missing(self) -> Sequence[CredentialField]:

@@ -36,6 +36,11 @@ from inventiv_http.settings.schemas import (
 )
 
 
+def _done() -> Response[bytes]:
+    """Answer with nothing but success, as clients know it."""
+    return Response(b"", media_type="text/plain")
+
+
 class GlobalSettings(Controller):
     """What holds for everybody."""
 
@@ -67,9 +72,9 @@ class GlobalSettings(Controller):
         data: JSONBody[SettingChange],
         actor: NamedDependency[Actor],
         change_global_setting: NamedDependency[ChangeGlobalSetting],
-    ) -> Response[None]:
+    ) -> Response[bytes]:
         await change_global_setting(data.key, data.value(), actor=actor)
-        return Response(None)
+        return _done()
 
 
 class ProviderSettings(Controller):
@@ -99,11 +104,11 @@ class ProviderSettings(Controller):
         data: JSONBody[ProviderParamsChange],  # noqa: ARG002 - checks the kinds of the values
         actor: NamedDependency[Actor],
         change_provider_params: NamedDependency[ChangeProviderParams],
-    ) -> Response[None]:
+    ) -> Response[bytes]:
         # as it was sent, for a name that is wrong must not pass for one that is absent
         changes = await request.json()
         await change_provider_params(ProviderId(provider_id), changes, actor=actor)
-        return Response(None)
+        return _done()
 
     @get("/config-status", summary="Where can machines be rented?")
     async def config_status(

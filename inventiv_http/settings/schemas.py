@@ -249,7 +249,7 @@ class CredentialsBody(msgspec.Struct, frozen=True, kw_only=True):
         return cls(
             provider_id=details.provider_id,
             provider_code=details.provider_code,
-            is_configured=bool(details.states) and not missing,
+            is_configured=details.is_complete,
             missing=missing,
             fields=[CredentialBody.of(state) for state in details.states],
         )

@@ -29,9 +29,11 @@ from inventiv_core.instances.views import InstanceFilter, instance_keys
 from inventiv_core.kernel.bus import Message
 from inventiv_core.kernel.errors import DomainError
 from inventiv_core.kernel.pagination import Key, PageRequest, Window, needle, search_page
+from inventiv_core.kernel.secrets import SealedSecret, SealKeyId
 from inventiv_core.models.entities import Model
 from inventiv_core.models.sizing.config import read_config
 from inventiv_core.models.views import MODEL_KEYS, ModelFilter, ModelOrder
+from inventiv_core.settings.entities import Credential
 from inventiv_core.workers.entities import WorkerStatus
 from tests.adapters.catalog.shop import Shop
 from tests.adapters.two_worlds import TERM, InBothWorlds, seconds, two_worlds
@@ -41,6 +43,7 @@ from tests.builders import (
     OTHER,
     a_model,
     a_number,
+    a_provider,
     a_worker,
     an_action,
     an_actor,
@@ -64,6 +67,8 @@ metadata = st.none() | st.dictionaries(
     ),
     max_size=3,
 )
+chosen = st.booleans() | st.integers(-(2**60), 2**60) | names
+"""What a setting may be set to."""
 three_ids = st.lists(
     st.integers(1, 9).map(lambda n: UUID(int=n)), min_size=3, max_size=3, unique=True
 )
@@ -521,7 +526,116 @@ class Library(WithInstances):
         self.both(lambda adapters: adapters.machine_queries().list(limit=100))
 
 
-@pytest.mark.parametrize("machine", [Reconcilers, Fleet, Books, Office, Library, Shop])
+class Cabinet(InBothWorlds):
+    """What organizations have chosen for providers, and their credentials."""
+
+    @initialize()
+    def open(self) -> None:
+        self.providers = [
+            replace(a_provider(code=code, is_active=code != "off"), name=name)
+            for code, name in (("scaleway", "b"), ("off", "B"), ("other", "a"))
+        ]
+        self.begin(*self.providers)
+
+    @rule(key=names, value=st.none() | chosen)
+    def choose_for_all(self, key: str, value: Any) -> None:
+        async def run(work: Any) -> object:
+            before = await work.settings.lock_global(key)
+            await work.settings.put_global(key, value, at=self.clock.now())
+            return before
+
+        self.work(run)
+
+    @rule(
+        owner=owners,
+        which=some,
+        changes=st.dictionaries(names, st.none() | chosen, max_size=3),
+        undone=st.booleans(),
+    )
+    def choose(
+        self, owner: OrganizationId, which: int, changes: dict[str, Any], *, undone: bool
+    ) -> None:
+        provider_id = self.providers[which].id
+
+        async def run(work: Any) -> object:
+            before = await work.settings.params(owner, provider_id)
+            await work.settings.put_params(owner, provider_id, changes, at=self.clock.now())
+            if undone:
+                raise DomainError
+            return before
+
+        self.work(run)
+
+    @rule(
+        owner=owners,
+        which=some,
+        fields=st.lists(names, max_size=3, unique=True),
+        key_id=st.sampled_from(["one", "two"]),
+        by=st.none() | st.just(ALICE),
+    )
+    def trust(
+        self, owner: OrganizationId, which: int, fields: list[str], key_id: str, by: Any
+    ) -> None:
+        credentials = [
+            Credential(
+                organization_id=owner,
+                provider_id=self.providers[which].id,
+                field=field,
+                sealed=SealedSecret(key_id=SealKeyId(key_id), data=field.encode()),
+                last_four=None if by is None else field,
+                changed_at=self.clock.now(),
+                changed_by_user_id=by,
+                changed_by_name=None if by is None else "alice",
+            )
+            for field in fields
+        ]
+        self.work(lambda work: work.credentials.put(credentials))
+
+    @rule(owner=owners, which=some, fields=st.lists(names, max_size=2))
+    def distrust(self, owner: OrganizationId, which: int, fields: list[str]) -> None:
+        self.work(lambda work: work.credentials.remove(owner, self.providers[which].id, fields))
+
+    @rule(key_id=st.sampled_from(["one", "two"]), limit=st.integers(1, 3))
+    def rotate(self, key_id: str, limit: int) -> None:
+        """Walk through what another key has sealed, and seal it anew."""
+
+        async def run(work: Any) -> object:
+            walked: list[Any] = []
+            after = None
+            while found := await work.credentials.sealed_otherwise(
+                SealKeyId(key_id), after=after, limit=limit
+            ):
+                walked.append(found)
+                sealed = SealedSecret(key_id=SealKeyId(key_id), data=b"anew")
+                await work.credentials.put([replace(known, sealed=sealed) for known in found[1:]])
+                after = found[-1].place
+            return walked
+
+        self.work(run)
+
+    @rule(owner=owners, limit=limits)
+    def look(self, owner: OrganizationId, limit: int) -> None:
+        self.both(lambda adapters: adapters.setting_queries().params(owner, limit=limit))
+        self.both(lambda adapters: adapters.setting_queries().credential_fields(owner, limit=limit))
+
+    @invariant()
+    def all_that_was_chosen_is_the_same(self) -> None:
+        async def stored(work: Any) -> object:
+            return [
+                await work.credentials.of(owner, provider.id)
+                for owner in (ACME, OTHER)
+                for provider in self.providers
+            ]
+
+        self.both(lambda adapters: adapters.setting_queries().globals())
+        self.work(stored)
+        for owner in (ACME, OTHER):
+            self.both(
+                lambda adapters, owner=owner: adapters.setting_queries().params(owner, limit=9)  # type: ignore[misc]
+            )
+
+
+@pytest.mark.parametrize("machine", [Reconcilers, Fleet, Books, Office, Library, Shop, Cabinet])
 def test_memory_and_postgres_give_the_same_answers(
     database_url: str, machine: type[InBothWorlds]
 ) -> None:

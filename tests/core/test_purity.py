@@ -3,10 +3,8 @@
 import grimp
 
 PURE = {
-    "base64", "collections", "contextlib", "dataclasses", "datetime", "decimal", "difflib",
-
-    "enum", "html", "itertools", "json", "math", "re", "types", "typing", "unicodedata",
-    "uuid",
+    "base64", "collections", "contextlib", "dataclasses", "datetime", "decimal", "difflib", "enum",
+    "html", "itertools", "json", "math", "re", "types", "typing", "unicodedata", "uuid",
 }  # fmt: skip
 
 

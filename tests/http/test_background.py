@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from dependency_injector.providers import Object
 from inventiv_adapters.cloud.memory import MemoryCloud
 from inventiv_adapters.kernel.clock import SystemClock
 from inventiv_core.deployments.entities import Deployment
-from inventiv_core.identity.access import PLATFORM
+from inventiv_core.identity.access import GLOBAL_PERMISSIONS, PLATFORM
 from inventiv_core.inference.entities import InferenceUsage
 from inventiv_core.instances.entities import Instance, InstanceId, InstanceStatus
 from inventiv_core.instances.errors import LeaseLost
@@ -20,6 +21,7 @@ from inventiv_core.instances.events import InstanceChanged
 from inventiv_core.kernel.bus import Message
 from inventiv_core.models.entities import MOCK_MODEL
 from inventiv_core.orchestration.entities import Patience
+from inventiv_core.settings.definitions import WORKER_STALE
 from inventiv_core.workers.entities import WorkerCaller, WorkerReport, WorkerStatus
 from inventiv_http import background
 from inventiv_http.background import Background
@@ -350,3 +352,16 @@ def a_call() -> InferenceUsage:
         ttft_ms=1,
         duration_ms=1,
     )
+
+
+async def test_a_setting_that_changes_counts_at_once_in_every_process(
+    application: Application, memory: MemoryAdapters, market: Market
+) -> None:
+    admin = replace(an_actor(), permissions=GLOBAL_PERMISSIONS)
+    effective = memory.effective_settings()
+    async with at_work(application):
+        assert await effective.stale_after() == timedelta(seconds=120)
+        await application.change_global_setting()(WORKER_STALE, 30, actor=admin)
+        async with asyncio.timeout(PATIENCE_S):
+            while await effective.stale_after() != timedelta(seconds=30):  # noqa: ASYNC110
+                await asyncio.sleep(0.001)

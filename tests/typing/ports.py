@@ -43,11 +43,19 @@ from inventiv_adapters.models.postgres import PostgresMachineQueries, PostgresMo
 from inventiv_adapters.orchestration.http import HttpEngineProbe
 from inventiv_adapters.orchestration.memory import HealthyEngines, MemorySituationQueries
 from inventiv_adapters.orchestration.postgres import PostgresSituationQueries
+from inventiv_adapters.settings.aes import AesSecretBox
+from inventiv_adapters.settings.memory import MemorySettingQueries
+from inventiv_adapters.settings.postgres import PostgresSettingQueries
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork, PostgresUnitOfWork
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
 from inventiv_core.action_logs.ports import ActionLogQueries, ActionLogWork
 from inventiv_core.catalog.ports import CatalogQueries, CatalogWork, PriceQueries
-from inventiv_core.cloud.ports import CloudProvider, Clouds, SellsMachines
+from inventiv_core.cloud.ports import (
+    ChecksCredentials,
+    CloudProvider,
+    Clouds,
+    SellsMachines,
+)
 from inventiv_core.deployments.ports import DeploymentWork
 from inventiv_core.identity.ports.api_keys import ApiKeyQueries, ApiKeySecrets
 from inventiv_core.identity.ports.invitations import InvitationQueries
@@ -63,9 +71,11 @@ from inventiv_core.kernel.bus import Bus, Relay
 from inventiv_core.kernel.chance import Chance
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
+from inventiv_core.kernel.secrets import SecretBox
 from inventiv_core.kernel.unit_of_work import UnitOfWork
 from inventiv_core.models.ports import MachineQueries, ModelQueries, ModelWork
 from inventiv_core.orchestration.ports import EngineProbe, OrchestrationWork, SituationQueries
+from inventiv_core.settings.ports import SettingQueries, SettingsWork
 from inventiv_core.workers.ports import WorkerTokens, WorkerWork
 
 
@@ -170,6 +180,26 @@ def catalog_queries(
 def price_queries(
     memory: MemoryPriceQueries, postgres: PostgresPriceQueries
 ) -> Iterable[PriceQueries]:
+    return memory, postgres
+
+
+def checkers(memory: MemoryCloud, mock: MockCloud) -> Iterable[ChecksCredentials]:
+    return memory, mock
+
+
+def secret_boxes(aes: AesSecretBox) -> SecretBox:
+    return aes
+
+
+def setting_queries(
+    memory: MemorySettingQueries, postgres: PostgresSettingQueries
+) -> Iterable[SettingQueries]:
+    return memory, postgres
+
+
+def settings(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[SettingsWork]]:
     return memory, postgres
 
 

@@ -53,6 +53,11 @@ _SHORTEST_SHOWN: Final = 12
 """An end is not shown of what is hardly longer than it."""
 
 
+def is_known(provider_code: str) -> bool:
+    """Tell whether anybody has said what a provider wants to know."""
+    return provider_code.lower() in CREDENTIALS
+
+
 def wanted(provider_code: str) -> tuple[CredentialField, ...]:
     """Return what a provider wants to know, if anybody has said so."""
     return CREDENTIALS.get(provider_code.lower(), ())
@@ -79,7 +84,7 @@ class ListConfigStatus:
 
 
 def _missing(provider_code: str, fields: Sequence[str]) -> Sequence[str]:
-    if provider_code.lower() not in CREDENTIALS:
+    if not is_known(provider_code):
         return UNKNOWN_PROVIDER
     return [
         field.setting
@@ -421,4 +426,5 @@ def _details(provider: Provider, stored: Sequence[Credential]) -> CredentialsDet
         states=[
             CredentialState.of(field, by_field.get(field.name)) for field in wanted(provider.code)
         ],
+        is_known=is_known(provider.code),
     )

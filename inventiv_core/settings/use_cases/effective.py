@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 from inventiv_core.catalog.entities import ProviderId
@@ -21,15 +21,19 @@ MAX_AGE: Final = timedelta(seconds=30)
 
 _MOST_OWNERS: Final = 1000
 
-_Params = Mapping[UUID, Mapping[str, Value]]
+Chosen_co = TypeVar("Chosen_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Read:
+class _Read(Generic[Chosen_co]):
     """What was chosen, when it was last looked at."""
 
     at: datetime
-    params: _Params
+    chosen: Chosen_co
+
+
+_Globals: TypeAlias = _Read[Mapping[str, Value]]
+_Params: TypeAlias = _Read[Mapping[ProviderId, Mapping[str, Value]]]
 
 
 class EffectiveSettings:
@@ -51,8 +55,8 @@ class EffectiveSettings:
         self._queries = setting_queries
         self._clock = clock
         self._environment = environment
-        self._globals: _Read | None = None
-        self._owners: dict[UUID, _Read] = {}
+        self._globals: _Globals | None = None
+        self._owners: dict[UUID, _Params] = {}
         self._forgotten = 0
         """How often something was forgotten: what was read before that is not kept."""
 
@@ -60,11 +64,11 @@ class EffectiveSettings:
         """Return what counts of a global setting."""
         read = self._globals
         if read is None or not self._is_fresh(read):
-            before = self._forgotten
-            read = _Read(at=self._clock.now(), params={_NO_PROVIDER: await self._queries.globals()})
+            before, now = self._forgotten, self._clock.now()
+            read = _Read(at=now, chosen=await self._queries.globals())
             if before == self._forgotten:
                 self._globals = read
-        return self._resolve(key, read.params[_NO_PROVIDER])
+        return self._resolve(key, read.chosen)
 
     async def of_provider(
         self, key: str, *, organization_id: OrganizationId, provider_id: ProviderId
@@ -72,13 +76,12 @@ class EffectiveSettings:
         """Return what counts of a provider's parameter, for one organization."""
         read = self._owners.get(organization_id)
         if read is None or not self._is_fresh(read):
-            before = self._forgotten
-            now = self._clock.now()
+            before, now = self._forgotten, self._clock.now()
             rows = await self._queries.params(organization_id, limit=MAX_PAGE_ROWS)
-            read = _Read(at=now, params={row.provider_id: row.chosen for row in rows})
+            read = _Read(at=now, chosen={row.provider_id: row.chosen for row in rows})
             if before == self._forgotten:
                 self._keep(organization_id, read)
-        return self._resolve(key, read.params.get(provider_id, {}))
+        return self._resolve(key, read.chosen.get(provider_id, {}))
 
     async def stale_after(self) -> timedelta:
         """Return how long a worker may be silent."""
@@ -105,17 +108,14 @@ class EffectiveSettings:
             case _:
                 pass
 
-    def _keep(self, owner: UUID, read: _Read) -> None:
+    def _keep(self, owner: UUID, read: _Params) -> None:
         self._owners.pop(owner, None)
         if len(self._owners) >= _MOST_OWNERS:
             del self._owners[next(iter(self._owners))]  # the one that was read first
         self._owners[owner] = read
 
-    def _is_fresh(self, read: _Read) -> bool:
+    def _is_fresh(self, read: _Read[Any]) -> bool:
         return self._clock.now() - read.at < MAX_AGE
 
     def _resolve(self, key: str, chosen: Mapping[str, Value]) -> Effective:
         return resolve(DEFINITIONS[key], chosen=chosen, environment=self._environment)
-
-
-_NO_PROVIDER: Final = UUID(int=0)

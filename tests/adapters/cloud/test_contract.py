@@ -13,7 +13,8 @@ from inventiv_adapters.cloud.mock.provider import MockCloud
 from inventiv_adapters.kernel.clock import SystemClock
 from inventiv_adapters.kernel.ids import SerialIds
 from inventiv_core.cloud.entities import Absent, Accepted, Found, Listed, MachineState
-from inventiv_core.cloud.ports import CloudProvider
+from inventiv_core.cloud.ports import ChecksCredentials, CloudProvider
+from inventiv_core.kernel.secrets import Secret
 from tests.adapters.cloud.builders import (
     OURS,
     THEIRS,
@@ -43,6 +44,13 @@ async def cloud(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerato
             yield MockCloud(
                 ledger, behaviour=behaviour, clock=clock, new_id=new_id, wake=datacenter.wake
             )
+
+
+async def test_credentials_can_be_tried_and_nothing_is_rented(cloud: CloudProvider) -> None:
+    assert isinstance(cloud, ChecksCredentials)
+    assert await cloud.check_credentials({}) == Accepted()
+    assert await cloud.check_credentials({"any": Secret("will do")}) == Accepted()
+    assert await cloud.list(OURS) == Listed(machines=())
 
 
 async def test_a_machine_is_what_was_ordered(cloud: CloudProvider) -> None:

@@ -18,7 +18,7 @@ from inventiv_core.cloud.entities import (
     Throttled,
     Unknown,
 )
-from inventiv_core.cloud.errors import CloudNotConfigured
+from inventiv_core.cloud.errors import CloudNotConfigured, NoCloudAdapter
 from tests.adapters.cloud.builders import an_order, rented
 
 
@@ -55,8 +55,11 @@ async def test_a_lost_answer_hides_that_it_was_done(cloud: MemoryCloud) -> None:
 async def test_each_operation_has_a_script_of_its_own(cloud: MemoryCloud) -> None:
     machine = await rented(cloud)
     denied = Denied(detail="no")
-    for script in (cloud.next_find, cloud.next_start, cloud.next_delete, cloud.next_list):
+    for script in (
+        cloud.next_find, cloud.next_start, cloud.next_delete, cloud.next_list, cloud.next_check,
+    ):  # fmt: skip
         script.add(denied)
+    assert await cloud.check_credentials({}) == denied
     assert await cloud.find(machine.tag, zone=machine.zone) == denied
     assert await cloud.start(machine.id, zone=machine.zone) == denied
     assert await cloud.delete(machine.id, zone=machine.zone) == denied
@@ -67,9 +70,10 @@ async def test_each_operation_has_a_script_of_its_own(cloud: MemoryCloud) -> Non
 def test_a_provider_without_an_account_is_not_configured(cloud: MemoryCloud) -> None:
     clouds = FixedClouds({"mock": cloud})
     assert clouds.of("mock", organization_id=uuid4()) is cloud
-    with pytest.raises(CloudNotConfigured) as refusal:
+    with pytest.raises(NoCloudAdapter) as refusal:
         clouds.of("elsewhere", organization_id=uuid4())
     assert refusal.value.facts == {"provider_code": "elsewhere"}
+    assert isinstance(refusal.value, CloudNotConfigured)
 
 
 def test_accounts_are_listed_once_each(cloud: MemoryCloud) -> None:

@@ -40,6 +40,9 @@ from inventiv_core.inference.use_cases import (
     UsageQueue,
 )
 from inventiv_core.instances.entities import InstanceStatus
+from inventiv_core.kernel.bus import Message
+from inventiv_core.settings.definitions import WORKER_STALE
+from inventiv_core.settings.events import GlobalSettingChanged
 from inventiv_core.settings.use_cases.effective import EffectiveSettings
 from tests.builders import ACME, ALICE, NOON, OTHER, an_actor
 from tests.core.inference.routes import MODEL, a_route, a_router
@@ -359,3 +362,26 @@ async def test_background_work_is_the_platform_s() -> None:
     for use_case in (flush, refresh):
         with pytest.raises(PermissionMissing):
             await use_case(actor=an_actor())
+
+
+async def test_a_worker_s_silence_is_as_long_as_the_platform_says(world: World) -> None:
+    """For routes, and so for the list of models: both are the same table."""
+    router = Router()
+    refresh = RefreshRoutes(
+        routing_queries=MemoryRoutingQueries(world.database),
+        router=router,
+        clock=world.clock,
+        effective_settings=world.effective_settings,
+    )
+    served = ListServedModels(router=router)
+    await world.deploy_until(InstanceStatus.READY)
+    world.clock.advance(timedelta(seconds=90))
+    await refresh(actor=PLATFORM)
+    assert await served(actor=an_actor())
+
+    async with world.unit_of_work() as work:
+        await work.settings.put_global(WORKER_STALE, 60, at=world.clock.now())
+    event = GlobalSettingChanged(key=WORKER_STALE, occurred_at=world.clock.now())
+    world.effective_settings.hear(Message(id=1, event=event))
+    await refresh(actor=PLATFORM)
+    assert not await served(actor=an_actor())

@@ -7,8 +7,9 @@ import pytest
 from inventiv_core.action_logs.entities import ActionType
 from inventiv_core.cloud.entities import Absent, Accepted, MachineState
 from inventiv_core.instances.entities import ErrorCode, InstanceId, InstanceStatus
+from inventiv_core.settings.definitions import WORKER_STALE, WORKER_STARTUP
 from inventiv_core.workers.entities import WorkerReport, WorkerStatus
-from tests.builders import a_worker, given
+from tests.builders import ACME, a_worker, given
 from tests.core.world import ENGINE, MINUTE, SECOND, World
 
 S = InstanceStatus
@@ -235,3 +236,29 @@ async def test_doubles_are_deleted_once_each_while_the_instance_serves(world: Wo
     await world.run(3 * world.patience.watch)
     assert len(world.logs(ActionType.PROVIDER_TERMINATE)) == 1
     assert world.status(instance_id) is S.READY
+
+
+async def test_an_organization_decides_how_long_its_machines_may_take(world: World) -> None:
+    """At that provider; and the others go on as the environment says."""
+    chosen = {WORKER_STARTUP: 120}
+    async with world.unit_of_work() as work:
+        await work.settings.put_params(ACME, world.market.provider.id, chosen, at=world.clock.now())
+    world.agents_work = False
+    instance_id = await world.deploy_until(S.INSTALLING)
+    await world.run(2 * MINUTE - SECOND)
+    assert world.status(instance_id) is S.INSTALLING
+    await world.run(MINUTE)
+    assert S.STARTUP_FAILED in world.history(instance_id)
+
+
+async def test_how_long_a_worker_may_be_silent_is_one_setting_for_everybody(world: World) -> None:
+    """Also for a worker that is to be let in: its silence is not waited for any longer."""
+    async with world.unit_of_work() as work:
+        await work.settings.put_global(WORKER_STALE, 10, at=world.clock.now())
+    world.engines.serving.clear()
+    instance_id = await world.deploy_until(S.STARTING)
+    world.agents_work = False
+    await world.run(11 * SECOND)
+    world.engines.serving[ENGINE] = (world.market.model.model_id,)
+    await world.run(MINUTE)
+    assert world.status(instance_id) is S.STARTING

@@ -9,7 +9,7 @@ from inventiv_core.cloud.errors import CloudNotConfigured
 from inventiv_core.cloud.ports import CloudProvider
 from inventiv_core.identity.access import PLATFORM, Role
 from inventiv_core.identity.errors.access import NoCurrentOrganization, PermissionMissing
-from inventiv_core.kernel.secrets import SecretsKeyMissing, SecretUnreadable
+from inventiv_core.kernel.secrets import Secret, SecretsKeyMissing, SecretUnreadable
 from inventiv_core.settings.entities import Credential, SettingsAct
 from inventiv_core.settings.errors import CredentialInvalid, CredentialUnknown, ProviderUnknown
 from inventiv_core.settings.events import CredentialsChanged
@@ -284,7 +284,7 @@ async def test_a_rotation_goes_on_after_a_batch(cabinet: Cabinet) -> None:
     providers = [a_provider(code="scaleway" if n == 0 else None) for n in range(ROTATED_AT_ONCE)]
     await given(cabinet.unit_of_work, *providers[1:])
     async with cabinet.unit_of_work() as work:
-        await cabinet_fill(cabinet, work, providers[1:])
+        await fill(cabinet, work, providers[1:])
     cabinet.with_keys("the second key of all", "the first key of all")
     await cabinet.set("scaleway", ALL, actor=an_actor())
     rotated = await cabinet.rotate(actor=PLATFORM)
@@ -294,10 +294,8 @@ async def test_a_rotation_goes_on_after_a_batch(cabinet: Cabinet) -> None:
     ]  # fmt: skip
 
 
-async def cabinet_fill(cabinet: Cabinet, work: Any, providers: list[Any]) -> None:
+async def fill(cabinet: Cabinet, work: Any, providers: list[Any]) -> None:
     """Store two credentials at each provider."""
-    from inventiv_core.kernel.secrets import Secret  # noqa: PLC0415
-
     for provider in providers:
         for field in ("a", "b"):
             credential = Credential(

@@ -108,8 +108,8 @@ def test_what_is_read_is_read_the_same_again(known: Definition, value: Value) ->
 
 
 def test_numbers_that_are_none_are_not_allowed() -> None:
-    values: tuple[Any, ...] = (math.inf, math.nan, 300.0, None, [], {})
-    for value in values:
+    strange: tuple[Any, ...] = (math.inf, math.nan, 300.0, None, [], {})
+    for value in strange:
         assert not is_allowed(DEFINITIONS["WORKER_HEALTH_PORT"], value)
 
 

@@ -1,19 +1,17 @@
 """What people can do with settings, and what is written in the books about it."""
 
-from typing import Any
-
 import pytest
 
 from inventiv_core.catalog.entities import ProviderId
 from inventiv_core.catalog.errors import ProviderNotFound
-from inventiv_core.identity.access import Role
+from inventiv_core.identity.access import OrganizationId, Role
 from inventiv_core.identity.errors.access import (
     AdminRequired,
     NoCurrentOrganization,
     PermissionMissing,
 )
 from inventiv_core.settings.definitions import WORKER_STALE
-from inventiv_core.settings.entities import SettingsAct, Source
+from inventiv_core.settings.entities import SettingsAct, Source, Value
 from inventiv_core.settings.errors import SettingInvalid, SettingNotGlobal, SettingUnknown
 from inventiv_core.settings.events import GlobalSettingChanged, ProviderParamsChanged
 from tests.builders import ACME, NOON, OTHER, a_number, an_actor
@@ -69,7 +67,7 @@ async def test_a_global_setting_is_checked(cabinet: Cabinet) -> None:
 
 
 async def test_an_organization_chooses_for_itself(cabinet: Cabinet) -> None:
-    changes: dict[str, Any] = {
+    changes: dict[str, Value | None] = {
         "worker_vllm_mode": " MULTI ",
         "worker_vllm_port": 9000,
         "worker_expose_ports": False,
@@ -147,8 +145,6 @@ async def test_who_may_not_is_refused_first(cabinet: Cabinet) -> None:
 async def test_an_organization_that_was_given_up_meanwhile_chooses_nothing(
     cabinet: Cabinet,
 ) -> None:
-    from inventiv_core.identity.access import OrganizationId  # noqa: PLC0415
-
     gone = OrganizationId(a_number())
     with pytest.raises(NoCurrentOrganization):
         await cabinet.change_params(

@@ -13,7 +13,17 @@ from inventiv_core.identity.entities.sessions import Session
 from inventiv_core.instances.entities import InstanceStatus
 from inventiv_http.container import Application, MemoryAdapters
 from inventiv_http.kernel.auth import permission_of
-from tests.builders import ACME, Market, a_key, a_model, a_worker, an_action, an_invitation, given
+from tests.builders import (
+    ACME,
+    NOON,
+    Market,
+    a_key,
+    a_model,
+    a_worker,
+    an_action,
+    an_invitation,
+    given,
+)
 from tests.http.access.calls import call
 from tests.http.access.conftest import FOREIGN, Credentials
 from tests.http.test_routes import routes
@@ -86,6 +96,9 @@ async def estate(
     acmes = next(session for session in sessions if session.current_organization_id == ACME)
     estate = Estate(market, acmes)
     await given(memory.unit_of_work(), *estate.things)
+    async with memory.unit_of_work()() as work:
+        image = {"WORKER_VLLM_IMAGE": MARK}
+        await work.settings.put_params(ACME, market.provider.id, image, at=NOON)
     await application.refresh_routes()(actor=PLATFORM)
     return estate
 
@@ -129,6 +142,7 @@ async def test_acme_itself_sees_what_is_its_own(
     assert seen >= {
         "/action_logs", "/instances", "/instances/{instance_id:str}", "/v1/models",
         "/organizations/current/invitations", "/organizations/current/api_keys",
+        "/providers/params",
     }  # fmt: skip
 
 

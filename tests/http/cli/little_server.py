@@ -193,6 +193,8 @@ class LittleServer:
         self.catalog: Json = {"providers": [{"code": "sky", "name": "Ciel é"}]}
         self.changes: list[Json] = []
         self.failing: dict[str, tuple[int, Any]] = {}
+        self.canned: dict[str, Any] = {}
+        """What it answers at a path, whatever is asked there."""
         self.interrupt_at = ""
         self.events_work = True
         self.not_routed_yet = 0
@@ -292,6 +294,8 @@ class LittleServer:
                 "detail": "This session is over",
             }
             return web.json_response(body, status=401)
+        if request.path in self.canned:
+            return web.json_response(self.canned[request.path])
         answer: web.StreamResponse = await handler(request)
         return answer
 

@@ -49,8 +49,9 @@ async def test_some_faults_befall_every_call_and_nothing_is_done(
         await cloud.start(machine.id, zone=machine.zone),
         await cloud.delete(machine.id, zone=machine.zone),
         await cloud.list(OURS),
+        await cloud.check_credentials({}),
     ]
-    assert [type(answer) for answer in answers] == [outcome] * 5
+    assert [type(answer) for answer in answers] == [outcome] * 6
     assert ledger.rentals() == before
 
 
