@@ -477,6 +477,12 @@ CREATE TABLE IF NOT EXISTS inference_usage (
     duration_ms     bigint NOT NULL
 );
 ALTER TABLE inference_usage ADD COLUMN IF NOT EXISTS api_key_id uuid;
+ALTER TABLE inference_usage ADD COLUMN IF NOT EXISTS request_id text NOT NULL DEFAULT '';
+ALTER TABLE inference_usage ADD COLUMN IF NOT EXISTS provider_organization_id uuid;
+ALTER TABLE inference_usage ADD COLUMN IF NOT EXISTS offering_id uuid;
+ALTER TABLE inference_usage ADD COLUMN IF NOT EXISTS outcome text NOT NULL DEFAULT 'complete';
+ALTER TABLE inference_usage ADD COLUMN IF NOT EXISTS cached_tokens bigint;
+ALTER TABLE inference_usage ALTER COLUMN instance_id DROP NOT NULL;  -- null: there was none to ask
 CREATE INDEX IF NOT EXISTS inference_usage_by_owner ON inference_usage (organization_id, occurred_at DESC);
 
 -- What has happened and is to be told. Ids follow the order of insertion, not of commit.

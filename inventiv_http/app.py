@@ -69,7 +69,12 @@ def create_app(
             "feed": feed,
             "recognise_session": application.recognise_session,
             "recognise_caller": application.recognise_caller(),
-            "gateway": Gateway(application.forward_inference(), adapters.clock()),
+            "gateway": Gateway(
+                application.forward_inference(),
+                adapters.clock(),
+                body_limit_bytes=settings.gateway_body_limit_mb * 1024 * 1024,
+                prefix_bytes=settings.gateway_prefix_bytes,
+            ),
             "started_at": adapters.clock().now(),
         }
     )

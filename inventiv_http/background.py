@@ -79,7 +79,7 @@ class Background:
         finally:
             unsubscribe()
             await _stop(tasks)
-            with suppress(Exception):  # the last second's usage, if the database still answers
+            with suppress(Exception):  # the last second's usage: otherwise it waits on disk
                 await self._application.flush_usage()(actor=PLATFORM)
 
     def _table(self) -> list[Periodic]:

@@ -50,8 +50,15 @@ from inventiv_adapters.identity.postgres.sessions import PostgresSessionQueries
 from inventiv_adapters.identity.postgres.users import PostgresUserQueries
 from inventiv_adapters.identity.smtp import SmtpMailer, SmtpServer
 from inventiv_adapters.inference.aiohttp import AiohttpEngines
-from inventiv_adapters.inference.memory import MemoryRoutingQueries
+from inventiv_adapters.inference.deadlines import Deadlines
+from inventiv_adapters.inference.memory import (
+    FreeOfCharge,
+    MemoryOfferings,
+    MemoryRoutingQueries,
+    MemorySpool,
+)
 from inventiv_adapters.inference.postgres import PostgresRoutingQueries
+from inventiv_adapters.inference.spool import FileSpool
 from inventiv_adapters.instances.memory import MemoryInstanceQueries
 from inventiv_adapters.instances.postgres import PostgresInstanceQueries
 from inventiv_adapters.kernel.chance import SystemChance
@@ -168,14 +175,11 @@ from inventiv_core.identity.use_cases.users import (
     SearchUsers,
     UpdateUser,
 )
-from inventiv_core.inference.entities import Router
-from inventiv_core.inference.use_cases import (
-    FlushUsage,
-    ForwardInference,
-    ListServedModels,
-    RefreshRoutes,
-    UsageQueue,
-)
+from inventiv_core.inference.entities.retries import RetryBudget
+from inventiv_core.inference.entities.routing import Router
+from inventiv_core.inference.use_cases.forwarding import ForwardInference
+from inventiv_core.inference.use_cases.metering import FlushUsage
+from inventiv_core.inference.use_cases.routing import ListServedModels, RefreshRoutes
 from inventiv_core.instances.use_cases import (
     ArchiveInstance,
     ForgetIdempotencyKeys,
@@ -267,6 +271,18 @@ def mock_directory(data_dir: str | Path | None) -> Path:
         message = "Set INVENTIV_DATA_DIR: where the mock cloud keeps its books."
         raise SettingsInvalid(message)
     return Path(data_dir).expanduser() / "mock-cloud"
+
+
+def usage_directory(settings: Settings) -> Path:
+    """Return where usage is kept until it is in the database.
+
+    Raises:
+        SettingsInvalid: There is no data directory.
+    """
+    if settings.data_dir is None:
+        message = "Set INVENTIV_DATA_DIR: where usage is kept until the database has it."
+        raise SettingsInvalid(message)
+    return Path(settings.data_dir).expanduser() / "usage"
 
 
 def mail_directory(settings: Settings) -> Path | None:
@@ -385,6 +401,15 @@ def _bus(settings: Settings) -> MemoryBus | RedisBus:
     return MemoryBus() if settings.redis_url is None else RedisBus(settings.redis_url)
 
 
+def _deadlines(settings: Settings) -> Deadlines:
+    return Deadlines(
+        connect_s=settings.gateway_connect_s,
+        first_byte_s=settings.gateway_first_byte_s,
+        idle_s=settings.gateway_idle_s,
+        total_s=settings.gateway_total_s,
+    )
+
+
 def _public_url(settings: Settings) -> str:
     return settings.public_url or settings.url
 
@@ -422,8 +447,11 @@ class _Common(DeclarativeContainer):
     frontend_url = settings.provided.console_url
     worker_tokens = Singleton(DerivedWorkerTokens, settings.provided.jwt_secret)
     router = Singleton(Router)
-    usage_queue = Singleton(UsageQueue)
-    engines = Singleton(AiohttpEngines)
+    offerings = Singleton(MemoryOfferings)
+    charge_usage = Singleton(FreeOfCharge)
+    retry_budget = Singleton(RetryBudget)
+    failover_for = Factory(timedelta, seconds=settings.provided.gateway_failover_s)
+    engines = Singleton(AiohttpEngines, Callable(_deadlines, settings))
 
 
 class MemoryAdapters(_Common):
@@ -452,6 +480,7 @@ class MemoryAdapters(_Common):
     quota_queries = Singleton(MemoryQuotaQueries, database)
     situation_queries = Singleton(MemorySituationQueries, database)
     routing_queries = Singleton(MemoryRoutingQueries, database)
+    usage_spool = Singleton(MemorySpool)
     mailer = Singleton(MemoryMailer)
     bus = Singleton(MemoryBus)
     relay = Singleton(MemoryRelay, database)
@@ -490,6 +519,9 @@ class PostgresAdapters(_Common):
     quota_queries = Singleton(PostgresQuotaQueries, pool)
     situation_queries = Singleton(PostgresSituationQueries, pool)
     routing_queries = Singleton(PostgresRoutingQueries, pool)
+    usage_spool = Singleton(
+        FileSpool, Callable(usage_directory, _Common.settings), new_id=_Common.new_id
+    )
     mailer = Singleton(_mailer, _Common.settings)
     bus = Singleton(_bus, _Common.settings)
     relay = Singleton(PostgresRelay, pool, _Common.settings.provided.database_url)

@@ -44,6 +44,8 @@ async def running(
         await application.seed_models()(actor=PLATFORM)
         await adapters.bus().open()
         stack.push_async_callback(adapters.bus().close)
+        adapters.usage_spool().open()
+        stack.callback(adapters.usage_spool().close)
         await adapters.engines().open()
         stack.push_async_callback(adapters.engines().close)
         stack.callback(adapters.mock_ledger().close)

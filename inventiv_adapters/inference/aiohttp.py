@@ -1,22 +1,29 @@
 """Calls to engines over one pooled client: no cookies, no redirects, no decompression."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from io import BytesIO
 
 import aiohttp
 
-from inventiv_core.inference.entities import Route
-from inventiv_core.inference.ports import EngineNotReached, EngineReply, Engines
+from inventiv_adapters.inference.deadlines import Deadlines, Watch
+from inventiv_core.inference.entities.routes import Route
+from inventiv_core.inference.ports import EngineCall, EngineNotReached, EngineReply, Engines
 
-_KEEP_ALIVE_S = 60
+_KEEP_ALIVE_S = 4.0
+"""Less than engines keep idle connections: uvicorn, which most of them use, closes after 5."""
 _READ_BYTES = 64 * 1024
+"""What is read ahead of a caller who takes it slowly."""
 
 
 class AiohttpReply(EngineReply):
     """An answer on its way."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(
+        self, response: aiohttp.ClientResponse, deadlines: Deadlines, began: float
+    ) -> None:
         self._response = response
+        self._watch = Watch(deadlines, began, expire=response.close)
 
     @property
     def status_code(self) -> int:
@@ -26,14 +33,27 @@ class AiohttpReply(EngineReply):
     def content_type(self) -> str:
         return self._response.headers.get("Content-Type", "application/json")
 
+    @property
+    def retry_after(self) -> str | None:
+        return self._response.headers.get("Retry-After")
+
     async def chunks(self) -> AsyncIterator[bytes]:
+        content, watch = self._response.content, self._watch
         try:
-            while chunk := await self._response.content.readany():
+            while True:
+                watch.wait()
+                chunk = await content.readany()
+                watch.rest()  # a slow caller is none of the engine's fault
+                if not chunk:
+                    break
                 yield chunk
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise EngineNotReached(str(error)) from error
+            raise EngineNotReached(watch.reason or str(error)) from error
+        if watch.reason is not None:
+            raise EngineNotReached(watch.reason)
 
-    async def close(self) -> None:
+    def close(self) -> None:
+        self._watch.stop()
         if not self._response.content.at_eof():
             self._response.close()  # hangs up: the engine notices and stops
         self._response.release()
@@ -42,10 +62,8 @@ class AiohttpReply(EngineReply):
 class AiohttpEngines(Engines):
     """One session for all engines, opened when the application starts."""
 
-    def __init__(self, *, connect_s: float = 5.0, first_byte_s: float = 300.0) -> None:
-        self._timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=connect_s, sock_read=first_byte_s
-        )
+    def __init__(self, deadlines: Deadlines) -> None:
+        self._deadlines = deadlines
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
@@ -55,7 +73,7 @@ class AiohttpEngines(Engines):
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             headers={"Accept-Encoding": "identity"},  # what comes is relayed, and read, as it is
-            timeout=self._timeout,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._deadlines.connect_s),
             read_bufsize=_READ_BYTES,
             skip_auto_headers=("User-Agent",),
             trust_env=False,
@@ -67,15 +85,36 @@ class AiohttpEngines(Engines):
         if session is not None:
             await session.close()
 
-    async def send(self, route: Route, path: str, body: bytes, *, accept: str) -> EngineReply:
+    async def send(self, route: Route, call: EngineCall) -> EngineReply:
         if self._session is None:
             message = "the client is not open"
             raise EngineNotReached(message)
-        headers = {"Content-Type": "application/json", "Accept": accept}
+        began = asyncio.get_running_loop().time()
+        url, headers = route.base_url + call.path, _headers(call)
         try:
-            response = await self._session.post(
-                route.base_url + path, data=BytesIO(body), headers=headers, allow_redirects=False
-            )
+            async with asyncio.timeout(self._deadlines.first_byte_s):
+                try:
+                    response = await self._post(self._session, url, call.body, headers)
+                except aiohttp.ServerDisconnectedError:
+                    # an idle connection, closed by the engine just as it was used again
+                    response = await self._post(self._session, url, call.body, headers)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise EngineNotReached(str(error)) from error
-        return AiohttpReply(response)
+        return AiohttpReply(response, self._deadlines, began)
+
+    async def _post(
+        self, session: aiohttp.ClientSession, url: str, body: bytes, headers: dict[str, str]
+    ) -> aiohttp.ClientResponse:
+        return await session.post(url, data=BytesIO(body), headers=headers, allow_redirects=False)
+
+
+def _headers(call: EngineCall) -> dict[str, str]:
+    """Return all that an engine learns beside the body: nothing by which it knows the caller."""
+    headers = {
+        "Content-Type": "application/json",
+        "Accept": call.accept,
+        "X-Request-ID": call.request_id,
+    }
+    if call.session is not None:
+        headers["X-Inventiv-Session"] = call.session
+    return headers

@@ -1,11 +1,21 @@
 """Routing and usage, in memory."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 
 from inventiv_adapters.kernel.memory import MemoryDatabase
-from inventiv_core.inference.entities import InferenceUsage, Route, ServableModel
-from inventiv_core.inference.ports import RoutingQueries, UsageRepository
+from inventiv_core.identity.access import OrganizationId
+from inventiv_core.inference.entities.routes import Route, ServableModel, Target
+from inventiv_core.inference.entities.usage import InferenceUsage
+from inventiv_core.inference.ports import (
+    ChargesUsage,
+    Offerings,
+    RoutingQueries,
+    UsageRepository,
+    UsageSpool,
+)
 from inventiv_core.inference.views import RoutingSnapshot
 from inventiv_core.instances.entities import Instance, InstanceId, InstanceStatus
 from inventiv_core.models.entities import Model
@@ -18,10 +28,52 @@ class MemoryUsage(UsageRepository):
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
 
-    async def add(self, usages: Sequence[InferenceUsage]) -> None:
+    async def add(self, usages: Sequence[InferenceUsage]) -> Sequence[InferenceUsage]:
         table = self._database.table(InferenceUsage)
+        added: list[InferenceUsage] = []
         for usage in usages:
-            table.setdefault(usage.id, usage)
+            if usage.id not in table:
+                table[usage.id] = usage
+                added.append(usage)
+        return added
+
+
+class MemorySpool(UsageSpool):
+    """A queue. It ends with its process, as all that is in memory does."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[InferenceUsage] = deque()
+
+    def put(self, usage: InferenceUsage) -> None:
+        self._waiting.append(usage)
+
+    def take(self, limit: int) -> Sequence[InferenceUsage]:
+        return list(islice(self._waiting, limit))
+
+    def forget(self, count: int) -> None:
+        for _ in range(count):
+            self._waiting.popleft()
+
+
+class MemoryOfferings(Offerings):
+    """What it was last told. At first, nobody offers anything."""
+
+    def __init__(self) -> None:
+        self._targets: Mapping[tuple[OrganizationId, str], Target] = {}
+
+    def replace(self, targets: Mapping[tuple[OrganizationId, str], Target]) -> None:
+        """Make these all there is, by consumer and name."""
+        self._targets = targets
+
+    def find(self, name: str, *, consumer: OrganizationId) -> Target | None:
+        return self._targets.get((consumer, name))
+
+
+class FreeOfCharge(ChargesUsage):
+    """Nobody pays for calls: machines are paid for by the hour."""
+
+    async def __call__(self, usages: Sequence[InferenceUsage]) -> None:
+        pass
 
 
 class MemoryRoutingQueries(RoutingQueries):
@@ -44,7 +96,12 @@ class MemoryRoutingQueries(RoutingQueries):
                 routes.append(_route(instance, worker, model))
         return RoutingSnapshot(
             models=[
-                ServableModel(id=model.id, model_id=model.model_id)
+                ServableModel(
+                    id=model.id,
+                    model_id=model.model_id,
+                    name=model.name,
+                    context_length=model.context_length,
+                )
                 for model in sorted(models.values(), key=lambda model: model.model_id)
             ],
             routes=sorted(routes, key=lambda route: route.instance_id),

@@ -1,31 +1,44 @@
 """Routing and usage, in Postgres."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import msgspec
 
-from inventiv_adapters.kernel.postgres import Connection, Pool, fetch_all
+from inventiv_adapters.kernel.postgres import Connection, Pool, as_json, fetch_all
 from inventiv_core.identity.access import OrganizationId
-from inventiv_core.inference.entities import InferenceUsage, Route, ServableModel
+from inventiv_core.inference.entities.routes import Route, ServableModel
+from inventiv_core.inference.entities.usage import InferenceUsage
 from inventiv_core.inference.ports import RoutingQueries, UsageRepository
 from inventiv_core.inference.views import RoutingSnapshot
 from inventiv_core.instances.entities import InstanceId
 from inventiv_core.workers.entities import engine_url
 
+# One parameter for all rows: they come as the JSON that they are kept as, and Python reads none.
 _ADD = """
     INSERT INTO inference_usage
-        (id, occurred_at, organization_id, user_id, api_key_id, instance_id, model_id, path,
-         streamed, status_code, input_tokens, output_tokens, total_tokens, ttft_ms, duration_ms)
-    VALUES
-        (%(id)s, %(occurred_at)s, %(organization_id)s, %(user_id)s, %(api_key_id)s, %(instance_id)s,
-         %(model_id)s, %(path)s, %(streamed)s, %(status_code)s, %(input_tokens)s,
-         %(output_tokens)s, %(total_tokens)s, %(ttft_ms)s, %(duration_ms)s)
+        (id, request_id, occurred_at, organization_id, user_id, api_key_id,
+         provider_organization_id, offering_id, instance_id, model_id, path, streamed,
+         status_code, outcome, input_tokens, output_tokens, total_tokens, cached_tokens,
+         ttft_ms, duration_ms)
+    SELECT id, request_id, occurred_at, organization_id, user_id, api_key_id,
+           provider_organization_id, offering_id, instance_id, model_id, path, streamed,
+           status_code, outcome, input_tokens, output_tokens, total_tokens, cached_tokens,
+           ttft_ms, duration_ms
+    FROM jsonb_to_recordset(%(usages)s::jsonb) AS u (
+        id uuid, request_id text, occurred_at timestamptz, organization_id uuid, user_id uuid,
+        api_key_id uuid, provider_organization_id uuid, offering_id uuid, instance_id uuid,
+        model_id text, path text, streamed boolean, status_code integer, outcome text,
+        input_tokens bigint, output_tokens bigint, total_tokens bigint, cached_tokens bigint,
+        ttft_ms bigint, duration_ms bigint)
     ON CONFLICT (id) DO NOTHING
+    RETURNING id
 """
 
-_MODELS = "SELECT id, model_id FROM models WHERE is_active ORDER BY model_id"
+_MODELS = """
+    SELECT id, model_id, name, context_length FROM models WHERE is_active ORDER BY model_id
+"""
 
 _ROUTES = """
     SELECT i.id AS instance_id, i.organization_id, m.model_id, i.ip_address, w.vllm_port,
@@ -49,15 +62,22 @@ class _RouteRow(msgspec.Struct):
     fresh_at: datetime
 
 
+class _Added(msgspec.Struct):
+    id: UUID
+
+
 class PostgresUsage(UsageRepository):
     """The repository."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def add(self, usages: Sequence[InferenceUsage]) -> None:
-        async with self._connection.cursor() as cursor:
-            await cursor.executemany(_ADD, [asdict(usage) for usage in usages])
+    async def add(self, usages: Sequence[InferenceUsage]) -> Sequence[InferenceUsage]:
+        if not usages:
+            return []
+        rows = await fetch_all(self._connection, _Added, _ADD, usages=as_json(usages))
+        added = {row.id for row in rows}
+        return [usage for usage in usages if usage.id in added]
 
 
 class PostgresRoutingQueries(RoutingQueries):

@@ -1,10 +1,13 @@
 """What inference needs from the outside."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from inventiv_core.inference.entities import InferenceUsage, Route
+from inventiv_core.identity.access import OrganizationId
+from inventiv_core.inference.entities.routes import Route, Target
+from inventiv_core.inference.entities.usage import InferenceUsage
 from inventiv_core.inference.views import RoutingSnapshot
 
 
@@ -20,6 +23,29 @@ class RoutingQueries(Protocol):
         ...
 
 
+class Offerings(Protocol):
+    """What organizations offer under names of their own, ``org_slug/code``, to whom they share it.
+
+    Kept in memory, like the routes: this is asked at every call, and never waits.
+    """
+
+    def find(self, name: str, *, consumer: OrganizationId) -> Target | None:
+        """Return what ``consumer`` may use under that name; ``None`` if that is nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineCall:
+    """What an engine is asked."""
+
+    path: str
+    """Such as ``/v1/chat/completions``."""
+    body: bytes
+    accept: str
+    request_id: str
+    session: str | None = None
+
+
 class EngineReply(Protocol):
     """An engine's answer, of which the body may still be on its way."""
 
@@ -27,12 +53,20 @@ class EngineReply(Protocol):
     def status_code(self) -> int: ...
     @property
     def content_type(self) -> str: ...
-
-    def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it arrives."""
+    @property
+    def retry_after(self) -> str | None:
+        """When to come back, as the engine says it."""
         ...
 
-    async def close(self) -> None:
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body as it arrives, and no faster than it is taken.
+
+        Raises:
+            EngineNotReached: The engine has broken off, or is silent for too long.
+        """
+        ...
+
+    def close(self) -> None:
         """Hang up. Before the end of the body, this stops the engine's work."""
         ...
 
@@ -44,8 +78,8 @@ class EngineNotReached(Exception):
 class Engines(Protocol):
     """Forwards calls to engines."""
 
-    async def send(self, route: Route, path: str, body: bytes, *, accept: str) -> EngineReply:
-        """Post ``body`` and return when the answer begins.
+    async def send(self, route: Route, call: EngineCall) -> EngineReply:
+        """Post the call and return when the answer begins.
 
         Raises:
             EngineNotReached: No connection, or no answer within the deadline.
@@ -53,11 +87,33 @@ class Engines(Protocol):
         ...
 
 
+class UsageSpool(Protocol):
+    """Calls that have ended, and are not in the database yet.
+
+    What was put here is still there after a crash.
+    """
+
+    def put(self, usage: InferenceUsage) -> None:
+        """Add a call. Returns at once."""
+        ...
+
+    def take(self, limit: int) -> Sequence[InferenceUsage]:
+        """Return the oldest calls. They stay until they are `forget`-ten."""
+        ...
+
+    def forget(self, count: int) -> None:
+        """Drop so many of the oldest calls: they are in the database now."""
+        ...
+
+
 class UsageRepository(Protocol):
     """What was used."""
 
-    async def add(self, usages: Sequence[InferenceUsage]) -> None:
-        """Store calls in one round trip; one that is stored already stays as it is."""
+    async def add(self, usages: Sequence[InferenceUsage]) -> Sequence[InferenceUsage]:
+        """Store calls in one statement, and return those that were not stored before.
+
+        One that is stored already stays as it is.
+        """
         ...
 
 
@@ -66,3 +122,14 @@ class UsageWork(Protocol):
 
     @property
     def usage(self) -> UsageRepository: ...
+
+
+class ChargesUsage(Protocol):
+    """Has calls paid for. Where money is kept comes in here."""
+
+    async def __call__(self, usages: Sequence[InferenceUsage]) -> None:
+        """Charge for calls that are stored. Told at least once of each: charge once by its id.
+
+        What this raises has the same calls told again later.
+        """
+        ...

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inventiv_core.inference.entities import Route, ServableModel
+from inventiv_core.inference.entities.routes import Route, ServableModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

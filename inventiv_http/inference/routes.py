@@ -8,8 +8,8 @@ from litestar.di import NamedDependency
 from litestar.types import HTTPScope, Receive, Scope, Send
 
 from inventiv_core.identity.access import Actor, Permission
-from inventiv_core.inference.use_cases import ListServedModels
-from inventiv_http.inference.gateway import Gateway
+from inventiv_core.inference.use_cases.routing import ListServedModels
+from inventiv_http.inference.gateway import PATHS, Gateway
 from inventiv_http.kernel.auth import needs
 
 
@@ -52,7 +52,7 @@ class OpenAiModels(Controller):
 
 
 @asgi(
-    ["/v1/chat/completions", "/v1/completions", "/v1/embeddings"],
+    list(PATHS),
     copy_scope=False,
     opt=needs(Permission.INFER),
 )

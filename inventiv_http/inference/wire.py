@@ -5,14 +5,16 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from inventiv_core.inference.entities import TokenCounts
+from inventiv_core.inference.entities.usage import TokenCounts
 
 _TAIL_BYTES: Final = 256 * 1024
 """The most of an unfinished event, or of a plain answer, that is kept to look for usage."""
 
 _ENDS: Final = (b"\n\n", b"\r\n\r\n", b"\r\r")
 _END: Final = re.compile(b"|".join(_ENDS))
+_VALUE: Final = re.compile(rb"\s*:\s*")
 
 
 class StreamOptions(msgspec.Struct):
@@ -22,28 +24,48 @@ class StreamOptions(msgspec.Struct):
 
 
 class Head(msgspec.Struct):
-    """The fields of a request that matter on the way."""
+    """The fields of a request that matter on the way. What is said in it stays unread."""
 
     model: str | None = None
     stream: bool | None = None
-    stream_options: StreamOptions | None = None
+    stream_options: StreamOptions | UnsetType | None = UNSET
+    messages: msgspec.Raw = msgspec.Raw()
+    prompt: msgspec.Raw = msgspec.Raw()
+
+
+class _Details(msgspec.Struct):
+    cached_tokens: int | None = None
 
 
 class _Usage(msgspec.Struct):
+    """Of completions and embeddings; and, with other words, of responses."""
+
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
     total_tokens: int | None = None
+    prompt_tokens_details: _Details | None = None
+    input_tokens_details: _Details | None = None
+
+
+class _Response(msgspec.Struct):
+    usage: _Usage | None = None
 
 
 class _Answer(msgspec.Struct):
     usage: _Usage | None = None
-    choices: list[msgspec.Raw] = []
+    response: _Response | None = None
+    """The events of a response have it one level deeper."""
+    choices: list[msgspec.Raw] | UnsetType = UNSET
 
 
 _heads = msgspec.json.Decoder(Head)
 _answers = msgspec.json.Decoder(_Answer)
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_WITH_USAGE = msgspec.Raw(b'{"include_usage":true}')
+_lists = msgspec.json.Decoder(list[msgspec.Raw])
+
+_INCLUDE: Final = b'"include_usage":true'
 
 
 def head(body: bytes) -> Head:
@@ -51,47 +73,103 @@ def head(body: bytes) -> Head:
     return _heads.decode(body)
 
 
-def rewritten(body: bytes, *, model_id: str, asked: Head) -> bytes:
+def beginning(asked: Head, *, size_bytes: int) -> bytes:
+    """Return how the prompt begins: what a conversation keeps while it grows.
+
+    Of a chat, that is the first two messages: mostly the system's, and the first question.
+    """
+    if not asked.messages:
+        return bytes(asked.prompt)[:size_bytes]
+    try:
+        first = _lists.decode(asked.messages)[:2]
+    except msgspec.MsgspecError:
+        return b""
+    return b",".join(map(bytes, first))[:size_bytes]
+
+
+def rewritten(body: bytes, *, model_id: str, asked: Head, adds_usage: bool = True) -> bytes:
     """Return the body with the engine's name of the model, and with usage asked for.
 
     All other fields keep their bytes. A body that needs no change is returned as it is.
     """
-    add_usage = bool(asked.stream) and not wants_usage(asked)
-    if asked.model == model_id and not add_usage:
-        return body
+    if asked.model != model_id:
+        body = _renamed(body, asked.model, model_id)
+    if adds_usage and asked.stream and not wants_usage(asked):
+        body = _with_usage(body, asked)
+    return body
+
+
+def _renamed(body: bytes, old: str | None, new: str) -> bytes:
+    """Splice the new name in, where it is plain which bytes are the old one."""
+    key = body.find(b'"model"')
+    value = _VALUE.match(body, key + len(b'"model"'))
+    old_bytes = msgspec.json.encode(old)
+    is_plain = value is not None and body.startswith(old_bytes, value.end())
+    if value is not None and is_plain and body.rfind(b'"model"') == key:
+        return body[: value.end()] + msgspec.json.encode(new) + body[value.end() + len(old_bytes) :]
     fields: dict[str, Any] = dict(_fields.decode(body))
-    fields["model"] = model_id
-    if add_usage:
-        fields["stream_options"] = _WITH_USAGE
+    return msgspec.json.encode(fields | {"model": new})
+
+
+def _with_usage(body: bytes, asked: Head) -> bytes:
+    if isinstance(asked.stream_options, UnsetType):
+        start = body.index(b"{") + 1  # there is a field: the model
+        return body[:start] + b'"stream_options":{' + _INCLUDE + b"}," + body[start:]
+    fields: dict[str, Any] = dict(_fields.decode(body))
+    options: dict[str, Any] = (
+        dict(_fields.decode(fields["stream_options"])) if (asked.stream_options is not None) else {}
+    )
+    fields["stream_options"] = options | {"include_usage": True}
     return msgspec.json.encode(fields)
 
 
 def wants_usage(asked: Head) -> bool:
     """Tell whether the caller wants the usage at the end of a stream."""
-    return asked.stream_options is not None and asked.stream_options.include_usage is True
+    options = asked.stream_options
+    return isinstance(options, StreamOptions) and options.include_usage is True
 
 
 def token_counts(answer: bytes) -> TokenCounts | None:
     """Return what an answer, or one event of it, says was used."""
+    return _read(answer)[0]
+
+
+def _read(answer: bytes) -> tuple[TokenCounts | None, bool]:
+    """Return what an answer says was used, and whether it says nothing else."""
     try:
-        usage = _answers.decode(answer).usage
+        said = _answers.decode(answer)
     except msgspec.MsgspecError:
-        return None
-    if usage is None or (usage.prompt_tokens, usage.total_tokens) == (None, None):
-        return None
-    used, made = usage.prompt_tokens or 0, usage.completion_tokens or 0
-    total = usage.total_tokens if usage.total_tokens is not None else used + made
-    return TokenCounts(input_tokens=used, output_tokens=made, total_tokens=total)
+        return None, False
+    usage = said.usage if said.response is None else said.response.usage
+    if usage is None:
+        return None, False
+    used = usage.prompt_tokens if usage.input_tokens is None else usage.input_tokens
+    made = usage.completion_tokens if usage.output_tokens is None else usage.output_tokens
+    if (used, usage.total_tokens) == (None, None):
+        return None, False
+    total = usage.total_tokens if usage.total_tokens is not None else (used or 0) + (made or 0)
+    details = usage.prompt_tokens_details or usage.input_tokens_details
+    counts = TokenCounts(
+        input_tokens=used or 0,
+        output_tokens=made or 0,
+        total_tokens=total,
+        cached_tokens=None if details is None else details.cached_tokens,
+    )
+    return counts, said.choices == []
 
 
 class PlainRelay:
     """A plain answer on its way: every chunk passes, the usage is read at the end."""
 
+    events = 0
+
     def __init__(self) -> None:
         self._seen = bytearray()
+        self.size_bytes = 0
 
     def feed(self, chunk: bytes) -> bytes:
         """Return what is to be sent now."""
+        self.size_bytes += len(chunk)
         if len(self._seen) + len(chunk) <= _TAIL_BYTES:
             self._seen += chunk
         return chunk
@@ -117,14 +195,19 @@ class EventRelay:
         self._hide_usage = hide_usage
         self._unfinished = b""
         self.used: TokenCounts | None = None
+        self.events = 0
+        """How many with something in them have passed."""
+        self.size_bytes = 0
 
     def feed(self, chunk: bytes) -> bytes:
         """Return what is to be sent now."""
+        self.size_bytes += len(chunk)
         data = self._unfinished + chunk if self._unfinished else chunk
         end = max(data.rfind(end) + len(end) if end in data else 0 for end in _ENDS)
         complete, self._unfinished = data[:end], data[end:]
         if len(self._unfinished) > _TAIL_BYTES:
             complete, self._unfinished = data, b""
+        self.events += complete.count(b"data: {") or complete.count(b"data:{")
         if b'"usage"' not in complete:
             return complete
         return b"".join(self._passing(complete))
@@ -144,11 +227,11 @@ class EventRelay:
         payload = b"\n".join(
             line.removeprefix(b"data:") for line in event.splitlines() if line.startswith(b"data:")
         )
-        used = token_counts(payload)
+        used, is_alone = _read(payload)
         if used is None:
             return False
         self.used = used
-        return self._hide_usage and not _answers.decode(payload).choices
+        return self._hide_usage and is_alone
 
 
 def _events(complete: bytes) -> Iterator[bytes]:

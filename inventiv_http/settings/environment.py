@@ -241,6 +241,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     worker_vllm_mode: Literal["mono", "multi"] | None = None
     worker_vllm_image: Text | None = None
 
+    gateway_body_limit_mb: Annotated[int, Meta(ge=1, le=1024)] = 20
+    """The largest call to a model that is read, in MiB."""
+    gateway_connect_s: PositiveSeconds = 5
+    """How long a worker may take to accept a connection."""
+    gateway_first_byte_s: PositiveSeconds = 300
+    """How long a worker may take to begin its answer."""
+    gateway_idle_s: PositiveSeconds = 300
+    """How long a worker may be silent in the middle of its answer."""
+    gateway_total_s: PositiveSeconds = 3600
+    """How long an answer may take altogether."""
+    gateway_failover_s: Annotated[int, Meta(ge=0)] = 10
+    """Until when a call that a worker has not answered may be sent to another one."""
+    gateway_prefix_bytes: Annotated[int, Meta(ge=0, le=65536)] = 2048
+    """Calls whose prompts begin with the same bytes, at most so many, go to the same worker,
+    which has read them before. 0 spreads calls without looking at them."""
+
     worker_heartbeat_interval_s: PositiveSeconds = 4
 
     lease_s: PositiveSeconds = 15

@@ -4,7 +4,7 @@ import grimp
 
 PURE = {
     "base64", "collections", "contextlib", "dataclasses", "datetime", "decimal", "difflib", "enum",
-    "html", "itertools", "json", "math", "re", "types", "typing", "unicodedata", "uuid",
+    "hashlib", "html", "itertools", "json", "math", "re", "types", "typing", "unicodedata", "uuid",
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from inventiv_adapters.cloud.memory import MemoryCloud
 from inventiv_adapters.kernel.clock import SystemClock
 from inventiv_core.deployments.entities import Deployment
 from inventiv_core.identity.access import GLOBAL_PERMISSIONS, PLATFORM
-from inventiv_core.inference.entities import InferenceUsage
+from inventiv_core.inference.entities.usage import InferenceUsage, Outcome
 from inventiv_core.instances.entities import Instance, InstanceId, InstanceStatus
 from inventiv_core.instances.errors import LeaseLost
 from inventiv_core.instances.events import InstanceChanged
@@ -253,7 +253,7 @@ async def test_stopping_in_the_middle_stops_the_work_and_keeps_what_was_used(
         async with at_work(application):
             await deploy(application, market)
             await eventually(asked.is_set)
-            memory.usage_queue().put(a_call())
+            memory.usage_spool().put(a_call())
     assert len(memory.database().table(InferenceUsage)) == 1
 
 
@@ -301,7 +301,7 @@ async def test_a_process_that_only_serves_rents_nothing(
     ):
         async with at_work(application, works=False):
             await deploy(application, market)
-            memory.usage_queue().put(a_call())
+            memory.usage_spool().put(a_call())
             await eventually(lambda: refreshed.calls > 1)
             await eventually(lambda: memory.database().table(InferenceUsage))
             assert await application.relay_events()(actor=PLATFORM)  # nobody has
@@ -338,8 +338,11 @@ def a_call() -> InferenceUsage:
     assert actor.organization_id is not None
     return InferenceUsage(
         id=a_number(),
+        request_id="asked",
         occurred_at=now,
         organization_id=actor.organization_id,
+        provider_organization_id=actor.organization_id,
+        outcome=Outcome.COMPLETE,
         user_id=actor.user_id,
         instance_id=InstanceId(a_number()),
         model_id=MOCK_MODEL,

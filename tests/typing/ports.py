@@ -28,8 +28,14 @@ from inventiv_adapters.identity.postgres.sessions import PostgresSessionQueries
 from inventiv_adapters.identity.postgres.users import PostgresUserQueries
 from inventiv_adapters.identity.smtp import SmtpMailer
 from inventiv_adapters.inference.aiohttp import AiohttpEngines, AiohttpReply
-from inventiv_adapters.inference.memory import MemoryRoutingQueries
+from inventiv_adapters.inference.memory import (
+    FreeOfCharge,
+    MemoryOfferings,
+    MemoryRoutingQueries,
+    MemorySpool,
+)
 from inventiv_adapters.inference.postgres import PostgresRoutingQueries
+from inventiv_adapters.inference.spool import FileSpool
 from inventiv_adapters.instances.memory import MemoryInstanceQueries
 from inventiv_adapters.instances.postgres import PostgresInstanceQueries
 from inventiv_adapters.kernel.chance import SeededChance, SystemChance
@@ -65,7 +71,15 @@ from inventiv_core.identity.ports.passwords import PasswordHasher
 from inventiv_core.identity.ports.sessions import SessionQueries, SessionTokens
 from inventiv_core.identity.ports.users import UserQueries
 from inventiv_core.identity.ports.work import IdentityWork
-from inventiv_core.inference.ports import EngineReply, Engines, RoutingQueries, UsageWork
+from inventiv_core.inference.ports import (
+    ChargesUsage,
+    EngineReply,
+    Engines,
+    Offerings,
+    RoutingQueries,
+    UsageSpool,
+    UsageWork,
+)
 from inventiv_core.instances.ports import InstanceQueries, InstanceWork
 from inventiv_core.kernel.bus import Bus, Relay
 from inventiv_core.kernel.chance import Chance
@@ -127,6 +141,18 @@ def mailers(memory: MemoryMailer, files: FileMailer, smtp: SmtpMailer) -> Iterab
 
 def worker_tokens(derived: DerivedWorkerTokens) -> WorkerTokens:
     return derived
+
+
+def usage_spools(memory: MemorySpool, files: FileSpool) -> Iterable[UsageSpool]:
+    return memory, files
+
+
+def offerings(memory: MemoryOfferings) -> Offerings:
+    return memory
+
+
+def charges(free: FreeOfCharge) -> ChargesUsage:
+    return free
 
 
 def engines(aiohttp: AiohttpEngines) -> Engines:

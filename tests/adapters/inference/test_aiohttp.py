@@ -9,8 +9,9 @@ from aiohttp import web
 
 from inventiv_adapters.cloud.mock.loopback import port_of, reserve, serving
 from inventiv_adapters.inference.aiohttp import AiohttpEngines
-from inventiv_core.inference.entities import Route
-from inventiv_core.inference.ports import EngineNotReached
+from inventiv_adapters.inference.deadlines import Deadlines
+from inventiv_core.inference.entities.routes import Route
+from inventiv_core.inference.ports import EngineCall, EngineNotReached
 from inventiv_core.instances.entities import InstanceId
 from tests.builders import ACME, NOON, a_number
 
@@ -25,6 +26,7 @@ class Engine:
         self.hung_up = asyncio.Event()
         """Set when a caller has left in the middle of a stream."""
         self.followed = False
+        self.seen: list[asyncio.Transport] = []
         self.calls: list[tuple[bytes, dict[str, str]]] = []
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
@@ -65,6 +67,14 @@ class Engine:
         request.transport.close()
         return response
 
+    async def once(self, request: web.Request) -> web.Response:
+        """Answer, and close the connection as soon as it is used again."""
+        assert request.transport is not None
+        if request.transport in self.seen:
+            request.transport.abort()
+        self.seen.append(request.transport)
+        return web.Response(body=b"ok")
+
     async def never(self, request: web.Request) -> web.Response:
         await self.go_on.wait()
         return web.Response()
@@ -75,7 +85,7 @@ async def engine() -> AsyncGenerator[Engine]:
     with reserve(None) as port:
         engine = Engine(f"http://127.0.0.1:{port_of(port)}")
         app = web.Application()
-        handlers = ("stream", "whole", "redirect", "busy", "cut", "never")
+        handlers = ("stream", "whole", "redirect", "busy", "cut", "once", "never")
         app.add_routes([web.post(f"/{name}", getattr(engine, name)) for name in handlers])
         app.add_routes([web.route("*", "/followed", engine.follow)])
         async with serving(app, port):
@@ -84,10 +94,14 @@ async def engine() -> AsyncGenerator[Engine]:
 
 @pytest.fixture
 async def engines() -> AsyncGenerator[AiohttpEngines]:
-    engines = AiohttpEngines(connect_s=2, first_byte_s=0.2)
+    engines = AiohttpEngines(Deadlines(connect_s=2, first_byte_s=0.3, idle_s=0.3))
     await engines.open()
     yield engines
     await engines.close()
+
+
+def a_call(path: str, body: bytes = b"{}", *, accept: str = "*/*") -> EngineCall:
+    return EngineCall(path=path, body=body, accept=accept, request_id="asked", session="s")
 
 
 def to(url: str) -> Route:
@@ -103,96 +117,129 @@ def to(url: str) -> Route:
 
 async def test_an_answer_is_relayed_byte_by_byte(engine: Engine, engines: AiohttpEngines) -> None:
     body = b'{"model": "acme/chat"}'
-    reply = await engines.send(to(engine.url), "/whole", body, accept="application/json")
+    reply = await engines.send(to(engine.url), a_call("/whole", body, accept="application/json"))
     assert (reply.status_code, reply.content_type) == (200, "application/json")
     assert b"".join([chunk async for chunk in reply.chunks()]) == b'{"text": "%s"}' % (
         b"so " * 1000
     )
-    await reply.close()
+    reply.close()
     [(received, headers)] = engine.calls
     assert received == body
     assert (headers["Content-Type"], headers["Accept"]) == ("application/json", "application/json")
+    assert (headers["X-Request-ID"], headers["X-Inventiv-Session"]) == ("asked", "s")
 
 
 async def test_chunks_come_as_they_are_sent(engine: Engine, engines: AiohttpEngines) -> None:
-    reply = await engines.send(to(engine.url), "/stream", b"{}", accept="text/event-stream")
+    reply = await engines.send(to(engine.url), a_call("/stream", b"{}", accept="text/event-stream"))
     assert reply.content_type == "text/event-stream"
     chunks = reply.chunks()
     assert await anext(chunks) == b"data: one\n\n"
     engine.go_on.set()
     assert [chunk async for chunk in chunks] == [b"data: two\n\n"]
-    await reply.close()
+    reply.close()
     assert not engine.hung_up.is_set()
 
 
 async def test_to_hang_up_in_mid_stream_stops_the_engine(
     engine: Engine, engines: AiohttpEngines
 ) -> None:
-    reply = await engines.send(to(engine.url), "/stream", b"{}", accept="text/event-stream")
+    reply = await engines.send(to(engine.url), a_call("/stream", b"{}", accept="text/event-stream"))
     await anext(reply.chunks())
-    await reply.close()
+    reply.close()
     await asyncio.wait_for(engine.hung_up.wait(), 5)
 
 
 async def test_connections_are_used_again(engine: Engine, engines: AiohttpEngines) -> None:
     for _ in range(3):
-        reply = await engines.send(to(engine.url), "/whole", b"{}", accept="*/*")
+        reply = await engines.send(to(engine.url), a_call("/whole"))
         async for _chunk in reply.chunks():
             pass
-        await reply.close()
+        reply.close()
     assert len(engine.calls) == 3
 
 
 async def test_a_refusal_of_the_engine_is_an_answer(
     engine: Engine, engines: AiohttpEngines
 ) -> None:
-    reply = await engines.send(to(engine.url), "/busy", b"{}", accept="*/*")
+    reply = await engines.send(to(engine.url), a_call("/busy"))
     assert reply.status_code == 503
     assert b"".join([chunk async for chunk in reply.chunks()]) == b'{"error": "busy"}'
-    await reply.close()
+    reply.close()
 
 
 async def test_redirects_are_not_followed(engine: Engine, engines: AiohttpEngines) -> None:
-    reply = await engines.send(to(engine.url), "/redirect", b"{}", accept="*/*")
+    reply = await engines.send(to(engine.url), a_call("/redirect"))
     assert reply.status_code == 307
-    await reply.close()
+    reply.close()
     assert not engine.followed
 
 
 @pytest.mark.parametrize("url", ["", "http://[::1", "http://a b", "ftp://127.0.0.1"])
 async def test_an_address_that_is_none_is_not_reached(engines: AiohttpEngines, url: str) -> None:
     with pytest.raises(EngineNotReached):
-        await engines.send(to(url), "/whole", b"{}", accept="*/*")
+        await engines.send(to(url), a_call("/whole"))
 
 
 async def test_an_engine_that_does_not_listen_is_not_reached(engines: AiohttpEngines) -> None:
     with reserve(None) as port, pytest.raises(EngineNotReached):
-        await engines.send(to(f"http://127.0.0.1:{port_of(port)}"), "/whole", b"{}", accept="*/*")
+        await engines.send(to(f"http://127.0.0.1:{port_of(port)}"), a_call("/whole"))
 
 
 async def test_an_engine_that_does_not_answer_in_time_is_not_reached(
     engine: Engine, engines: AiohttpEngines
 ) -> None:
     with pytest.raises(EngineNotReached):
-        await engines.send(to(engine.url), "/never", b"{}", accept="*/*")
+        await engines.send(to(engine.url), a_call("/never"))
 
 
 @pytest.mark.parametrize("path", ["/cut", "/stream"], ids=["breaks off", "falls silent"])
 async def test_an_answer_without_an_end_is_no_answer(
     engine: Engine, engines: AiohttpEngines, path: str
 ) -> None:
-    reply = await engines.send(to(engine.url), path, b"{}", accept="*/*")
+    reply = await engines.send(to(engine.url), a_call(path))
     with pytest.raises(EngineNotReached):
         async for _chunk in reply.chunks():
             pass
-    await reply.close()
+    reply.close()
+
+
+async def test_an_answer_that_takes_too_long_is_ended(engine: Engine) -> None:
+    engines = AiohttpEngines(Deadlines(idle_s=30, total_s=0.2))
+    await engines.open()
+    reply = await engines.send(to(engine.url), a_call("/stream"))
+    with pytest.raises(EngineNotReached, match="too long"):
+        async for _chunk in reply.chunks():
+            pass
+    await asyncio.wait_for(engine.hung_up.wait(), 5)
+    await engines.close()
+
+
+async def test_time_that_the_caller_takes_is_none_of_the_engine_s(
+    engine: Engine, engines: AiohttpEngines
+) -> None:
+    reply = await engines.send(to(engine.url), a_call("/stream"))
+    chunks = reply.chunks()
+    assert await anext(chunks) == b"data: one\n\n"
+    await asyncio.sleep(0.5)
+    engine.go_on.set()
+    assert [chunk async for chunk in chunks] == [b"data: two\n\n"]
+    reply.close()
+
+
+async def test_an_idle_connection_that_the_engine_has_closed_is_not_the_end(
+    engine: Engine, engines: AiohttpEngines
+) -> None:
+    for _ in range(3):
+        reply = await engines.send(to(engine.url), a_call("/once"))
+        assert [chunk async for chunk in reply.chunks()] == [b"ok"]
+        reply.close()
 
 
 async def test_a_client_that_is_not_open_reaches_nobody(engine: Engine) -> None:
-    engines = AiohttpEngines()
+    engines = AiohttpEngines(Deadlines())
     for _ in range(2):
         with pytest.raises(EngineNotReached):
-            await engines.send(to(engine.url), "/whole", b"{}", accept="*/*")
+            await engines.send(to(engine.url), a_call("/whole"))
         await engines.open()
         await engines.close()
     with suppress(EngineNotReached):

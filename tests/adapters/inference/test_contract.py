@@ -5,8 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 from inventiv_adapters.kernel.memory import MemoryDatabase
-from inventiv_core.identity.access import OrganizationId
-from inventiv_core.inference.entities import InferenceUsage, Route, ServableModel
+from inventiv_core.identity.access import ApiKeyId, OrganizationId
+from inventiv_core.inference.entities.routes import Route, ServableModel
+from inventiv_core.inference.entities.usage import InferenceUsage, Outcome
 from inventiv_core.inference.views import RoutingSnapshot
 from inventiv_core.instances.entities import Instance, InstanceId, InstanceStatus
 from inventiv_core.workers.entities import WorkerStatus
@@ -29,14 +30,17 @@ STALE_AFTER = timedelta(minutes=2)
 def a_usage(**facts: Any) -> InferenceUsage:
     usage = InferenceUsage(
         id=a_number(),
+        request_id="asked",
         occurred_at=NOON,
         organization_id=ACME,
         user_id=ALICE,
+        provider_organization_id=ACME,
         instance_id=InstanceId(a_number()),
         model_id="acme/chat",
         path="/v1/chat/completions",
         streamed=True,
         status_code=200,
+        outcome=Outcome.COMPLETE,
         input_tokens=1,
         output_tokens=2,
         total_tokens=3,
@@ -74,20 +78,27 @@ async def snapshot(adapters: Any) -> RoutingSnapshot:
 async def test_usage_is_stored_as_it_was(adapters: Any) -> None:
     whole = a_usage()
     unknown = a_usage(
-        user_id=None, input_tokens=None, output_tokens=None, total_tokens=None, ttft_ms=None
+        user_id=None,
+        instance_id=None,
+        outcome=Outcome.FAILED,
+        input_tokens=None,
+        output_tokens=None,
+        total_tokens=None,
+        ttft_ms=None,
     )
+    whole = replace(whole, cached_tokens=1, offering_id=a_number(), api_key_id=ApiKeyId(a_number()))
     async with adapters.unit_of_work()() as work:
-        await work.usage.add([whole, unknown])
-        await work.usage.add([])
+        assert await work.usage.add([whole, unknown]) == [whole, unknown]
+        assert await work.usage.add([]) == []
     assert await used(adapters) == {whole.id: whole, unknown.id: unknown}
 
 
 async def test_usage_that_is_stored_already_stays_as_it_is(adapters: Any) -> None:
     first, second = a_usage(), a_usage()
     again = replace(first, total_tokens=99)
-    for usages in ([first], [again, second], [again]):
+    for usages, new in (([first], [first]), ([again, second], [second]), ([again], [])):
         async with adapters.unit_of_work()() as work:
-            await work.usage.add(usages)
+            assert await work.usage.add(usages) == new
     assert await used(adapters) == {first.id: first, second.id: second}
 
 
@@ -97,7 +108,14 @@ async def test_a_live_worker_is_a_route(adapters: Any) -> None:
     worker = a_worker(instance, at=NOON - STALE_AFTER, vllm_port=8001, queue_depth=7)
     await given_teams(adapters.unit_of_work(), *market.everything, instance, worker)
     assert await snapshot(adapters) == RoutingSnapshot(
-        models=[ServableModel(id=market.model.id, model_id=market.model.model_id)],
+        models=[
+            ServableModel(
+                id=market.model.id,
+                model_id=market.model.model_id,
+                name=market.model.name,
+                context_length=market.model.context_length,
+            )
+        ],
         routes=[
             Route(
                 instance_id=instance.id,

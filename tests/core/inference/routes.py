@@ -4,11 +4,17 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from inventiv_core.identity.access import OrganizationId
-from inventiv_core.inference.entities import Route, Router, ServableModel
+from inventiv_core.inference.entities.routes import Route, ServableModel
+from inventiv_core.inference.entities.routing import Router
 from inventiv_core.instances.entities import InstanceId
 from tests.builders import ACME, NOON, a_number
 
-MODEL = ServableModel(id=a_number(), model_id="acme/Talker-7B")
+
+def a_model(model_id: str = "acme/Talker-7B", *, name: str = "Talker") -> ServableModel:
+    return ServableModel(id=a_number(), model_id=model_id, name=name, context_length=8192)
+
+
+MODEL = a_model()
 
 
 def a_route(
@@ -31,5 +37,5 @@ def a_route(
 
 def a_router(routes: Sequence[Route] = (), *, models: Sequence[ServableModel] = (MODEL,)) -> Router:
     router = Router()
-    router.replace(models, routes)
+    router.replace(models, routes, now=NOON)
     return router

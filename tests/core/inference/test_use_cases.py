@@ -1,13 +1,18 @@
 """Calls, forwarded to one worker or another, and what they have used."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
 
-from inventiv_adapters.inference.memory import MemoryRoutingQueries
+from inventiv_adapters.inference.memory import (
+    FreeOfCharge,
+    MemoryOfferings,
+    MemoryRoutingQueries,
+    MemorySpool,
+)
 from inventiv_adapters.kernel.chance import SeededChance
 from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.ids import SerialIds
@@ -16,45 +21,52 @@ from inventiv_adapters.settings.memory import MemorySettingQueries
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork
 from inventiv_core.identity.access import PLATFORM, Actor
 from inventiv_core.identity.errors.access import NoCurrentOrganization, PermissionMissing
-from inventiv_core.inference.entities import (
-    MAX_ATTEMPTS,
+from inventiv_core.inference.entities.retries import MAX_ATTEMPTS, RESERVE, RetryBudget
+from inventiv_core.inference.entities.routes import Route, Target
+from inventiv_core.inference.entities.routing import Attempt, Router
+from inventiv_core.inference.entities.usage import (
+    Delivery,
     InferenceUsage,
-    Route,
-    Router,
+    Outcome,
     TokenCounts,
 )
 from inventiv_core.inference.errors import (
+    ModelNotAllowed,
     ModelNotNamed,
     ModelNotServed,
     NoReadyWorker,
     UpstreamUnreachable,
 )
-from inventiv_core.inference.ports import EngineNotReached, EngineReply, Engines
-from inventiv_core.inference.use_cases import (
+from inventiv_core.inference.ports import EngineCall, EngineNotReached, EngineReply, Engines
+from inventiv_core.inference.use_cases.forwarding import (
+    LEFT,
     Exchange,
-    FlushUsage,
     ForwardInference,
     InferenceCall,
-    ListServedModels,
-    RefreshRoutes,
-    UsageQueue,
 )
+from inventiv_core.inference.use_cases.metering import FlushUsage
+from inventiv_core.inference.use_cases.routing import ListServedModels, RefreshRoutes
 from inventiv_core.instances.entities import InstanceStatus
 from inventiv_core.kernel.bus import Message
 from inventiv_core.settings.definitions import WORKER_STALE
 from inventiv_core.settings.events import GlobalSettingChanged
 from inventiv_core.settings.use_cases.effective import EffectiveSettings
-from tests.builders import ACME, ALICE, NOON, OTHER, an_actor
-from tests.core.inference.routes import MODEL, a_route, a_router
+from tests.builders import ACME, ALICE, NOON, OTHER, a_number, an_actor
+from tests.core.inference.routes import MODEL, a_route
 from tests.core.world import World
 
 USED = TokenCounts(input_tokens=1, output_tokens=2, total_tokens=3)
 SECOND = timedelta(seconds=1)
-Hook = Callable[[], Awaitable[None]]
+Hook = Callable[[], None]
 
 
-async def nothing() -> None:
+def nothing() -> None:
     """Do nothing."""
+
+
+WHOLE = Delivery(
+    is_whole=True, broke_off=False, used=USED, first_byte_at=None, events=0, size_bytes=100
+)
 
 
 @dataclass
@@ -63,14 +75,16 @@ class Reply(EngineReply):
 
     status_code: int = 200
     content_type: str = "application/json"
+    retry_after: str | None = None
     closed: bool = False
     on_close: Hook = nothing
+    on_ask: Hook = nothing
 
     def chunks(self) -> AsyncIterator[bytes]:
         raise NotImplementedError
 
-    async def close(self) -> None:
-        await self.on_close()
+    def close(self) -> None:
+        self.on_close()
         self.closed = True
 
 
@@ -79,14 +93,29 @@ class ScriptedEngines(Engines):
     """Engines that answer as they are told to, one after the other; then all is well."""
 
     answers: list[Reply | type[BaseException]] = field(default_factory=list)
-    asked: list[tuple[Route, str, bytes, str]] = field(default_factory=list)
+    asked: list[tuple[Route, EngineCall]] = field(default_factory=list)
 
-    async def send(self, route: Route, path: str, body: bytes, *, accept: str) -> EngineReply:
-        self.asked.append((route, path, body, accept))
+    async def send(self, route: Route, call: EngineCall) -> EngineReply:
+        self.asked.append((route, call))
         answer = self.answers.pop(0) if self.answers else Reply()
         if isinstance(answer, Reply):
+            answer.on_ask()
             return answer
-        raise answer
+        raise NoReadyWorker(model="") if answer is NoReadyWorker else answer
+
+
+class CountingRouter(Router):
+    """A router that can be asked how much is under way."""
+
+    under_way = 0
+
+    def begin(self, route: Route) -> Attempt:
+        self.under_way += 1
+        return super().begin(route)
+
+    def end(self, attempt: Attempt) -> None:
+        self.under_way -= 1
+        super().end(attempt)
 
 
 class Gateway:
@@ -94,14 +123,19 @@ class Gateway:
 
     def __init__(self, workers: int = 2) -> None:
         self.routes = [a_route() for _ in range(workers)]
-        self.router = a_router(self.routes)
+        self.router = CountingRouter()
+        self.router.replace([MODEL], self.routes, now=NOON)
+        self.offerings = MemoryOfferings()
         self.engines = ScriptedEngines()
-        self.queue = UsageQueue()
+        self.spool = MemorySpool()
         self.clock = ManualClock(NOON)
         self.forward = ForwardInference(
             router=self.router,
+            offerings=self.offerings,
             engines=self.engines,
-            usage_queue=self.queue,
+            retry_budget=RetryBudget(),
+            failover_for=10 * SECOND,
+            usage_spool=self.spool,
             clock=self.clock,
             new_id=SerialIds(),
             chance=SeededChance(0),
@@ -119,43 +153,42 @@ class Gateway:
             model=model,
             streamed=streamed,
             body_for=lambda model_id: f"for {model_id}".encode(),
+            size_bytes=400,
+            request_id="asked",
         )
         return await self.forward(call, actor=actor or an_actor())
 
     @property
     def idle(self) -> bool:
-        """Whether no call is counted at any worker: a worker with none queued is as good."""
-        reference = a_route(queue_depth=0)
-        for route in self.routes:
-            self.router.replace([MODEL], [reference, route])
-            draws = iter((0.5, 0.0))
-            chosen = self.router.choose(
-                MODEL.model_id, owner=ACME, tried=(), chance=lambda draws=draws: next(draws)
-            )
-            if chosen is not route:
-                return False
-        self.router.replace([MODEL], self.routes)
-        return True
+        """Whether no call is counted at any worker."""
+        return self.router.under_way == 0
+
+    @property
+    def usages(self) -> Sequence[InferenceUsage]:
+        """What was metered."""
+        return self.spool.take(1000)
 
 
 @pytest.mark.parametrize("name", [MODEL.model_id, f" {MODEL.id} "])
 async def test_a_call_reaches_a_worker_under_the_name_it_knows(name: str) -> None:
     gateway = Gateway()
     exchange = await gateway.call(name)
-    [(route, path, body, accept)] = gateway.engines.asked
+    [(route, asked)] = gateway.engines.asked
     assert exchange.route is route
-    assert (path, body) == ("/v1/chat/completions", b"for acme/Talker-7B")
-    assert accept == "application/json"
+    assert (asked.path, asked.body) == ("/v1/chat/completions", b"for acme/Talker-7B")
+    assert asked.accept == "application/json"
     assert not gateway.idle
 
 
 async def test_a_stream_is_asked_for_as_one() -> None:
     gateway = Gateway()
     await gateway.call(streamed=True)
-    assert gateway.engines.asked[0][3] == "text/event-stream"
+    assert gateway.engines.asked[0][1].accept == "text/event-stream"
 
 
-@pytest.mark.parametrize("broken", [EngineNotReached, Reply(502), Reply(503), Reply(504)])
+@pytest.mark.parametrize(
+    "broken", [EngineNotReached, Reply(429), Reply(502), Reply(503), Reply(504)]
+)
 async def test_a_call_that_fails_at_one_worker_succeeds_at_another(
     broken: Reply | type[BaseException],
 ) -> None:
@@ -163,15 +196,15 @@ async def test_a_call_that_fails_at_one_worker_succeeds_at_another(
     gateway.engines.answers = [broken]
     exchange = await gateway.call()
     assert exchange.reply.status_code == 200
-    first, second = (asked[0] for asked in gateway.engines.asked)
+    first, second = (route for route, _ in gateway.engines.asked)
     assert first is not second is exchange.route
     if isinstance(broken, Reply):
         assert broken.closed
-    exchange.finish(None, None)
+    exchange.finish(WHOLE)
     assert gateway.idle
 
 
-@pytest.mark.parametrize("status_code", [400, 404, 429, 500])
+@pytest.mark.parametrize("status_code", [400, 404, 500])
 async def test_what_another_worker_would_not_do_better_is_the_answer(status_code: int) -> None:
     gateway = Gateway()
     gateway.engines.answers = [Reply(status_code)]
@@ -207,31 +240,67 @@ async def test_a_call_tries_a_few_workers_and_not_all(
     gateway.engines.answers = [broken] * 10
     try:
         exchange = await gateway.call()
-        exchange.finish(None, None)
+        exchange.finish(WHOLE)
     except UpstreamUnreachable:
         assert broken is EngineNotReached
     assert len({asked[0].instance_id for asked in gateway.engines.asked}) == MAX_ATTEMPTS
     assert gateway.idle
 
 
-@pytest.mark.parametrize("accident", [asyncio.CancelledError, RuntimeError])
-async def test_a_caller_who_goes_away_is_counted_off(accident: type[BaseException]) -> None:
-    gateway = Gateway()
+@pytest.mark.parametrize(
+    ("accident", "outcome", "status_code"),
+    [
+        (asyncio.CancelledError, Outcome.ABORTED, LEFT),
+        (RuntimeError, Outcome.FAILED, 500),
+        (NoReadyWorker, Outcome.FAILED, 503),
+        (EngineNotReached, Outcome.FAILED, 502),
+    ],
+)
+async def test_a_call_without_an_answer_is_counted_off_and_metered_once(
+    accident: type[BaseException], outcome: Outcome, status_code: int
+) -> None:
+    gateway = Gateway(workers=0 if accident is NoReadyWorker else 1)
     gateway.engines.answers = [accident]
-    with pytest.raises(accident):
+    with pytest.raises(UpstreamUnreachable if accident is EngineNotReached else accident):
         await gateway.call()
     assert gateway.idle
+    [usage] = gateway.usages
+    assert (usage.outcome, usage.status_code) == (outcome, status_code)
+    assert (usage.input_tokens, usage.output_tokens, usage.total_tokens) == (None, None, None)
+    asked = [route.instance_id for route, _ in gateway.engines.asked]
+    assert usage.instance_id == (asked[-1] if asked else None)
 
 
-async def test_a_caller_who_goes_away_between_two_workers_is_counted_off() -> None:
-    async def cancel() -> None:
-        raise asyncio.CancelledError
-
+async def test_retries_of_refusals_are_limited_when_all_engines_refuse() -> None:
     gateway = Gateway()
-    gateway.engines.answers = [Reply(503, on_close=cancel)]
-    with pytest.raises(asyncio.CancelledError):
-        await gateway.call()
-    assert gateway.idle
+    gateway.engines.answers = [Reply(503)] * 500
+    for _ in range(100):
+        gateway.router.replace([MODEL], [], now=NOON)
+        gateway.router.replace([MODEL], gateway.routes, now=NOON)  # no breaker is open
+        (await gateway.call()).finish(WHOLE)
+    assert 100 + RESERVE <= len(gateway.engines.asked) <= 100 + RESERVE + 0.2 * 100
+
+
+async def test_calls_that_reach_no_engine_look_for_another_as_often_as_it_takes() -> None:
+    gateway = Gateway()
+    for _ in range(200):
+        gateway.router.replace([MODEL], [], now=NOON)
+        gateway.router.replace([MODEL], gateway.routes, now=NOON)
+        gateway.engines.answers = [EngineNotReached]
+        (await gateway.call()).finish(WHOLE)
+    assert len(gateway.usages) == 200
+
+
+@pytest.mark.parametrize(("late_by", "asked"), [(0, 2), (1, 1)])
+async def test_nobody_waits_for_a_second_worker_for_ever(late_by: int, asked: int) -> None:
+    gateway = Gateway()
+
+    def slowly() -> None:
+        gateway.clock.advance(10 * SECOND + late_by * SECOND)
+
+    gateway.engines.answers = [Reply(503, on_ask=slowly), Reply(200)]
+    (await gateway.call()).finish(WHOLE)
+    assert len(gateway.engines.asked) == asked
 
 
 async def test_without_workers_there_is_nobody_to_ask() -> None:
@@ -263,18 +332,21 @@ async def test_what_was_used_is_put_to_the_account_of_whoever_used_it() -> None:
     gateway = Gateway()
     exchange = await gateway.call(streamed=True)
     gateway.clock.advance(3 * SECOND)
-    exchange.finish(USED, NOON + SECOND)
-    [usage] = gateway.queue.take(10)
+    exchange.finish(replace(WHOLE, first_byte_at=NOON + SECOND))
+    [usage] = gateway.usages
     assert usage == InferenceUsage(
         id=usage.id,
+        request_id="asked",
         occurred_at=NOON,
         organization_id=ACME,
         user_id=ALICE,
+        provider_organization_id=ACME,
         instance_id=exchange.route.instance_id,
         model_id=MODEL.model_id,
         path="/v1/chat/completions",
         streamed=True,
         status_code=200,
+        outcome=Outcome.COMPLETE,
         input_tokens=1,
         output_tokens=2,
         total_tokens=3,
@@ -283,48 +355,140 @@ async def test_what_was_used_is_put_to_the_account_of_whoever_used_it() -> None:
     )
 
 
-async def test_what_is_not_known_of_a_call_stays_unknown() -> None:
-    gateway = Gateway()
-    (await gateway.call()).finish(None, None)
-    [usage] = gateway.queue.take(10)
-    assert usage.input_tokens is usage.output_tokens is usage.total_tokens is usage.ttft_ms is None
+UNSAID = replace(WHOLE, used=None)
+CUT = replace(WHOLE, is_whole=False)
 
 
-async def some_usage(count: int) -> tuple[UsageQueue, list[InferenceUsage]]:
-    gateway = Gateway()
-    for _ in range(count):
-        (await gateway.call()).finish(USED, None)
-    usages = list(gateway.queue.take(count))
-    gateway.queue.put_back(usages)
-    return gateway.queue, usages
+@pytest.mark.parametrize(
+    ("status_code", "delivery", "outcome", "tokens"),
+    [
+        (200, WHOLE, Outcome.COMPLETE, (1, 2, 3)),
+        (200, UNSAID, Outcome.ESTIMATED, (100, 25, 125)),
+        (200, replace(UNSAID, events=7), Outcome.ESTIMATED, (100, 7, 107)),
+        (200, CUT, Outcome.ABORTED, (1, 2, 3)),
+        (200, replace(CUT, used=None, events=7), Outcome.ABORTED, (100, 7, 107)),
+        (500, UNSAID, Outcome.FAILED, (None, None, None)),
+        (404, replace(CUT, used=None), Outcome.FAILED, (None, None, None)),
+    ],
+)
+async def test_each_call_ends_as_one_record_that_says_how(
+    status_code: int,
+    delivery: Delivery,
+    outcome: Outcome,
+    tokens: tuple[int | None, int | None, int | None],
+) -> None:
+    gateway = Gateway(workers=1)
+    gateway.engines.answers = [Reply(status_code)]
+    (await gateway.call()).finish(delivery)
+    [usage] = gateway.usages
+    assert (usage.outcome, usage.status_code) == (outcome, status_code)
+    assert (usage.input_tokens, usage.output_tokens, usage.total_tokens) == tokens
+    assert gateway.idle
 
 
-async def test_usage_is_stored_in_order_and_once() -> None:
-    queue, usages = await some_usage(1001)
-    database = MemoryDatabase()
-    flush = FlushUsage(unit_of_work=MemoryUnitOfWork(database), usage_queue=queue)
-    assert await flush(actor=PLATFORM) == 1001
-    assert list(database.table(InferenceUsage).values()) == usages
-    assert await flush(actor=PLATFORM) == 0
+async def test_an_engine_that_breaks_off_again_and_again_is_left_alone() -> None:
+    gateway = Gateway(workers=1)
+    exchanges = [await gateway.call() for _ in range(3)]
+    for exchange in exchanges:
+        exchange.finish(replace(CUT, broke_off=True))
+    with pytest.raises(NoReadyWorker):
+        await gateway.call()
+
+
+async def test_an_offering_is_served_by_whoever_offers_it() -> None:
+    gateway, number = Gateway(workers=0), a_number()
+    theirs = a_route(owner=OTHER)
+    gateway.router.replace([MODEL], [theirs], now=NOON)
+    target = Target(
+        name="other/talk",
+        model_id=MODEL.model_id,
+        owner=OTHER,
+        context_length=1,
+        offering_id=number,
+    )
+    gateway.offerings.replace({(ACME, "other/talk"): target})
+    (await gateway.call("other/talk")).finish(WHOLE)
+    [usage] = gateway.usages
+    assert (usage.organization_id, usage.provider_organization_id) == (ACME, OTHER)
+    assert (usage.offering_id, usage.instance_id) == (number, theirs.instance_id)
+    with pytest.raises(ModelNotServed):
+        await gateway.call("other/talk", actor=an_actor(organization=OTHER))
+    limited = replace(an_actor(), models=frozenset({MODEL.model_id}))
+    with pytest.raises(ModelNotAllowed):
+        await gateway.call("other/talk", actor=limited)
+
+
+class Till(FreeOfCharge):
+    """Remembers what it was told, and may be out of order."""
+
+    def __init__(self) -> None:
+        self.told: list[InferenceUsage] = []
+        self.is_broken = False
+
+    async def __call__(self, usages: Sequence[InferenceUsage]) -> None:
+        if self.is_broken:
+            raise ConnectionError
+        self.told += usages
+
+
+class Books:
+    """Usage that waits to be stored."""
+
+    def __init__(self) -> None:
+        self.spool = MemorySpool()
+        self.database = MemoryDatabase()
+        self.till = Till()
+        self.flush = FlushUsage(
+            unit_of_work=MemoryUnitOfWork(self.database),
+            usage_spool=self.spool,
+            charge_usage=self.till,
+        )
+
+    async def used(self, count: int) -> list[InferenceUsage]:
+        gateway = Gateway()
+        for _ in range(count):
+            (await gateway.call()).finish(WHOLE)
+        usages = list(gateway.spool.take(count))
+        for usage in usages:
+            self.spool.put(usage)
+        return usages
+
+
+async def test_usage_is_stored_and_charged_in_order_and_once() -> None:
+    books = Books()
+    usages = await books.used(1001)
+    assert await books.flush(actor=PLATFORM) == 1001
+    assert list(books.database.table(InferenceUsage).values()) == usages == books.till.told
+    assert await books.flush(actor=PLATFORM) == 0
 
 
 async def test_usage_that_cannot_be_stored_waits_in_its_place(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    queue, usages = await some_usage(3)
-    database = MemoryDatabase()
+    books = Books()
+    usages = await books.used(3)
 
     def fail(draft: MemoryDatabase) -> None:
         raise ConnectionError
 
-    flush = FlushUsage(unit_of_work=MemoryUnitOfWork(database), usage_queue=queue)
-    monkeypatch.setattr(database, "accept", fail)
+    monkeypatch.setattr(books.database, "accept", fail)
     with pytest.raises(ConnectionError):
-        await flush(actor=PLATFORM)
+        await books.flush(actor=PLATFORM)
     monkeypatch.undo()
-    assert queue.take(2) == usages[:2]
-    queue.put_back(usages[:2])
-    assert await flush(actor=PLATFORM) == 3
+    assert books.spool.take(10) == usages
+    assert not books.till.told
+    assert await books.flush(actor=PLATFORM) == 3
+
+
+async def test_usage_that_cannot_be_charged_is_told_again_and_stored_once() -> None:
+    books = Books()
+    usages = await books.used(3)
+    books.till.is_broken = True
+    with pytest.raises(ConnectionError):
+        await books.flush(actor=PLATFORM)
+    books.till.is_broken = False
+    assert await books.flush(actor=PLATFORM) == 3
+    assert list(books.database.table(InferenceUsage).values()) == usages == books.till.told
 
 
 async def test_routes_are_what_the_database_says(world: World) -> None:
@@ -350,7 +514,7 @@ async def test_routes_are_what_the_database_says(world: World) -> None:
 
 async def test_background_work_is_the_platform_s() -> None:
     database = MemoryDatabase()
-    flush = FlushUsage(unit_of_work=MemoryUnitOfWork(database), usage_queue=UsageQueue())
+    flush = Books().flush
     refresh = RefreshRoutes(
         routing_queries=MemoryRoutingQueries(database),
         router=Router(),

@@ -10,7 +10,8 @@ from dependency_injector.providers import Object
 from litestar import Litestar
 
 from inventiv_core.identity.access import PLATFORM, OrganizationId
-from inventiv_core.inference.entities import Route, Router
+from inventiv_core.inference.entities.routes import Route
+from inventiv_core.inference.entities.routing import Attempt, Router
 from inventiv_core.instances.entities import Instance, InstanceStatus
 from inventiv_http.container import Application, MemoryAdapters
 from tests.builders import ACME, Market, a_worker, given
@@ -30,13 +31,13 @@ class CountingRouter(Router):
         self.begun = 0
         self.under_way = 0
 
-    def begin(self, route: Route) -> None:
-        super().begin(route)
+    def begin(self, route: Route) -> Attempt:
         self.begun += 1
         self.under_way += 1
+        return super().begin(route)
 
-    def end(self, route: Route) -> None:
-        super().end(route)
+    def end(self, attempt: Attempt) -> None:
+        super().end(attempt)
         self.under_way -= 1
 
 
@@ -113,5 +114,5 @@ def asking(**fields: Any) -> dict[str, Any]:
 async def used(memory: MemoryAdapters, router: CountingRouter) -> Any:
     """Return the one call that was metered, once it is over."""
     await eventually(lambda: router.begun and not router.under_way)
-    [usage] = memory.usage_queue().take(10)
+    [usage] = memory.usage_spool().take(10)
     return usage

@@ -10,8 +10,9 @@ from aiohttp import web
 
 from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_core.identity.access import PLATFORM
+from inventiv_core.inference.entities.routing import SLOW_START
 from inventiv_http.container import Application, MemoryAdapters
-from inventiv_http.inference import gateway
+from inventiv_http.inference.gateway import PATHS
 from tests.builders import OTHER, Market, a_model, a_number, given
 from tests.http.conftest import SignIn
 from tests.http.inference.conftest import CHAT, CountingRouter, Worker, asking, used
@@ -28,7 +29,7 @@ NOBODY_LISTENS = 1
 """A port on which there is no engine."""
 
 
-@pytest.mark.parametrize("path", [CHAT, "/v1/completions", "/v1/embeddings"])
+@pytest.mark.parametrize("path", PATHS)
 async def test_a_plain_answer_comes_as_the_engine_gave_it(
     owner: httpx.AsyncClient, engine: Engine, worker: Worker, path: str
 ) -> None:
@@ -49,6 +50,7 @@ async def test_the_engine_learns_nothing_about_the_caller(
     await caller.post(f"{CHAT}?q=secret", json=asking(), headers=headers)
     [(_, sent, _)] = engine.calls
     known = {"Host", "Accept", "Accept-Encoding", "Content-Type", "Content-Length"}
+    known |= {"X-Request-ID"}
     assert set(sent) <= known
     assert (sent["Content-Type"], sent["Accept"]) == ("application/json", "application/json")
 
@@ -169,7 +171,7 @@ async def test_errors_of_the_engine_come_through(
     assert (usage.status_code, usage.total_tokens) == (status, None)
 
 
-@pytest.mark.parametrize("status", [None, 502, 503])
+@pytest.mark.parametrize("status", [None, 429, 502, 503])
 async def test_a_worker_that_cannot_is_replaced_by_one_that_can(
     owner: httpx.AsyncClient,
     engine: Engine,
@@ -266,13 +268,94 @@ async def test_calls_are_posted(owner: httpx.AsyncClient, method: str) -> None:
 
 
 async def test_calls_may_be_larger_than_other_bodies_but_not_endless(
-    owner: httpx.AsyncClient, worker: Worker, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    app: Any,
+    owner: httpx.AsyncClient,
+    worker: Worker,
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     large = asking(model="nobody/has-this", picture="x" * (3 * 1024 * 1024))
     assert (await owner.post(CHAT, json=large)).status_code == 404
-    monkeypatch.setattr(gateway, "MAX_BODY_BYTES", 1024)
+    monkeypatch.setattr(app.state.gateway, "_body_limit_bytes", 1024)
     await worker(engine.port)
     answer = await owner.post(CHAT, json=asking(picture="x" * 1024))
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
     assert not engine.calls
     assert (await owner.post(CHAT, json=asking(picture="x" * 900))).status_code == 200
+
+
+async def test_what_is_announced_as_too_large_is_refused_before_it_is_sent(
+    owner: httpx.AsyncClient, app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app.state.gateway, "_body_limit_bytes", 10)
+    answer = await owner.post(CHAT, content=b"{}", headers={"Content-Length": "11"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
+
+
+async def test_a_session_stays_with_its_worker_which_hears_of_it(
+    owner: httpx.AsyncClient, engine: Engine, worker: Worker
+) -> None:
+    await worker(engine.port)
+    await worker(engine.port)
+    homes: dict[str, set[str]] = {}
+    for _ in range(3):
+        for session in map(str, range(12)):
+            answer = await owner.post(CHAT, json=asking(), headers={"X-Inventiv-Session": session})
+            homes.setdefault(session, set()).add(answer.headers["x-inventiv-instance"])
+            assert engine.calls[-1][1]["X-Inventiv-Session"] == session
+    assert {len(workers) for workers in homes.values()} == {1}
+    assert len(set().union(*homes.values())) == 2
+
+
+@pytest.mark.parametrize("session", ["", "  ", "x" * 300])
+async def test_a_session_without_a_name_is_none(
+    owner: httpx.AsyncClient, engine: Engine, worker: Worker, session: str
+) -> None:
+    await worker(engine.port)
+    await owner.post(CHAT, json=asking(), headers={"X-Inventiv-Session": session})
+    assert "X-Inventiv-Session" not in engine.calls[-1][1]
+
+
+async def test_calls_with_the_same_beginning_meet_at_one_worker(
+    owner: httpx.AsyncClient, engine: Engine, worker: Worker, clock: ManualClock
+) -> None:
+    for _ in range(3):
+        await worker(engine.port)
+    clock.advance(SLOW_START)
+    first = [{"role": "system", "content": "You are terse."}, {"role": "user", "content": "Hi."}]
+    more = [*first, {"role": "assistant", "content": "Hi."}, {"role": "user", "content": "So?"}]
+    homes = set()
+    for messages in (first, more, [*more, *first]):
+        answer = await owner.post(CHAT, json=asking(messages=messages))
+        homes.add(answer.headers["x-inventiv-instance"])
+    assert len(homes) == 1
+
+
+async def test_an_engine_says_when_to_come_back(
+    owner: httpx.AsyncClient, engine: Engine, worker: Worker
+) -> None:
+    async def busy(request: web.Request, response: web.StreamResponse) -> None:
+        response.set_status(429)
+        response.headers["Retry-After"] = "7"
+        response.headers["Set-Cookie"] = "a=b"
+        response.content_type = "application/json"
+        await response.prepare(request)
+        await response.write(b"{}")
+
+    engine.streams = busy
+    await worker(engine.port)
+    answer = await owner.post(CHAT, json=asking())
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
+    assert "set-cookie" not in answer.headers
+
+
+async def test_a_call_has_the_number_that_its_caller_gave_it_but_is_its_own(
+    owner: httpx.AsyncClient, engine: Engine, worker: Worker, memory: MemoryAdapters
+) -> None:
+    await worker(engine.port)
+    for _ in range(2):
+        await owner.post(CHAT, json=asking(), headers={"X-Request-Id": "mine"})
+    usages = memory.usage_spool().take(10)
+    assert [usage.request_id for usage in usages] == ["mine", "mine"]
+    assert len({usage.id for usage in usages}) == 2
+    assert {headers["X-Request-ID"] for _, headers, _ in engine.calls} == {"mine"}

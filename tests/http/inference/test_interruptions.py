@@ -7,6 +7,7 @@ import httpx
 import pytest
 from aiohttp import web
 
+from inventiv_core.inference.entities.usage import Outcome
 from inventiv_http.container import MemoryAdapters
 from tests.http.inference.conftest import CHAT, CountingRouter, Worker, asking, used
 from tests.http.inference.engine import Engine, chunk
@@ -52,8 +53,9 @@ async def test_the_engine_stops_when_the_caller_leaves(
         await asyncio.wait({calling})
         await engine.hung_up.wait()
     await eventually(lambda: not router.under_way)
-    usages = memory.usage_queue().take(10)
-    assert [usage.total_tokens for usage in usages] == [None] * begun
+    [usage] = memory.usage_spool().take(10)
+    assert usage.outcome is Outcome.ABORTED
+    assert (usage.total_tokens is not None) == begun
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
@@ -87,7 +89,8 @@ async def test_a_stream_that_breaks_ends_with_an_error_that_can_be_read(
     assert events[0] + "\n\n" == chunk("one").decode()
     assert '"code":"upstream_read_failed"' in events[1]
     assert events[2:] == ["data: [DONE]", ""]
-    assert (await used(memory, router)).total_tokens is None
+    usage = await used(memory, router)
+    assert (usage.outcome, usage.output_tokens) == (Outcome.ABORTED, 1)
 
 
 async def test_a_plain_answer_that_breaks_is_cut_off_and_not_completed(

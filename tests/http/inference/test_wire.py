@@ -1,6 +1,7 @@
 """The bytes of the OpenAI protocol."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from inventiv_core.inference.entities import TokenCounts
+from inventiv_core.inference.entities.usage import TokenCounts
 from inventiv_http.inference import wire
 from tests.http.inference.engine import DONE, USAGE_EVENT, chunk
 
@@ -190,7 +191,80 @@ def test_a_rewritten_body_says_the_same_to_the_engine_by_its_own_name(
 def test_values_that_are_none_of_our_business_keep_their_bytes(number: str) -> None:
     body = b'{"model": "mine", "seed": ' + number.encode() + b"}"
     rewritten = wire.rewritten(body, model_id="theirs", asked=wire.head(body))
-    assert rewritten == b'{"model":"theirs","seed":' + number.encode() + b"}"
+    assert rewritten == b'{"model": "theirs", "seed": ' + number.encode() + b"}"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{ "model" :\n"mine" , "n": 1}', b'{ "model" :\n"theirs" , "n": 1}'),
+        (b'{"model":"m\\u0069ne"}', b'{"model":"theirs"}'),
+        (b'{"a":{"model":"mine"},"model":"mine"}', b'{"a":{"model":"mine"},"model":"theirs"}'),
+        (b'{"a":"\\"model\\":","model":"mine"}', b'{"a":"\\"model\\":","model":"theirs"}'),
+        (b'{"a":"model","model":"mine"}', b'{"a":"model","model":"theirs"}'),
+        (b'{"model":"mine","model":"mine"}', b'{"model":"theirs"}'),
+    ],
+)
+def test_the_name_is_replaced_where_it_is_the_name(body: bytes, expected: bytes) -> None:
+    assert wire.rewritten(body, model_id="theirs", asked=wire.head(body)) == expected
+
+
+def test_usage_is_asked_for_beside_what_else_is_wanted() -> None:
+    body = b'{"model":"m","stream":true,"stream_options":{"continuous":1.0}}'
+    asked = wire.head(body)
+    rewritten = wire.rewritten(body, model_id="m", asked=asked)
+    assert rewritten.endswith(b'"stream_options":{"continuous":1.0,"include_usage":true}}')
+    assert wire.rewritten(body, model_id="m", asked=asked, adds_usage=False) is body
+    body = b' {"model":"m", "stream":true}'
+    assert wire.rewritten(body, model_id="m", asked=wire.head(body)) == (
+        b' {"stream_options":{"include_usage":true},"model":"m", "stream":true}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "beginning"),
+    [
+        ({"messages": ["one", "two", "three"]}, b'"one","two"'),
+        ({"messages": ["one"]}, b'"one"'),
+        ({"messages": []}, b""),
+        ({"messages": "none"}, b""),
+        ({"prompt": "Once upon a time"}, b'"Once upon a'),
+        ({"input": "not a prompt"}, b""),
+    ],
+)
+def test_a_prompt_begins_with_what_a_conversation_keeps(body: Any, beginning: bytes) -> None:
+    assert wire.beginning(wire.head(json.dumps(body).encode()), size_bytes=12) == beginning
+
+
+def test_the_usage_of_responses_has_other_words_and_is_found_all_the_same() -> None:
+    usage = {"input_tokens": 9, "output_tokens": 3, "total_tokens": 12}
+    usage_in = usage | {"input_tokens_details": {"cached_tokens": 8}}
+    expected = replace(NINE_AND_THREE, cached_tokens=8)
+    assert wire.token_counts(json.dumps({"usage": usage_in}).encode()) == expected
+    event = (
+        b"event: response.completed\ndata: "
+        + json.dumps({"type": "response.completed", "response": {"usage": usage_in}}).encode()
+    )
+    assert relayed([event + b"\n\n"], hide_usage=True) == (event + b"\n\n", expected)
+
+
+def test_what_an_engine_had_seen_before_is_counted() -> None:
+    usage = {"prompt_tokens": 9, "total_tokens": 12, "completion_tokens": 3}
+    answer = {"usage": usage | {"prompt_tokens_details": {"cached_tokens": 4}}}
+    counts = wire.token_counts(json.dumps(answer).encode())
+    assert counts == replace(NINE_AND_THREE, cached_tokens=4)
+
+
+@given(streams, st.data())
+def test_events_are_counted_however_a_stream_is_cut(
+    events: list[tuple[bytes, bytes]], data: st.DataObject
+) -> None:
+    whole = b"".join(event + end for event, end in events)
+    relay = wire.EventRelay(hide_usage=False)
+    for part in data.draw(split(whole)):
+        relay.feed(part)
+    assert relay.size_bytes == len(whole)
+    assert relay.events == sum(event.count(b"data: {") for event, _ in events)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Routes to workers, what is used, and how much may be."""

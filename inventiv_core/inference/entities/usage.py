@@ -1,0 +1,123 @@
+"""What was used, or what that probably is."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from inventiv_core.identity.access import ApiKeyId, OrganizationId, UserId
+from inventiv_core.instances.entities import InstanceId
+
+BYTES_PER_TOKEN: Final = 4
+"""Of JSON with text in it, roughly: what is estimated is marked as such."""
+
+
+class Outcome(StrEnum):
+    """How a call has ended."""
+
+    COMPLETE = "complete"
+    """The whole answer has gone out, and the engine said what it took."""
+    ESTIMATED = "estimated"
+    """The whole answer has gone out; the engine did not say, and the tokens are estimated."""
+    ABORTED = "aborted"
+    """The caller left, or the engine broke off: what was used until then, perhaps estimated."""
+    FAILED = "failed"
+    """There was no answer, or it was an error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenCounts:
+    """What an engine says a call has used."""
+
+    input_tokens: int
+    output_tokens: int
+    total_tokens: int
+    cached_tokens: int | None = None
+    """Of the input, what the engine had seen before; ``None`` when it does not say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What of an answer has gone out to the caller."""
+
+    is_whole: bool
+    broke_off: bool
+    """Whether it was the engine that ended it early."""
+    used: TokenCounts | None
+    """``None`` when the engine did not say, or not yet."""
+    first_byte_at: datetime | None
+    """``None`` when not even one came."""
+    events: int
+    """Events of a stream: engines send one for each token, or for a few."""
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InferenceUsage:
+    """One call, after its end. Whoever has used it is named, and whoever has served it."""
+
+    id: UUID
+    """The same however often it is told: what is known already is not counted again."""
+    request_id: str
+    """What the caller was told as ``X-Request-Id``. The caller's to choose, so no identity."""
+    occurred_at: datetime
+    organization_id: OrganizationId
+    """Who used it."""
+    user_id: UserId | None
+    api_key_id: ApiKeyId | None = None
+    """``None`` when it was used with a session."""
+    provider_organization_id: OrganizationId
+    """Whose machine has served it, or would have."""
+    offering_id: UUID | None = None
+    """What it was offered as; ``None`` for a model of the catalog."""
+    instance_id: InstanceId | None
+    """The last that was asked; ``None`` when there was none to ask."""
+    model_id: str
+    path: str
+    streamed: bool
+    status_code: int
+    """What the caller was answered; 499 for who left before any answer."""
+    outcome: Outcome
+    input_tokens: int | None
+    """``None`` where nothing was answered."""
+    output_tokens: int | None
+    total_tokens: int | None
+    cached_tokens: int | None = None
+    """Of the input, what the engine had seen before; ``None`` when it does not say."""
+    ttft_ms: int | None
+    """From the call to the first byte of the answer."""
+    duration_ms: int
+
+
+def estimated_input(size_bytes: int, *, context_length: int) -> int:
+    """Return how many tokens a request of that size probably has.
+
+    Never more than the model can read: pictures are large, but not long.
+    """
+    return max(1, min(size_bytes // BYTES_PER_TOKEN, context_length))
+
+
+def estimated_counts(delivery: Delivery, *, input_tokens: int) -> TokenCounts:
+    """Return what a call has probably used, by what of its answer has gone out.
+
+    An engine that has begun to answer has read the whole prompt.
+    """
+    output_tokens = delivery.events or delivery.size_bytes // BYTES_PER_TOKEN
+    return TokenCounts(
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        total_tokens=input_tokens + output_tokens,
+    )
+
+
+def outcome_of(delivery: Delivery, *, status_code: int) -> Outcome:
+    """Return how a call has ended that was answered with that status."""
+    if status_code >= _ERRORS:
+        return Outcome.FAILED
+    if not delivery.is_whole:
+        return Outcome.ABORTED
+    return Outcome.ESTIMATED if delivery.used is None else Outcome.COMPLETE
+
+
+_ERRORS: Final = 400

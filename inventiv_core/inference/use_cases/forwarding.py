@@ -1,0 +1,302 @@
+"""Having a model answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from inventiv_core.identity.access import Actor, OrganizationId, Permission
+from inventiv_core.inference.entities.affinity import ANYWHERE, Affinity
+from inventiv_core.inference.entities.retries import MAX_ATTEMPTS, RetryBudget
+from inventiv_core.inference.entities.routes import Route, Target
+from inventiv_core.inference.entities.routing import Attempt, Router
+from inventiv_core.inference.entities.usage import (
+    Delivery,
+    InferenceUsage,
+    Outcome,
+    TokenCounts,
+    estimated_counts,
+    estimated_input,
+    outcome_of,
+)
+from inventiv_core.inference.errors import (
+    ModelNotAllowed,
+    ModelNotNamed,
+    NoReadyWorker,
+    UpstreamUnreachable,
+)
+from inventiv_core.inference.ports import (
+    EngineCall,
+    EngineNotReached,
+    EngineReply,
+    Engines,
+    Offerings,
+    UsageSpool,
+)
+from inventiv_core.instances.entities import InstanceId
+from inventiv_core.kernel.chance import Chance
+from inventiv_core.kernel.clock import Clock
+from inventiv_core.kernel.ids import NewId
+
+BROKEN: Final = frozenset({502, 503, 504})
+"""Answers of an engine that is not well. Nothing has reached the caller yet."""
+RETRIED: Final = BROKEN | {429}
+"""Answers of an engine that another one may do better than."""
+LEFT: Final = 499
+"""The status of a call whose caller left before there was an answer."""
+
+_OUR_FAULT: Final = 500
+_UNREACHABLE: Final = 502
+_NO_WORKER: Final = 503
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InferenceCall:
+    """A call to forward."""
+
+    path: str
+    """Such as ``/v1/chat/completions``: the same on both sides."""
+    model: str | None
+    streamed: bool
+    body_for: Callable[[str], bytes]
+    """Makes the body that names the model as the engine does."""
+    size_bytes: int
+    """Of the body, as it came."""
+    request_id: str
+    affinity: Affinity = ANYWHERE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A call that an engine is answering. Whoever has it must finish it, come what may."""
+
+    reply: EngineReply
+    route: Route
+    finish: Callable[[Delivery], None]
+    """Counts the call off, with what of the answer has gone out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardInference:
+    """Have a model answer: one of the organization's own workers does."""
+
+    router: Router
+    offerings: Offerings
+    engines: Engines
+    retry_budget: RetryBudget
+    failover_for: timedelta
+    usage_spool: UsageSpool
+    clock: Clock
+    new_id: NewId
+    chance: Chance
+
+    async def __call__(self, call: InferenceCall, *, actor: Actor) -> Exchange:
+        """Forward the call, and return when an answer begins.
+
+        Whatever comes of it is metered, once: here if there is no answer, and otherwise
+        when the exchange is finished.
+
+        Raises:
+            ModelNotNamed: The call names no model.
+            ModelNotServed: There is no such model.
+            ModelNotAllowed: The actor's API key is for other models.
+            NoReadyWorker: None of the workers serves it now.
+            UpstreamUnreachable: Those that should did not answer.
+        """
+        consumer = actor.must_in_organization(Permission.INFER)
+        target = self._target(call, actor, consumer)
+        meter = _Meter(
+            id=self.new_id(), call=call, target=target, actor=actor, consumer=consumer,
+            began_at=self.clock.now(), clock=self.clock, spool=self.usage_spool,
+        )  # fmt: skip
+        try:
+            attempt, reply = await self._answer(call, target, meter)
+        except UpstreamUnreachable:
+            meter.fail(_UNREACHABLE)
+            raise
+        except NoReadyWorker:
+            meter.fail(_NO_WORKER)
+            raise
+        except Exception:
+            meter.fail(_OUR_FAULT)
+            raise
+        except BaseException:  # the caller has left
+            meter.leave()
+            raise
+        return Exchange(
+            reply=reply, route=attempt.route, finish=self._finisher(meter, attempt, reply)
+        )
+
+    def _target(self, call: InferenceCall, actor: Actor, consumer: OrganizationId) -> Target:
+        name = (call.model or "").strip()
+        if not name:
+            raise ModelNotNamed
+        target = self.offerings.find(name, consumer=consumer)
+        if target is None:
+            model = self.router.resolve(name)
+            target = Target(
+                name=model.model_id,
+                model_id=model.model_id,
+                owner=consumer,
+                context_length=model.context_length,
+            )
+        if actor.models is not None and target.name not in actor.models:
+            raise ModelNotAllowed(model=name)
+        return target
+
+    async def _answer(
+        self, call: InferenceCall, target: Target, meter: "_Meter"
+    ) -> tuple[Attempt, EngineReply]:
+        asked = EngineCall(
+            path=call.path,
+            body=call.body_for(target.model_id),
+            accept="text/event-stream" if call.streamed else "application/json",
+            request_id=call.request_id,
+            session=call.affinity.session,
+        )
+        self.retry_budget.pay()
+        tried: set[InstanceId] = set()
+        route = self._next(target, call, tried)
+        while True:
+            meter.instance_id = route.instance_id
+            tried.add(route.instance_id)
+            attempt = self.router.begin(route)
+            try:
+                reply = await self.engines.send(route, asked)
+            except EngineNotReached:
+                self.router.fail(attempt, now=self.clock.now())
+                self.router.end(attempt)
+                another = self._another(target, call, tried, meter)
+                if another is None:
+                    raise UpstreamUnreachable(model=target.name) from None
+            except BaseException:
+                self.router.end(attempt)
+                raise
+            else:
+                another = self._judge(attempt, reply, target, call, tried, meter)
+                if another is None:
+                    return attempt, reply
+                self.router.end(attempt)
+                reply.close()
+            route = another
+
+    def _judge(
+        self,
+        attempt: Attempt,
+        reply: EngineReply,
+        target: Target,
+        call: InferenceCall,
+        tried: set[InstanceId],
+        meter: "_Meter",
+    ) -> Route | None:
+        """Note how the worker is; return who may do better, if anybody may."""
+        if reply.status_code in BROKEN:
+            self.router.fail(attempt, now=self.clock.now())
+        else:
+            self.router.succeed(attempt, now=self.clock.now())
+        if reply.status_code not in RETRIED:
+            return None
+        another = self._another(target, call, tried, meter)
+        return another if another is not None and self.retry_budget.take() else None
+
+    def _another(
+        self, target: Target, call: InferenceCall, tried: set[InstanceId], meter: "_Meter"
+    ) -> Route | None:
+        """Return a worker that was not tried, if it is not too late to try one."""
+        is_late = self.clock.now() - meter.began_at > self.failover_for
+        if is_late or len(tried) >= MAX_ATTEMPTS:
+            return None
+        try:
+            return self._next(target, call, tried)
+        except NoReadyWorker:
+            return None
+
+    def _next(self, target: Target, call: InferenceCall, tried: set[InstanceId]) -> Route:
+        return self.router.choose(
+            target.model_id,
+            owner=target.owner,
+            tried=tried,
+            chance=self.chance,
+            now=self.clock.now(),
+            affinity=call.affinity,
+        )
+
+    def _finisher(
+        self, meter: "_Meter", attempt: Attempt, reply: EngineReply
+    ) -> Callable[[Delivery], None]:
+        def finish(delivery: Delivery) -> None:
+            if delivery.broke_off:
+                self.router.fail(attempt, now=self.clock.now())
+            self.router.end(attempt)
+            meter.finish(delivery, reply.status_code)
+
+        return finish
+
+
+@dataclass(slots=True, kw_only=True)
+class _Meter:
+    """Notes what becomes of one call, and says it once."""
+
+    id: UUID
+    call: InferenceCall
+    target: Target
+    actor: Actor
+    consumer: OrganizationId
+    began_at: datetime
+    clock: Clock
+    spool: UsageSpool
+    instance_id: InstanceId | None = None
+
+    def fail(self, status_code: int) -> None:
+        """There is no answer."""
+        self._put(Outcome.FAILED, status_code, None, None)
+
+    def leave(self) -> None:
+        """The caller has not waited for one."""
+        self._put(Outcome.ABORTED, LEFT, None, None)
+
+    def finish(self, delivery: Delivery, status_code: int) -> None:
+        """There is one, or as much of it as could be."""
+        outcome, used = outcome_of(delivery, status_code=status_code), delivery.used
+        if used is None and outcome is not Outcome.FAILED:
+            size, longest = self.call.size_bytes, self.target.context_length
+            input_tokens = estimated_input(size, context_length=longest)
+            used = estimated_counts(delivery, input_tokens=input_tokens)
+        self._put(outcome, status_code, used, delivery.first_byte_at)
+
+    def _put(
+        self,
+        outcome: Outcome,
+        status_code: int,
+        used: TokenCounts | None,
+        first_byte_at: datetime | None,
+    ) -> None:
+        call, target, began_at = self.call, self.target, self.began_at
+        self.spool.put(
+            InferenceUsage(
+                id=self.id,
+                request_id=call.request_id,
+                occurred_at=began_at,
+                organization_id=self.consumer,
+                user_id=self.actor.user_id,
+                api_key_id=self.actor.api_key_id,
+                provider_organization_id=target.owner,
+                offering_id=target.offering_id,
+                instance_id=self.instance_id,
+                model_id=target.model_id,
+                path=call.path,
+                streamed=call.streamed,
+                status_code=status_code,
+                outcome=outcome,
+                input_tokens=None if used is None else used.input_tokens,
+                output_tokens=None if used is None else used.output_tokens,
+                total_tokens=None if used is None else used.total_tokens,
+                cached_tokens=None if used is None else used.cached_tokens,
+                ttft_ms=None
+                if first_byte_at is None
+                else (first_byte_at - began_at) // _MILLISECOND,
+                duration_ms=(self.clock.now() - began_at) // _MILLISECOND,
+            )
+        )
