@@ -188,6 +188,7 @@ from inventiv_core.instances.use_cases import (
     SearchInstances,
     TerminateInstance,
 )
+from inventiv_core.kernel.ids import NewId
 from inventiv_core.models.use_cases.fits import (
     FitArchitecture,
     FitModel,
@@ -273,16 +274,11 @@ def mock_directory(data_dir: str | Path | None) -> Path:
     return Path(data_dir).expanduser() / "mock-cloud"
 
 
-def usage_directory(settings: Settings) -> Path:
-    """Return where usage is kept until it is in the database.
-
-    Raises:
-        SettingsInvalid: There is no data directory.
-    """
+def _usage_spool(settings: Settings, new_id: NewId) -> FileSpool | MemorySpool:
+    """Return what keeps usage until it is in the database: on disk, where there is one."""
     if settings.data_dir is None:
-        message = "Set INVENTIV_DATA_DIR: where usage is kept until the database has it."
-        raise SettingsInvalid(message)
-    return Path(settings.data_dir).expanduser() / "usage"
+        return MemorySpool()
+    return FileSpool(Path(settings.data_dir).expanduser() / "usage", new_id=new_id)
 
 
 def mail_directory(settings: Settings) -> Path | None:
@@ -436,7 +432,9 @@ class _Common(DeclarativeContainer):
     sending_allowance = Factory(_sending_allowance, settings)
     uses = Singleton(Uses)
     known_callers = Singleton(
-        KnownCallers, Factory(timedelta, seconds=settings.provided.caller_cache_s)
+        KnownCallers,
+        Factory(timedelta, seconds=settings.provided.caller_cache_s),
+        grace=Factory(timedelta, seconds=settings.provided.caller_grace_s),
     )
     api_key_secrets = Singleton(RandomApiKeys)
     password_hasher = Singleton(Argon2Passwords)
@@ -458,6 +456,7 @@ class MemoryAdapters(_Common):
     """The world outside, in one process: for tests and demonstrations."""
 
     database = Singleton(MemoryDatabase)
+    outages = Object(())
     unit_of_work = Singleton(MemoryUnitOfWork, database, heard=_Common.known_callers.provided.note)
     session_queries = Singleton(MemorySessionQueries, database)
     api_key_queries = Singleton(MemoryApiKeyQueries, database)
@@ -492,6 +491,7 @@ class MemoryAdapters(_Common):
 class PostgresAdapters(_Common):
     """The world outside, for real."""
 
+    outages = Object(OUTAGES)
     pool: Provider[Pool] = Singleton(
         open_later,
         _Common.settings.provided.database_url,
@@ -519,9 +519,7 @@ class PostgresAdapters(_Common):
     quota_queries = Singleton(PostgresQuotaQueries, pool)
     situation_queries = Singleton(PostgresSituationQueries, pool)
     routing_queries = Singleton(PostgresRoutingQueries, pool)
-    usage_spool = Singleton(
-        FileSpool, Callable(usage_directory, _Common.settings), new_id=_Common.new_id
-    )
+    usage_spool = Singleton(_usage_spool, _Common.settings, _Common.new_id)
     mailer = Singleton(_mailer, _Common.settings)
     bus = Singleton(_bus, _Common.settings)
     relay = Singleton(PostgresRelay, pool, _Common.settings.provided.database_url)

@@ -44,6 +44,12 @@ class MemorySpool(UsageSpool):
     def __init__(self) -> None:
         self._waiting: deque[InferenceUsage] = deque()
 
+    def open(self) -> None:
+        """Be ready, as it always is."""
+
+    def close(self) -> None:
+        """Be over, as it is with its process."""
+
     def put(self, usage: InferenceUsage) -> None:
         self._waiting.append(usage)
 

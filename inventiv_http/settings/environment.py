@@ -163,6 +163,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How long who calls a model is remembered: a revoked key stops at once in the process
     that revokes it, and wherever the bus brings the news; after so many seconds where it does
     not. 0 asks at every call."""
+    caller_grace_s: Annotated[float, Meta(ge=0, le=3600)] = 300.0
+    """How much longer who calls a model is known while the database does not answer."""
     password_resets_per_account: Annotated[int, Meta(ge=1)] = 5
     """How often the password of one account may be forgotten in a window."""
     password_resets_per_address: Annotated[int, Meta(ge=1)] = 30

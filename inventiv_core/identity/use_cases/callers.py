@@ -4,6 +4,7 @@ What was found is remembered for a moment, so that most calls to models need no 
 """
 
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -64,12 +65,18 @@ class KnownCallers:
     """Remembers who has which credential, in memory. Not shared between processes.
 
     What it says was true at most ``longest`` ago. Whoever's access changes is forgotten when
-    this is told, by whoever has made the change here, and by the bus.
+    this is told, by whoever has made the change here, and by the bus. What is older is only
+    believed while the database cannot be asked, and for no longer than ``grace``.
     """
 
-    def __init__(self, longest: timedelta, *, most: int = MOST_CALLERS) -> None:
+    def __init__(
+        self, longest: timedelta, *, grace: timedelta = timedelta(0), most: int = MOST_CALLERS
+    ) -> None:
         self._longest = longest
+        self._grace = grace
         self._most = most
+        self.asking: set[Credential] = set()
+        """About whom the database is being asked at this moment."""
         self._known: OrderedDict[Credential, KnownCaller] = OrderedDict()
         self._credentials: dict[UserId | None, set[Credential]] = {}
         self._changes = 0
@@ -85,14 +92,23 @@ class KnownCallers:
 
     def find(self, credential: Credential, *, now: datetime) -> KnownCaller | None:
         """Return who has the credential, if that is known and still to be believed."""
-        known = self._known.get(credential)
-        if known is None:
-            return None
-        if not self._is_good(known, now):
-            self._drop(credential)
+        known = self.recall(credential, now=now)
+        if known is None or not self._is_good(known, now, self._longest):
             return None
         self._known.move_to_end(credential)
         return known
+
+    def recall(self, credential: Credential, *, now: datetime) -> KnownCaller | None:
+        """Return who had the credential lately, for when the database cannot be asked."""
+        known = self._known.get(credential)
+        if known is None or not self._is_good(known, now, self._longest + self._grace):
+            self._drop(credential)
+            return None
+        return known
+
+    def drop(self, credential: Credential) -> None:
+        """Forget who has the credential: nobody has."""
+        self._drop(credential)
 
     def keep(self, credential: Credential, caller: KnownCaller, *, changes: int) -> None:
         """Remember who has the credential. Of too many, whoever calls least recently is forgotten.
@@ -123,8 +139,8 @@ class KnownCallers:
         """Take note of what has happened elsewhere."""
         self.note(message.event)
 
-    def _is_good(self, known: KnownCaller, now: datetime) -> bool:
-        is_fresh = known.asked_at <= now < known.asked_at + self._longest
+    def _is_good(self, known: KnownCaller, now: datetime, longest: timedelta) -> bool:
+        is_fresh = known.asked_at <= now < known.asked_at + longest
         return is_fresh and (known.expires_at is None or now < known.expires_at)
 
     def _drop(self, credential: Credential) -> None:
@@ -148,12 +164,15 @@ class RecogniseCaller:
     known_callers: KnownCallers
     uses: Uses
     clock: Clock
+    outages: tuple[type[Exception], ...]
+    """What is raised while the database does not answer."""
 
     async def __call__(self, presented: Presented, *, actor: Caller) -> Actor:
         """Return the actor: with one query for each credential until one is good, or with none.
 
         A session in the cookie comes first, then a key in its own header, then whatever the
-        bearer is. One that is not good counts as none.
+        bearer is. One that is not good counts as none. While the database does not answer,
+        whoever was known lately is still known; and while it is asked, so are others.
 
         Raises:
             ApiKeyOrLoginRequired: None of them is good.
@@ -182,18 +201,19 @@ class RecogniseCaller:
             self.session_tokens.verify(token, now=now)
         except InvalidToken:
             return None
-        changes = self.known_callers.changes
-        session = await self.session_queries.find(token_hash, now=now)
-        if session is None:
-            return None
-        known = KnownCaller(
-            actor=actor_of(session, Caller()),
-            asked_at=now,
-            expires_at=session.expires_at,
-            last_used_at=session.last_used_at,
-        )
-        self.known_callers.keep(credential, known, changes=changes)
-        return known
+
+        async def ask() -> KnownCaller | None:
+            session = await self.session_queries.find(token_hash, now=now)
+            if session is None:
+                return None
+            return KnownCaller(
+                actor=actor_of(session, Caller()),
+                asked_at=now,
+                expires_at=session.expires_at,
+                last_used_at=session.last_used_at,
+            )
+
+        return await self._ask(credential, ask, now)
 
     async def _by_key(self, key: str | None, now: datetime) -> KnownCaller | None:
         if not key or not is_api_key(key):
@@ -203,17 +223,45 @@ class RecogniseCaller:
         known = self.known_callers.find(credential, now=now)
         if known is not None:
             return known
-        changes = self.known_callers.changes
-        details = await self.api_key_queries.find(key_hash, now=now)
-        if details is None:
-            return None
-        known = KnownCaller(
-            actor=actor_with(details),
-            asked_at=now,
-            expires_at=details.expires_at,
-            last_used_at=details.last_used_at,
-        )
-        self.known_callers.keep(credential, known, changes=changes)
+
+        async def ask() -> KnownCaller | None:
+            details = await self.api_key_queries.find(key_hash, now=now)
+            if details is None:
+                return None
+            return KnownCaller(
+                actor=actor_with(details),
+                asked_at=now,
+                expires_at=details.expires_at,
+                last_used_at=details.last_used_at,
+            )
+
+        return await self._ask(credential, ask, now)
+
+    async def _ask(
+        self,
+        credential: Credential,
+        ask: Callable[[], Awaitable[KnownCaller | None]],
+        now: datetime,
+    ) -> KnownCaller | None:
+        """Ask the database. Of many who come at once, the first waits for what it says."""
+        callers = self.known_callers
+        before = callers.recall(credential, now=now)
+        if before is not None and credential in callers.asking:
+            return before
+        changes = callers.changes
+        callers.asking.add(credential)
+        try:
+            known = await ask()
+        except self.outages:
+            if callers.recall(credential, now=now) is None:  # forgotten meanwhile, perhaps
+                raise
+            return before
+        finally:
+            callers.asking.discard(credential)
+        if known is None:
+            callers.drop(credential)
+        else:
+            callers.keep(credential, known, changes=changes)
         return known
 
     def _note(self, known: KnownCaller, now: datetime) -> None:

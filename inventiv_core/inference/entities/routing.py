@@ -133,8 +133,9 @@ class Router:
         """Return the worker that a call belongs to; if it belongs to none, one with little to do.
 
         A session stays with its worker while that one answers. A prompt goes where its
-        beginning was read before, unless that one has more to do than others by `BALANCE`
-        (Mirrokni et al., "Consistent Hashing with Bounded Loads", 2016).
+        beginning was read before; where that one has more to do than the mean by `BALANCE`,
+        to the next that the beginning belongs to (Mirrokni et al., "Consistent Hashing with
+        Bounded Loads", 2016).
 
         Raises:
             NoReadyWorker: There is none, or all were tried, or all are left alone for a while.
@@ -152,9 +153,9 @@ class Router:
             return _home(lanes, key_of(affinity.session.encode())).route
         beginning = affinity.beginning()
         if beginning:
-            home = _home(lanes, key_of(beginning))
-            if _has_room(home, lanes, now):
-                return home.route
+            roomy = _with_room(lanes, now)
+            if roomy:
+                return _home(roomy, key_of(beginning)).route
         return _less_busy(lanes, chance, now).route
 
     def served(self, owner: OrganizationId) -> Sequence[Route]:
@@ -197,11 +198,11 @@ def _home(lanes: Sequence[Lane], key: int) -> Lane:
     return max(lanes, key=lambda lane: score(key, lane.seed))
 
 
-def _has_room(home: Lane, lanes: Sequence[Lane], now: datetime) -> bool:
-    """Tell whether the load would stay within its bound. Somebody's always does."""
+def _with_room(lanes: Sequence[Lane], now: datetime) -> Sequence[Lane]:
+    """Return those whose load would stay within the bound: none only while many start slowly."""
     total = sum(lane.load for lane in lanes) + 1
     bound = math.ceil(BALANCE * total / len(lanes))
-    return home.load + 1 <= bound * home.share(now)
+    return [lane for lane in lanes if lane.load + 1 <= bound * lane.share(now)]
 
 
 def _less_busy(lanes: list[Lane], chance: Chance, now: datetime) -> Lane:

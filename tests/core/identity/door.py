@@ -156,6 +156,7 @@ class Door:
             known_callers=self.known_callers,
             uses=self.uses,
             clock=self.clock,
+            outages=(ConnectionError,),
             **tokens,
             **keys,
             **key_queries,

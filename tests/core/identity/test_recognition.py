@@ -274,6 +274,73 @@ async def test_an_outage_is_no_refusal(gate: Gate, monkeypatch: pytest.MonkeyPat
         await gate.who(bearer=KEY)
 
 
+async def test_whoever_was_known_lately_is_known_while_the_database_is_out(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def out(*_: object, **__: object) -> None:
+        raise ConnectionError
+
+    grace = timedelta(minutes=5)
+    gate.recognise = replace(gate.recognise, known_callers=KnownCallers(CACHED, grace=grace))
+    await given(gate.door.unit_of_work, a_key(KEY))
+    known = await gate.who(bearer=KEY)
+    assert known is not None
+    monkeypatch.setattr(Keys, "find", out)
+    gate.door.clock.advance(CACHED + grace - MOMENT)
+    assert await gate.who(bearer=KEY) == known
+    gate.door.clock.advance(MOMENT)
+    with pytest.raises(ConnectionError):
+        await gate.who(bearer=KEY)
+
+
+async def test_whoever_is_out_when_the_database_answers_is_out_at_once_and_for_good(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(*_: object, **__: object) -> None:
+        return None
+
+    async def out(*_: object, **__: object) -> None:
+        raise ConnectionError
+
+    callers = KnownCallers(CACHED, grace=timedelta(minutes=5))
+    gate.recognise = replace(gate.recognise, known_callers=callers)
+    await given(gate.door.unit_of_work, a_key(KEY))
+    assert await gate.who(bearer=KEY) is not None
+    gate.door.clock.advance(CACHED)
+    monkeypatch.setattr(Keys, "find", gone)
+    assert await gate.who(bearer=KEY) is None
+    monkeypatch.setattr(Keys, "find", out)
+    with pytest.raises(ConnectionError):
+        await gate.who(bearer=KEY)
+
+
+async def test_while_the_database_is_asked_about_somebody_others_do_not_wait(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answers = asyncio.Event(), asyncio.Event()
+
+    async def slowly(*_: object, **__: object) -> None:
+        asked.set()
+        await answers.wait()
+        raise ConnectionError
+
+    callers = KnownCallers(CACHED, grace=timedelta(minutes=5))
+    gate.recognise = replace(gate.recognise, known_callers=callers)
+    await given(gate.door.unit_of_work, a_key(KEY))
+    known = await gate.who(bearer=KEY)
+    assert known is not None
+    gate.door.clock.advance(CACHED)
+    monkeypatch.setattr(Keys, "find", slowly)
+    first = asyncio.create_task(gate.who(bearer=KEY))
+    async with asyncio.timeout(5):
+        await asked.wait()
+        assert await gate.who(bearer=KEY) == known
+    callers.forget(gate.door.keys[0].user_id)
+    answers.set()
+    with pytest.raises(ConnectionError):
+        await first  # whose access has changed meanwhile is not known any more
+
+
 async def test_the_use_of_a_key_is_noted_at_first_and_then_once_a_minute(gate: Gate) -> None:
     door = gate.door
     await given(door.unit_of_work, a_key(KEY), a_key(key_text(2)))
