@@ -4,8 +4,7 @@ import grimp
 
 PURE = {
     "base64", "collections", "contextlib", "dataclasses", "datetime", "decimal", "difflib",
-
-    "enum", "itertools", "json", "math", "re", "types", "typing", "unicodedata",
+    "enum", "html", "itertools", "json", "math", "re", "types", "typing", "unicodedata",
     "uuid",
 }  # fmt: skip
 
