@@ -44,6 +44,7 @@ from inventiv_http.cli.wire import (
     Region,
     Row,
     SettingDefinition,
+    User,
     Zone,
     parsed,
     read_object,
@@ -157,6 +158,20 @@ class Server:
     async def members(self) -> list[Member]:
         """List who belongs to the current organization."""
         return await self._list(Member, "/organizations/current/members")
+
+    async def users(self) -> list[User]:
+        """List all users, the newest first."""
+        return await self._list(User, "/users")
+
+    async def create_user(self, email: str, *, name: str | None, role: str, password: str) -> User:
+        """Give somebody an account."""
+        body = {"email": email, "username": name, "role": role, "password": password}
+        return read_row(User, _json(await self._call("POST", "/users", body=body)))
+
+    async def change_password(self, current: str, new: str) -> None:
+        """Change the caller's own password."""
+        body = {"current_password": current, "new_password": new}
+        await self._call("PUT", "/auth/me/password", body=body)
 
     async def invite(self, email: str, *, role: str, days: int) -> Invited:
         """Invite somebody into the current organization."""

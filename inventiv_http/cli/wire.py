@@ -41,6 +41,18 @@ class Member(TypedDict):
     created_at: str
 
 
+class User(TypedDict):
+    """Somebody who may sign in."""
+
+    id: str
+    username: str
+    email: str
+    role: str
+    first_name: str | None
+    last_name: str | None
+    created_at: str
+
+
 class Invited(TypedDict):
     """An invitation that was sent; its token is said this once."""
 

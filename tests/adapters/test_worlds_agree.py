@@ -20,8 +20,20 @@ from hypothesis.stateful import (
 from inventiv_core.action_logs.entities import ActionLog, ActionStatus, ActionType, Component
 from inventiv_core.action_logs.use_cases import SearchActionLogs
 from inventiv_core.action_logs.views import ActionLogFilter, action_log_keys
-from inventiv_core.identity.access import OrganizationId, SessionId
+from inventiv_core.identity.access import (
+    GLOBAL_PERMISSIONS,
+    OrganizationId,
+    PlatformRole,
+    Role,
+    SessionId,
+    UserId,
+)
+from inventiv_core.identity.entities.mails import SendAttempt
+from inventiv_core.identity.entities.passwords import PasswordReset, PasswordResetId
 from inventiv_core.identity.entities.sessions import Session
+from inventiv_core.identity.entities.users import User
+from inventiv_core.identity.use_cases.users import SearchUsers
+from inventiv_core.identity.views.users import UserFilter, user_keys
 from inventiv_core.instances.entities import Instance, InstanceId, InstanceStatus, Lease
 from inventiv_core.instances.events import InstanceChanged
 from inventiv_core.instances.use_cases import SearchInstances
@@ -40,10 +52,14 @@ from tests.adapters.two_worlds import TERM, InBothWorlds, seconds, two_worlds
 from tests.builders import (
     ACME,
     ALICE,
+    NOON,
     OTHER,
+    a_mail,
+    a_membership,
     a_model,
     a_number,
     a_provider,
+    a_user,
     a_worker,
     an_action,
     an_actor,
@@ -57,6 +73,7 @@ limits = st.integers(min_value=0, max_value=5)
 some = st.integers(min_value=0, max_value=2)
 """Which of three."""
 names = st.sampled_from(["a", "A", "b", "B", "é", "a b", "ab", "a-c", ""])
+logins = st.sampled_from(["a", "b", "ab", "a-b"])
 kinds = st.sampled_from(list(ActionType)[:2])
 metadata = st.none() | st.dictionaries(
     names,
@@ -635,7 +652,182 @@ class Cabinet(InBothWorlds):
             )
 
 
-@pytest.mark.parametrize("machine", [Reconcilers, Fleet, Books, Office, Library, Shop, Cabinet])
+class Staff(InBothWorlds):
+    """People who come and go, forget their passwords, and get mail."""
+
+    def __init__(self, worlds: Any) -> None:
+        super().__init__(worlds)
+        self.users: dict[UserId, User] = {}
+        self.attempts: list[SendAttempt] = []
+
+    @initialize()
+    def open(self) -> None:
+        self.begin()
+        self.users = {ALICE: a_user()}
+
+    def someone(self, which: int) -> UserId:
+        return list(self.users)[which % len(self.users)]
+
+    @rule(username=logins, email=logins, role=st.sampled_from(PlatformRole))
+    def hire(self, username: str, email: str, role: PlatformRole) -> None:
+        user = replace(
+            a_user(id=UserId(a_number()), username=username, role=role),
+            email=f"{email}@example.org",
+            created_at=self.clock.now(),
+            updated_at=self.clock.now(),
+        )
+        if self.work(lambda work: work.users.add(user)) is None:
+            self.users[user.id] = user
+
+    @precondition(lambda self: self.users)
+    @rule(which=some, username=logins, role=st.sampled_from(PlatformRole), name=st.none() | names)
+    def change(self, which: int, username: str, role: PlatformRole, name: str | None) -> None:
+        before = self.users[self.someone(which)]
+        after = replace(
+            before, username=username, role=role, first_name=name, updated_at=self.clock.now()
+        )
+        if self.work(lambda work: work.users.save(after)) is None:
+            self.users[after.id] = after
+
+    @precondition(lambda self: self.users)
+    @rule(which=some)
+    def fire(self, which: int) -> None:
+        user_id = self.someone(which)
+        self.work(lambda work: work.users.remove(user_id))
+        del self.users[user_id]
+
+    @precondition(lambda self: self.users)
+    @rule(which=some, owner=owners, role=st.sampled_from(Role))
+    def join(self, which: int, owner: OrganizationId, role: Role) -> None:
+        membership = a_membership(user=self.someone(which), organization=owner, role=role)
+        self.work(lambda work: work.organizations.add_member(membership))
+
+    @precondition(lambda self: self.users)
+    @rule(which=some, lasts=seconds)
+    def forget_password(self, which: int, lasts: timedelta) -> None:
+        number, now = a_number(), self.clock.now()
+        reset = PasswordReset(
+            id=PasswordResetId(number),
+            user_id=self.someone(which),
+            token_hash=f"hash {which}",
+            created_at=now,
+            expires_at=now + lasts,
+        )
+
+        async def run(work: Any) -> None:
+            other = await work.password_resets.find(reset.token_hash, now=NOON - TERM)
+            if other is not None:  # no two tokens have one hash
+                await work.password_resets.withdraw(other.user_id)
+            await work.password_resets.put(reset)
+
+        self.work(run)
+
+    @rule(which=some)
+    def use_link(self, which: int) -> None:
+        now = self.clock.now()
+        self.work(lambda work: work.password_resets.take(f"hash {which}", now=now))
+
+    @precondition(lambda self: self.users)
+    @rule(which=some)
+    def withdraw(self, which: int) -> None:
+        self.work(lambda work: work.password_resets.withdraw(self.someone(which)))
+
+    @rule()
+    def tidy_up(self) -> None:
+        async def run(work: Any) -> object:
+            now = self.clock.now()
+            return (
+                await work.password_resets.forget(expired_before=now),
+                await work.mails.forget(ended_before=now),
+                await work.attempts.forget(before=now - TERM),
+            )
+
+        self.work(run)
+
+    @rule(recipient=names)
+    def write(self, recipient: str) -> None:
+        mail = a_mail(recipient=recipient, at=self.clock.now())
+        self.work(lambda work: work.mails.add(mail))
+
+    @rule()
+    def claim(self) -> None:
+        now = self.clock.now()
+        attempt = self.work(lambda work: work.mails.claim(now=now, until=now + TERM))
+        if attempt is not None:
+            self.attempts.append(attempt)
+
+    @precondition(lambda self: self.attempts)
+    @rule(age=some, is_sent=st.none() | st.booleans(), later=seconds)
+    def end(self, age: int, later: timedelta, *, is_sent: bool | None) -> None:
+        attempt, now = self.attempts[max(-1 - age, -len(self.attempts))], self.clock.now()
+        if is_sent is None:
+            self.work(lambda work: work.mails.put_back(attempt, due_at=now + later))
+        else:
+            self.work(lambda work: work.mails.conclude(attempt, is_sent=is_sent, at=now))
+
+    @rule(key=logins, window=seconds)
+    def guess(self, key: str, window: timedelta) -> None:
+        now = self.clock.now()
+        self.work(lambda work: work.attempts.count(key, at=now, window=window))
+
+    @rule(key=logins, good=st.booleans())
+    def forgive(self, key: str, *, good: bool) -> None:
+        if good:
+            self.work(lambda work: work.attempts.forgive([key]))
+        else:
+            self.work(lambda work: work.attempts.take_back(key))
+
+    @rule(
+        words=st.none() | logins,
+        owner=st.none() | owners,
+        role=st.none() | st.sampled_from(Role),
+        order=st.sampled_from([key.name for key in user_keys(descending=False)]),
+        down=st.booleans(),
+        limit=st.integers(1, 3),
+    )
+    def look_through(
+        self,
+        words: str | None,
+        owner: OrganizationId | None,
+        role: Role | None,
+        order: str,
+        limit: int,
+        *,
+        down: bool,
+    ) -> None:
+        """Walk through all pages."""
+        where = UserFilter(needle=words, organization_id=owner, organization_role=role)
+        page: Any = {"order_by": order, "order_dir": "desc" if down else "asc", "limit": limit}
+        admin = replace(an_actor(), permissions=GLOBAL_PERMISSIONS)
+        cursor, seen = None, 0
+        while True:
+            request = PageRequest.of(cursor=cursor, **page)
+            found = self.both(
+                lambda adapters, request=request: SearchUsers(  # type: ignore[misc]
+                    user_queries=adapters.user_queries()
+                )(where, request, actor=admin)
+            )
+            seen += len(found.rows)
+            cursor = found.next_cursor
+            if cursor is None:
+                break
+        assert seen == found.filtered_count
+
+    @invariant()
+    def everybody_is_the_same(self) -> None:
+        self.both(lambda adapters: adapters.user_queries().list(limit=100))
+        self.work(lambda work: work.users.lock_with_admins(ALICE))
+        for which in range(3):
+            self.work(
+                lambda work, which=which: work.password_resets.find(  # type: ignore[misc]
+                    f"hash {which}", now=self.clock.now()
+                )
+            )
+
+
+@pytest.mark.parametrize(
+    "machine", [Reconcilers, Fleet, Books, Office, Library, Shop, Cabinet, Staff]
+)
 def test_memory_and_postgres_give_the_same_answers(
     database_url: str, machine: type[InBothWorlds]
 ) -> None:

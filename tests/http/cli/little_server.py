@@ -130,6 +130,12 @@ def a_fit() -> Json:
     }
 
 
+def a_user(id: str, username: str, first_name: str | None) -> Json:
+    names = {"first_name": first_name, "last_name": None, "created_at": "2026-01-01T12:00:00Z"}
+    known = {"id": id, "username": username, "email": f"{username}@example.org", "role": "user"}
+    return known | names
+
+
 class LittleServer:
     """What it has, what it was asked, and how it misbehaves when told to."""
 
@@ -249,6 +255,9 @@ class LittleServer:
                 web.post("/auth/login", self._login),
                 web.post("/auth/logout", self._ok),
                 web.get("/auth/me", self._me),
+                web.get("/users", self._users),
+                web.post("/users", self._create_user),
+                web.put("/auth/me/password", self._ok),
                 web.get("/organizations", self._organizations),
                 web.post("/organizations", self._found),
                 web.put("/organizations/current", self._switch),
@@ -362,6 +371,14 @@ class LittleServer:
         ada = {"user_id": "u-1", "username": "ada", "email": "ada@example.org", "role": "owner"}
         names = {"first_name": "Ada", "last_name": None, "created_at": "2026-01-01T12:00:00Z"}
         return web.json_response([ada | names])
+
+    async def _users(self, request: web.Request) -> web.Response:
+        return web.json_response([a_user("u-1", "ada", "Ada")])
+
+    async def _create_user(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        user = a_user("u-2", body["username"] or body["email"], None)
+        return web.json_response(user | {"email": body["email"], "role": body["role"]}, status=201)
 
     async def _invite(self, request: web.Request) -> web.Response:
         body = await request.json()
