@@ -35,8 +35,8 @@ from inventiv_adapters.instances.postgres import PostgresInstanceQueries
 from inventiv_adapters.kernel.chance import SeededChance, SystemChance
 from inventiv_adapters.kernel.clock import ManualClock, SystemClock
 from inventiv_adapters.kernel.ids import SerialIds, Uuid7
-from inventiv_adapters.kernel.memory import MemoryBus, MemoryRelay
-from inventiv_adapters.kernel.postgres import PostgresRelay
+from inventiv_adapters.kernel.memory import MemoryBus, MemoryEventLog, MemoryRelay
+from inventiv_adapters.kernel.postgres import PostgresEventLog, PostgresRelay
 from inventiv_adapters.kernel.redis import RedisBus
 from inventiv_adapters.models.memory import MemoryMachineQueries, MemoryModelQueries
 from inventiv_adapters.models.postgres import PostgresMachineQueries, PostgresModelQueries
@@ -59,7 +59,7 @@ from inventiv_core.identity.ports.users import UserQueries
 from inventiv_core.identity.ports.work import IdentityWork
 from inventiv_core.inference.ports import EngineReply, Engines, RoutingQueries, UsageWork
 from inventiv_core.instances.ports import InstanceQueries, InstanceWork
-from inventiv_core.kernel.bus import Bus, Relay
+from inventiv_core.kernel.bus import Bus, EventLog, Relay
 from inventiv_core.kernel.chance import Chance
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
@@ -86,6 +86,10 @@ def buses(memory: MemoryBus, redis: RedisBus) -> Iterable[Bus]:
 
 
 def relays(memory: MemoryRelay, postgres: PostgresRelay) -> Iterable[Relay]:
+    return memory, postgres
+
+
+def event_logs(memory: MemoryEventLog, postgres: PostgresEventLog) -> Iterable[EventLog]:
     return memory, postgres
 
 
