@@ -57,11 +57,10 @@ from inventiv_adapters.instances.postgres import PostgresInstanceQueries
 from inventiv_adapters.kernel.chance import SystemChance
 from inventiv_adapters.kernel.clock import SystemClock
 from inventiv_adapters.kernel.ids import Uuid7
-from inventiv_adapters.kernel.memory import MemoryBus, MemoryDatabase, MemoryEventLog, MemoryRelay
+from inventiv_adapters.kernel.memory import MemoryBus, MemoryDatabase, MemoryRelay
 from inventiv_adapters.kernel.postgres import (
     OUTAGES,
     Pool,
-    PostgresEventLog,
     PostgresRelay,
     apply_schema,
     open_later,
@@ -72,6 +71,8 @@ from inventiv_adapters.models.postgres import PostgresMachineQueries, PostgresMo
 from inventiv_adapters.orchestration.http import HttpEngineProbe
 from inventiv_adapters.orchestration.memory import HealthyEngines, MemorySituationQueries
 from inventiv_adapters.orchestration.postgres import PostgresSituationQueries
+from inventiv_adapters.realtime.memory import MemoryEventLog
+from inventiv_adapters.realtime.postgres import PostgresEventLog
 from inventiv_adapters.settings.aes import AesSecretBox
 from inventiv_adapters.settings.memory import MemorySettingQueries
 from inventiv_adapters.settings.postgres import PostgresSettingQueries

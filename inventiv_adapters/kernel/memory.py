@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar
 from uuid import UUID, uuid5
 
-from inventiv_core.kernel.bus import Bus, EventLog, Listener, Message, Relay, Stretch
-from inventiv_core.kernel.events import DomainEvent, Outbox, TenantEvent
+from inventiv_core.kernel.bus import Bus, Listener, Message, Relay
+from inventiv_core.kernel.events import DomainEvent, Outbox
 from inventiv_core.kernel.idempotency import (
     IDEMPOTENCY_LIFETIME,
     IdempotencyKey,
@@ -193,39 +193,6 @@ class MemoryRelay(Relay):
             kept += 1
         del log[:kept]
         return kept
-
-
-class MemoryEventLog(EventLog):
-    """Reads the list of what was numbered."""
-
-    def __init__(self, database: MemoryDatabase) -> None:
-        self._database = database
-
-    async def newest(self) -> int:
-        return self._database.numbered
-
-    async def after(self, id: int, *, limit: int) -> Stretch:
-        return self._stretch(self._database.log, id, until=self._database.numbered, limit=limit)
-
-    async def after_in(self, organization_id: UUID, id: int, *, until: int, limit: int) -> Stretch:
-        theirs = [
-            message
-            for message in self._database.log
-            if isinstance(message.event, TenantEvent)
-            and message.event.organization_id == organization_id
-        ]
-        return self._stretch(theirs, id, until=until, limit=limit)
-
-    def _stretch(self, log: Sequence[Message], id: int, *, until: int, limit: int) -> Stretch:
-        kept = self._database.log
-        found = [message for message in log if id < message.id <= until][:limit]
-        return Stretch.found(
-            found,
-            after=id,
-            until=found[-1].id if len(found) == limit else until,
-            oldest=kept[0].id if kept else None,
-            newest=self._database.numbered,
-        )
 
 
 class MemoryBus(Bus):

@@ -35,14 +35,16 @@ from inventiv_adapters.instances.postgres import PostgresInstanceQueries
 from inventiv_adapters.kernel.chance import SeededChance, SystemChance
 from inventiv_adapters.kernel.clock import ManualClock, SystemClock
 from inventiv_adapters.kernel.ids import SerialIds, Uuid7
-from inventiv_adapters.kernel.memory import MemoryBus, MemoryEventLog, MemoryRelay
-from inventiv_adapters.kernel.postgres import PostgresEventLog, PostgresRelay
+from inventiv_adapters.kernel.memory import MemoryBus, MemoryRelay
+from inventiv_adapters.kernel.postgres import PostgresRelay
 from inventiv_adapters.kernel.redis import RedisBus
 from inventiv_adapters.models.memory import MemoryMachineQueries, MemoryModelQueries
 from inventiv_adapters.models.postgres import PostgresMachineQueries, PostgresModelQueries
 from inventiv_adapters.orchestration.http import HttpEngineProbe
 from inventiv_adapters.orchestration.memory import HealthyEngines, MemorySituationQueries
 from inventiv_adapters.orchestration.postgres import PostgresSituationQueries
+from inventiv_adapters.realtime.memory import MemoryEventLog
+from inventiv_adapters.realtime.postgres import PostgresEventLog
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork, PostgresUnitOfWork
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
 from inventiv_core.action_logs.ports import ActionLogQueries, ActionLogWork

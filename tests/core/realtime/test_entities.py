@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 
 from inventiv_adapters.kernel.clock import ManualClock
-from inventiv_adapters.kernel.memory import MemoryBus, MemoryDatabase, MemoryEventLog, MemoryRelay
+from inventiv_adapters.kernel.memory import MemoryBus, MemoryDatabase, MemoryRelay
+from inventiv_adapters.realtime.memory import MemoryEventLog
 from inventiv_core.action_logs.events import ActionLogged
 from inventiv_core.identity.access import PLATFORM, Actor, Role
 from inventiv_core.identity.errors.access import NoCurrentOrganization, PermissionMissing

@@ -10,7 +10,8 @@ from typing import Any
 from uuid import UUID
 
 from inventiv_adapters.kernel.clock import ManualClock
-from inventiv_adapters.kernel.memory import MemoryDatabase, MemoryEventLog, MemoryRelay
+from inventiv_adapters.kernel.memory import MemoryDatabase, MemoryRelay
+from inventiv_adapters.realtime.memory import MemoryEventLog
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork
 from inventiv_core.action_logs.events import ActionLogged
 from inventiv_core.identity.access import OrganizationId
