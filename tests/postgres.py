@@ -4,6 +4,7 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, LiteralString
 from uuid import uuid4
 
 import psycopg
@@ -50,3 +51,9 @@ def database(server_url: str, *, template: str | None = None) -> Generator[str]:
 async def load_schema(url: str) -> None:
     """Load the schema into a database."""
     await apply_schema(url, schema_text())
+
+
+def rows(url: str, query: LiteralString) -> list[tuple[Any, ...]]:
+    """Return what a query finds."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        return connection.execute(query).fetchall()

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-import psycopg
 from dependency_injector.providers import Object
 from httpx_sse import EventSource
 from redis import Redis
@@ -18,6 +17,7 @@ from inventiv_adapters.kernel.clock import SystemClock
 from inventiv_core.instances.events import InstanceChanged
 from inventiv_http.container import PostgresAdapters
 from inventiv_http.settings import Settings
+from tests import postgres
 from tests.acceptance.server import Server, eventually
 from tests.acceptance.test_several_processes import fleet, signed_in
 from tests.builders import a_number
@@ -100,12 +100,11 @@ async def happen(url: str, owner: UUID, count: int) -> None:
 
 def told(url: str) -> list[str]:
     """Return what was numbered, in order."""
-    with psycopg.connect(url) as connection:
-        rows = connection.execute(
-            "SELECT payload ->> 'instance_id' FROM outbox"
-            " WHERE name = 'InstanceChanged' AND sequence IS NOT NULL ORDER BY sequence"
-        ).fetchall()
-    return [str(row[0]) for row in rows]
+    query = """
+        SELECT payload ->> 'instance_id' FROM outbox
+        WHERE name = 'InstanceChanged' AND sequence IS NOT NULL ORDER BY sequence
+    """
+    return [str(row[0]) for row in postgres.rows(url, query)]
 
 
 def test_each_event_once_to_each_watcher_whatever_is_killed(fleet: tuple[Server, Server]) -> None:

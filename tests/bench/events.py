@@ -32,7 +32,6 @@ from typing import Any, cast
 from uuid import UUID
 
 import httpx
-import psycopg
 from dependency_injector.providers import Object
 
 from inventiv_adapters.kernel.clock import SystemClock
@@ -211,14 +210,12 @@ def cpu_s(pid: int) -> float:
 
 def transactions(url: str) -> int:
     """Return how many transactions there have been in the database."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("SELECT pg_sleep(1.1)")  # they are counted with a delay
-        found = connection.execute(
-            "SELECT xact_commit + xact_rollback FROM pg_stat_database"
-            " WHERE datname = current_database()"
-        ).fetchone()
-    assert found is not None
-    return int(found[0])
+    time.sleep(1.1)  # they are counted with a delay
+    query = """
+        SELECT xact_commit + xact_rollback FROM pg_stat_database
+        WHERE datname = current_database()
+    """
+    return int(postgres.rows(url, query)[0][0])
 
 
 @contextmanager

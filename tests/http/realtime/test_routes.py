@@ -12,13 +12,12 @@ import httpx
 import pytest
 from httpx_sse import EventSource, ServerSentEvent
 from litestar import Litestar
-from psycopg import OperationalError
 
 from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_core.identity.access import PLATFORM
 from inventiv_core.instances.entities import Instance
 from inventiv_core.kernel.bus import Message
-from inventiv_http.container import Application, MemoryAdapters
+from inventiv_http.container import OUTAGES, Application, MemoryAdapters
 from inventiv_http.realtime import feed as feeds
 from inventiv_http.realtime.feed import Feed
 from tests.builders import NOON, OTHER, Market, a_number, given
@@ -362,7 +361,7 @@ async def test_without_its_database_a_stream_does_not_begin(
     application: Application, memory: MemoryAdapters, owner: httpx.AsyncClient, app: Litestar
 ) -> None:
     async def away() -> int:
-        raise OperationalError
+        raise OUTAGES[0]
 
     memory.event_log().newest = away  # type: ignore[method-assign]
     answer = await owner.get("/events/stream")
