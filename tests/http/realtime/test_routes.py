@@ -312,27 +312,27 @@ async def test_a_client_that_does_not_read_is_let_go(
     app: Litestar, watching: Watching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feeds, "COALESCE_S", 0.0)
+    monkeypatch.setattr(feeds, "LOOK_S", 3600.0)  # what is told here was never committed
     feed: Feed = app.state.feed
     quick = await watching()
-    slow = socket.socket()
-    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    slow.setblocking(False)  # noqa: FBT003
-    loop = asyncio.get_running_loop()
-    url = quick.response.url
-    await loop.sock_connect(slow, (url.host, url.port))
-    token = quick.client.cookies[SETTINGS.session_cookie_name]
-    head = f"GET /events/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"
-    await loop.sock_sendall(slow, head.encode())
-    await eventually(lambda: feed.readers == 2)
-    numbers = count(feed.position + 1)
-    told = 0
-    async with asyncio.timeout(60):
-        while feed.readers == 2:
-            for number in islice(numbers, 200):
-                feed.hear(Message(id=number, event=changed(number)))
-            told += len((await quick.next())[1]["ids"])
-    assert told > 200
-    slow.close()
+    with socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.setblocking(False)  # noqa: FBT003
+        loop = asyncio.get_running_loop()
+        url = quick.response.url
+        await loop.sock_connect(slow, (url.host, url.port))
+        token = quick.client.cookies[SETTINGS.session_cookie_name]
+        head = f"GET /events/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"
+        await loop.sock_sendall(slow, head.encode())
+        await eventually(lambda: feed.readers == 2)
+        numbers = count(feed.position + 1)
+        told = 0
+        async with asyncio.timeout(60):
+            while feed.readers == 2:
+                for number in islice(numbers, 200):
+                    feed.hear(Message(id=number, event=changed(number)))
+                told += len((await quick.next())[1]["ids"])
+        assert told > 200
 
 
 async def test_a_client_that_leaves_is_forgotten(app: Litestar, watching: Watching) -> None:
