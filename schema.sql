@@ -487,8 +487,45 @@ CREATE TABLE IF NOT EXISTS outbox (
     occurred_at  timestamptz NOT NULL,
     published_at timestamptz
 );
-CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (id) WHERE published_at IS NULL;
+ALTER TABLE outbox
+    ADD COLUMN IF NOT EXISTS organization_id uuid,  -- whose it is; null: nobody's
+    ADD COLUMN IF NOT EXISTS sequence bigint;  -- its place among what is told; null: not yet known
+DROP INDEX IF EXISTS outbox_waiting;
+CREATE UNIQUE INDEX IF NOT EXISTS outbox_by_sequence ON outbox (sequence);
+CREATE INDEX IF NOT EXISTS outbox_by_owner
+    ON outbox (organization_id, sequence) WHERE sequence IS NOT NULL;
+CREATE INDEX IF NOT EXISTS outbox_without_number
+    ON outbox (id) WHERE sequence IS NULL AND published_at IS NULL;
+CREATE INDEX IF NOT EXISTS outbox_unpublished ON outbox (sequence) WHERE published_at IS NULL;
 CREATE INDEX IF NOT EXISTS outbox_published ON outbox (occurred_at) WHERE published_at IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS outbox_numbers (
+    only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+    last     bigint NOT NULL DEFAULT 0  -- the number that was given last
+);
+
+-- Numbers what was committed, without gaps. Whoever does so waits for the one before to commit:
+-- so a number is never seen before all smaller ones. In one call, so that nobody's lock ever
+-- waits for a client; in several statements, so that what is numbered is looked up under the lock.
+CREATE OR REPLACE FUNCTION number_events(at_most integer) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM outbox WHERE sequence IS NULL AND published_at IS NULL) THEN
+        RETURN;
+    END IF;
+    INSERT INTO outbox_numbers DEFAULT VALUES ON CONFLICT DO NOTHING;
+    PERFORM FROM outbox_numbers FOR UPDATE;
+    WITH waiting AS (
+        SELECT id FROM outbox WHERE sequence IS NULL AND published_at IS NULL
+        ORDER BY id LIMIT at_most
+    ), placed AS (
+        SELECT id, row_number() OVER (ORDER BY id) AS place FROM waiting
+    ), numbered AS (
+        UPDATE outbox SET sequence = outbox_numbers.last + placed.place
+        FROM placed, outbox_numbers WHERE outbox.id = placed.id
+        RETURNING outbox.id
+    )
+    UPDATE outbox_numbers SET last = last + (SELECT count(*) FROM numbered);
+END $$;
 
 -- Requests that had an Idempotency-Key, and what came of them.
 CREATE TABLE IF NOT EXISTS idempotency_keys (

@@ -54,7 +54,7 @@ def create_app(
     """
     adapters = application.adapters
     settings = adapters.settings()
-    feed = Feed(adapters.clock())
+    feed = Feed(adapters.clock(), application.follow_events())
     adapters.bus().subscribe(feed.hear)
     adapters.bus().subscribe(adapters.known_callers().hear)
     use_cases = {

@@ -71,6 +71,8 @@ from inventiv_adapters.models.postgres import PostgresMachineQueries, PostgresMo
 from inventiv_adapters.orchestration.http import HttpEngineProbe
 from inventiv_adapters.orchestration.memory import HealthyEngines, MemorySituationQueries
 from inventiv_adapters.orchestration.postgres import PostgresSituationQueries
+from inventiv_adapters.realtime.memory import MemoryEventLog
+from inventiv_adapters.realtime.postgres import PostgresEventLog
 from inventiv_adapters.settings.aes import AesSecretBox
 from inventiv_adapters.settings.memory import MemorySettingQueries
 from inventiv_adapters.settings.postgres import PostgresSettingQueries
@@ -206,7 +208,13 @@ from inventiv_core.orchestration.use_cases.reconciling import (
     RenewLease,
 )
 from inventiv_core.orchestration.use_cases.sweeping import SweepMachines
-from inventiv_core.realtime.use_cases import ForgetEvents, RelayEvents, WatchEvents
+from inventiv_core.realtime.use_cases import (
+    FollowEvents,
+    ForgetEvents,
+    RelayEvents,
+    ReplayEvents,
+    WatchEvents,
+)
 from inventiv_core.settings.definitions import DEFINITIONS
 from inventiv_core.settings.entities import Value
 from inventiv_core.settings.errors import SettingInvalid
@@ -402,7 +410,7 @@ class _Common(DeclarativeContainer):
     session_lifetime = Factory(timedelta, seconds=settings.provided.session_lifetime_s)
     local_session_lifetime = Object(timedelta(days=30))
     keep_expired = Object(timedelta(days=7))
-    keep_events = Object(timedelta(days=1))
+    keep_events = Factory(timedelta, hours=settings.provided.events_kept_h)
     environment = Singleton(_environment, settings)
     secret_box = Singleton(_secret_box, settings)
     login_allowances = Factory(_login_allowances, settings)
@@ -455,6 +463,7 @@ class MemoryAdapters(_Common):
     mailer = Singleton(MemoryMailer)
     bus = Singleton(MemoryBus)
     relay = Singleton(MemoryRelay, database)
+    event_log = Singleton(MemoryEventLog, database)
     cloud = Singleton(MemoryCloud, clock=_Common.clock, new_id=_Common.new_id)
     clouds = Singleton(_mock_only, cloud)
     engine_probe = Singleton(HealthyEngines)
@@ -493,6 +502,7 @@ class PostgresAdapters(_Common):
     mailer = Singleton(_mailer, _Common.settings)
     bus = Singleton(_bus, _Common.settings)
     relay = Singleton(PostgresRelay, pool, _Common.settings.provided.database_url)
+    event_log = Singleton(PostgresEventLog, pool)
     mock_behaviour = Singleton(_behaviour, _Common.settings)
     mock_ledger = Singleton(Ledger, Callable(mock_directory, _Common.settings.provided.data_dir))
     datacenter = Singleton(
@@ -665,5 +675,7 @@ class Application(DeclarativeContainer):
 
     # realtime
     watch_events = _use_case(WatchEvents, adapters)
+    replay_events = _use_case(ReplayEvents, adapters)
+    follow_events = _use_case(FollowEvents, adapters)
     relay_events = _use_case(RelayEvents, adapters)
     forget_events = _use_case(ForgetEvents, adapters)

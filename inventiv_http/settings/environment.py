@@ -249,6 +249,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sweep_interval_s: PositiveSeconds = 30
     """How often to look for machines that nobody should pay for."""
 
+    events_kept_h: Annotated[int, Meta(ge=1)] = 24
+    """How long whoever was away can still learn what they missed, in hours."""
+
     mock_boot_s: Seconds = 1.5
     """How long simulated machines take to boot."""
     mock_install_s: Seconds = 1.5

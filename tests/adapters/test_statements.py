@@ -44,6 +44,7 @@ def test_there_are_statements_to_check() -> None:
         "kernel",
         "models",
         "orchestration",
+        "realtime",
         "settings",
         "workers",
     }

@@ -317,9 +317,22 @@ class Books(WithInstances):
                 heard.extend(messages)
 
             await adapters.relay().deliver(publish)
-            return [message.event for message in heard]
+            return heard
 
         self.both(told)
+
+    @rule()
+    def forget(self) -> None:
+        self.both(lambda adapters: adapters.relay().forget(before=self.clock.now()))
+
+    @rule(owner=owners, after=st.integers(-1, 12), until=st.integers(0, 12), limit=limits)
+    def read(self, owner: OrganizationId, after: int, until: int, limit: int) -> None:
+        self.both(lambda adapters: adapters.event_log().after(after, limit=limit + 1))
+        self.both(
+            lambda adapters: adapters.event_log().after_in(
+                owner, after, until=until, limit=limit + 1
+            )
+        )
 
     @rule(
         owner=owners,

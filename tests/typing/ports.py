@@ -43,6 +43,8 @@ from inventiv_adapters.models.postgres import PostgresMachineQueries, PostgresMo
 from inventiv_adapters.orchestration.http import HttpEngineProbe
 from inventiv_adapters.orchestration.memory import HealthyEngines, MemorySituationQueries
 from inventiv_adapters.orchestration.postgres import PostgresSituationQueries
+from inventiv_adapters.realtime.memory import MemoryEventLog
+from inventiv_adapters.realtime.postgres import PostgresEventLog
 from inventiv_adapters.settings.aes import AesSecretBox
 from inventiv_adapters.settings.memory import MemorySettingQueries
 from inventiv_adapters.settings.postgres import PostgresSettingQueries
@@ -67,7 +69,7 @@ from inventiv_core.identity.ports.users import UserQueries
 from inventiv_core.identity.ports.work import IdentityWork
 from inventiv_core.inference.ports import EngineReply, Engines, RoutingQueries, UsageWork
 from inventiv_core.instances.ports import InstanceQueries, InstanceWork
-from inventiv_core.kernel.bus import Bus, Relay
+from inventiv_core.kernel.bus import Bus, EventLog, Relay
 from inventiv_core.kernel.chance import Chance
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
@@ -96,6 +98,10 @@ def buses(memory: MemoryBus, redis: RedisBus) -> Iterable[Bus]:
 
 
 def relays(memory: MemoryRelay, postgres: PostgresRelay) -> Iterable[Relay]:
+    return memory, postgres
+
+
+def event_logs(memory: MemoryEventLog, postgres: PostgresEventLog) -> Iterable[EventLog]:
     return memory, postgres
 
 
