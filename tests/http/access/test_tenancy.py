@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,12 @@ from litestar import Litestar
 from inventiv_core.identity.access import HOLDERS, PLATFORM, Holder
 from inventiv_core.identity.entities.sessions import Session
 from inventiv_core.instances.entities import InstanceStatus
+from inventiv_core.observability.entities import (
+    AnsweredRequest,
+    GpuReading,
+    Measurement,
+    SystemReading,
+)
 from inventiv_http.container import Application, MemoryAdapters
 from inventiv_http.kernel.auth import permission_of
 from tests.builders import ACME, Market, a_key, a_model, a_worker, an_action, an_invitation, given
@@ -73,6 +80,29 @@ class Estate:
         """What has to be stored, in order."""
         return self.model, self.instance, self.worker, self.log, self.invitation, self.key
 
+    async def measure(self, application: Application) -> None:
+        """Have the machine measure something, and answer a request."""
+        adapters = application.adapters
+        now = adapters.clock().now()
+        gpu = GpuReading(gpu_index=0, gpu_pct=50.0)
+        measured = Measurement(instance_id=self.instance.id, at=now, gpus=[gpu])
+        adapters.measurement_queue().put(replace(measured, system=SystemReading(load1=1.0)))
+        await application.flush_measurements()(actor=PLATFORM)
+        async with adapters.unit_of_work()() as work:
+            await work.request_counts.add(
+                [
+                    AnsweredRequest(
+                        instance_id=self.instance.id,
+                        model_id=self.model.model_id,
+                        at=now,
+                        status_code=200,
+                        input_tokens=1,
+                        output_tokens=1,
+                        total_tokens=2,
+                    )
+                ]
+            )
+
     def concrete(self, path: str) -> str:
         """Return the path with ids of ACME's."""
         return re.sub(r"\{(\w+)(?::\w+)?\}", lambda name: str(self.ids[name[1]]), path)
@@ -86,6 +116,7 @@ async def estate(
     acmes = next(session for session in sessions if session.current_organization_id == ACME)
     estate = Estate(market, acmes)
     await given(memory.unit_of_work(), *estate.things)
+    await estate.measure(application)
     await application.refresh_routes()(actor=PLATFORM)
     return estate
 
@@ -129,6 +160,7 @@ async def test_acme_itself_sees_what_is_its_own(
     assert seen >= {
         "/action_logs", "/instances", "/instances/{instance_id:str}", "/v1/models",
         "/organizations/current/invitations", "/organizations/current/api_keys",
+        "/gpu/activity", "/runtime/models", "/system/activity",
     }  # fmt: skip
 
 
