@@ -409,6 +409,9 @@ CREATE TABLE IF NOT EXISTS workers (
     registered_at     timestamptz NOT NULL,
     last_heartbeat_at timestamptz NOT NULL
 );
+ALTER TABLE workers
+    ADD COLUMN IF NOT EXISTS former_id uuid,  -- the process before: what comes of it is too late
+    SET (fillfactor = 50);  -- every row is written anew every few seconds, in its own page
 
 CREATE TABLE IF NOT EXISTS worker_auth_tokens (
     instance_id  uuid PRIMARY KEY REFERENCES instances ON DELETE CASCADE,
@@ -418,6 +421,167 @@ CREATE TABLE IF NOT EXISTS worker_auth_tokens (
     created_at   timestamptz NOT NULL,
     last_seen_at timestamptz,
     revoked_at   timestamptz
+);
+ALTER TABLE worker_auth_tokens
+    ADD COLUMN IF NOT EXISTS previous_hash text,
+    ADD COLUMN IF NOT EXISTS previous_until timestamptz;  -- null: until the present one is used
+
+
+-- observability
+
+-- Makes the partition of a table that begins there, if it is missing. It is attached, not
+-- created in place, so that nobody who reads or writes has to wait.
+CREATE OR REPLACE FUNCTION make_partition(parent text, begins timestamptz, ends timestamptz)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    name text := parent || to_char(begins AT TIME ZONE 'UTC', '"_"YYYYMMDD"t"HH24');
+BEGIN
+    IF to_regclass(quote_ident(name)) IS NOT NULL THEN
+        RETURN;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext(name));
+    IF to_regclass(quote_ident(name)) IS NULL THEN
+        EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', name, parent);
+        EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
+                       parent, name, begins, ends);
+    END IF;
+END $$;
+
+-- Drops the partitions of a table that end by then. Whoever is in the way for long is not
+-- waited for: there is another time.
+CREATE OR REPLACE FUNCTION drop_partitions(parent text, ended_by timestamptz)
+RETURNS void LANGUAGE plpgsql SET lock_timeout = '2s' AS $$
+DECLARE
+    old regclass;
+BEGIN
+    FOR old IN
+        SELECT c.oid::regclass FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid
+        WHERE h.inhparent = parent::regclass
+          AND (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''([^'']+)''\)'))[1]::timestamptz
+              <= ended_by
+    LOOP
+        EXECUTE format('DROP TABLE %s', old);
+    END LOOP;
+END $$;
+
+CREATE TABLE IF NOT EXISTS gpu_samples (
+    instance_id   uuid NOT NULL,
+    gpu_index     integer NOT NULL,
+    at            timestamptz NOT NULL,  -- when we heard of it
+    gpu_pct       double precision,
+    vram_used_mb  double precision,
+    vram_total_mb double precision,
+    temp_c        double precision,
+    power_w       double precision,
+    power_limit_w double precision,
+    PRIMARY KEY (instance_id, gpu_index, at)
+) PARTITION BY RANGE (at);
+
+CREATE TABLE IF NOT EXISTS system_samples (
+    instance_id        uuid NOT NULL,
+    at                 timestamptz NOT NULL,
+    cpu_pct            double precision,
+    load1              double precision,
+    mem_used_bytes     double precision,
+    mem_total_bytes    double precision,
+    disk_used_bytes    double precision,
+    disk_total_bytes   double precision,
+    net_rx_bytes_per_s double precision,
+    net_tx_bytes_per_s double precision,
+    PRIMARY KEY (instance_id, at)
+) PARTITION BY RANGE (at);
+
+-- Sums and counts, so that means are exact at every level; of what there is in all, the most.
+CREATE TABLE IF NOT EXISTS gpu_samples_1m (
+    instance_id        uuid NOT NULL,
+    gpu_index          integer NOT NULL,
+    at                 timestamptz NOT NULL,  -- where it begins
+    gpu_pct_sum        double precision,
+    gpu_pct_count      bigint NOT NULL,
+    gpu_pct_min        double precision,
+    gpu_pct_max        double precision,
+    vram_used_mb_sum   double precision,
+    vram_used_mb_count bigint NOT NULL,
+    vram_used_mb_min   double precision,
+    vram_used_mb_max   double precision,
+    temp_c_sum         double precision,
+    temp_c_count       bigint NOT NULL,
+    temp_c_min         double precision,
+    temp_c_max         double precision,
+    power_w_sum        double precision,
+    power_w_count      bigint NOT NULL,
+    power_w_min        double precision,
+    power_w_max        double precision,
+    vram_total_mb      double precision,
+    power_limit_w      double precision,
+    PRIMARY KEY (instance_id, gpu_index, at)
+) PARTITION BY RANGE (at);
+CREATE TABLE IF NOT EXISTS gpu_samples_1h (LIKE gpu_samples_1m INCLUDING ALL) PARTITION BY RANGE (at);
+CREATE TABLE IF NOT EXISTS gpu_samples_1d (LIKE gpu_samples_1m INCLUDING ALL) PARTITION BY RANGE (at);
+
+CREATE TABLE IF NOT EXISTS system_samples_1m (
+    instance_id              uuid NOT NULL,
+    at                       timestamptz NOT NULL,
+    cpu_pct_sum              double precision,
+    cpu_pct_count            bigint NOT NULL,
+    cpu_pct_min              double precision,
+    cpu_pct_max              double precision,
+    load1_sum                double precision,
+    load1_count              bigint NOT NULL,
+    load1_min                double precision,
+    load1_max                double precision,
+    mem_used_bytes_sum       double precision,
+    mem_used_bytes_count     bigint NOT NULL,
+    mem_used_bytes_min       double precision,
+    mem_used_bytes_max       double precision,
+    disk_used_bytes_sum      double precision,
+    disk_used_bytes_count    bigint NOT NULL,
+    disk_used_bytes_min      double precision,
+    disk_used_bytes_max      double precision,
+    net_rx_bytes_per_s_sum   double precision,
+    net_rx_bytes_per_s_count bigint NOT NULL,
+    net_rx_bytes_per_s_min   double precision,
+    net_rx_bytes_per_s_max   double precision,
+    net_tx_bytes_per_s_sum   double precision,
+    net_tx_bytes_per_s_count bigint NOT NULL,
+    net_tx_bytes_per_s_min   double precision,
+    net_tx_bytes_per_s_max   double precision,
+    mem_total_bytes          double precision,
+    disk_total_bytes         double precision,
+    PRIMARY KEY (instance_id, at)
+) PARTITION BY RANGE (at);
+CREATE TABLE IF NOT EXISTS system_samples_1h (LIKE system_samples_1m INCLUDING ALL) PARTITION BY RANGE (at);
+CREATE TABLE IF NOT EXISTS system_samples_1d (LIKE system_samples_1m INCLUDING ALL) PARTITION BY RANGE (at);
+
+-- Which sums have to be computed anew, because something they are made of has changed.
+CREATE TABLE IF NOT EXISTS sample_marks (
+    level     text NOT NULL CHECK (level IN ('minute', 'hour', 'day')),
+    begins    timestamptz NOT NULL,
+    marked_at timestamptz NOT NULL,
+    PRIMARY KEY (level, begins)
+);
+
+-- What workers have served, and how it went.
+CREATE TABLE IF NOT EXISTS runtime_models (
+    organization_id uuid NOT NULL,
+    model_id        text COLLATE "C" NOT NULL,
+    first_seen_at   timestamptz NOT NULL,
+    last_seen_at    timestamptz NOT NULL,
+    total_requests  bigint NOT NULL DEFAULT 0,
+    failed_requests bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (organization_id, model_id)
+);
+
+CREATE TABLE IF NOT EXISTS instance_request_metrics (
+    instance_id         uuid PRIMARY KEY REFERENCES instances ON DELETE CASCADE,
+    total_requests      bigint NOT NULL,
+    successful_requests bigint NOT NULL,
+    failed_requests     bigint NOT NULL,
+    total_input_tokens  bigint NOT NULL,
+    total_output_tokens bigint NOT NULL,
+    total_tokens        bigint NOT NULL,
+    first_request_at    timestamptz NOT NULL,
+    last_request_at     timestamptz NOT NULL
 );
 
 

@@ -46,6 +46,16 @@ from inventiv_adapters.kernel.postgres import (
 )
 from inventiv_adapters.models.memory import MemoryModels
 from inventiv_adapters.models.postgres import PostgresModels
+from inventiv_adapters.observability.memory import (
+    MemoryMeasurements,
+    MemoryRequestCounts,
+    MemoryRuntimeModels,
+)
+from inventiv_adapters.observability.postgres import (
+    PostgresMeasurements,
+    PostgresRequestCounts,
+    PostgresRuntimeModels,
+)
 from inventiv_adapters.settings.memory import MemoryCredentials, MemorySettings
 from inventiv_adapters.settings.postgres import PostgresCredentials, PostgresSettings
 from inventiv_adapters.workers.memory import MemoryWorkers, MemoryWorkerTokens
@@ -84,6 +94,9 @@ class MemoryWork:
         self.leases = MemoryLeases(draft)
         self.workers = MemoryWorkers(draft)
         self.worker_tokens = MemoryWorkerTokens(draft)
+        self.measurements = MemoryMeasurements(draft)
+        self.request_counts = MemoryRequestCounts(draft)
+        self.runtime_models = MemoryRuntimeModels(draft)
         self.usage = MemoryUsage(draft)
         self.quotas = MemoryQuotas(draft)
         self.idempotency = MemoryIdempotency(draft)
@@ -132,6 +145,9 @@ class PostgresWork:
         self.leases = PostgresLeases(connection)
         self.workers = PostgresWorkers(connection)
         self.worker_tokens = PostgresWorkerTokens(connection)
+        self.measurements = PostgresMeasurements(connection)
+        self.request_counts = PostgresRequestCounts(connection)
+        self.runtime_models = PostgresRuntimeModels(connection)
         self.usage = PostgresUsage(connection)
         self.quotas = PostgresQuotas(connection)
         self.idempotency = PostgresIdempotency(connection)

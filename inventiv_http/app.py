@@ -33,14 +33,21 @@ from inventiv_http.instances.routes import Instances
 from inventiv_http.kernel.auth import check_access, current_actor, current_session
 from inventiv_http.kernel.errors import domain_error, http_error, outage, unexpected
 from inventiv_http.kernel.idempotency import idempotency_key
+from inventiv_http.kernel.metrics import counted_by
 from inventiv_http.kernel.pages import page_request
 from inventiv_http.kernel.request_ids import with_request_ids
 from inventiv_http.kernel.routes import VERSION, Public
 from inventiv_http.models.routes import Models, ModelsForType
+from inventiv_http.observability.routes import (
+    Activities,
+    InstanceMetrics,
+    Prometheus,
+    RuntimeModels,
+)
 from inventiv_http.realtime.feed import Feed
 from inventiv_http.realtime.routes import Events
 from inventiv_http.settings.routes import Credentials, GlobalSettings, ProviderSettings
-from inventiv_http.workers.routes import Workers
+from inventiv_http.workers.routes import Workers, WorkerTokens
 
 _MAX_BODY_BYTES = 2 * 1024 * 1024
 
@@ -57,19 +64,21 @@ def create_app(
     feed = Feed(adapters.clock(), application.follow_events())
     adapters.bus().subscribe(feed.hear)
     adapters.bus().subscribe(adapters.known_callers().hear)
+    metrics = adapters.metrics()
+    metrics.watch_readers(lambda: feed.readers)
     use_cases = {
         name: _supply(provider)
         for name, provider in application.providers.items()
         if isinstance(provider, Factory)
     }
-    things = {"settings": settings, "feed": feed, "readiness": readiness or {}}
+    things = {"settings": settings, "feed": feed, "metrics": metrics, "readiness": readiness or {}}
     state = State(
         {
             "settings": settings,
             "feed": feed,
             "recognise_session": application.recognise_session,
             "recognise_caller": application.recognise_caller(),
-            "gateway": Gateway(application.forward_inference(), adapters.clock()),
+            "gateway": Gateway(application.forward_inference(), adapters.clock(), metrics),
             "started_at": adapters.clock().now(),
         }
     )
@@ -79,8 +88,9 @@ def create_app(
             Sessions, Profile, PasswordResets, Users, ApiKeys,
             Organizations, Members, Invitations, Acceptances, OrganizationKeys,
             Providers, Regions, Zones, InstanceTypes, WholeCatalog, Models, ModelsForType,
-            Deployments, Quotas, Instances, Workers,
+            Deployments, Quotas, Instances, Workers, WorkerTokens,
             ActionLogs, ActionTypes, PlatformActionLogs, Events,
+            Activities, RuntimeModels, InstanceMetrics, Prometheus,
             OpenAiModels, forward,
             Credentials, GlobalSettings, ProviderSettings,
         ],
@@ -107,6 +117,8 @@ def create_app(
     )  # fmt: skip
     # outside of the router: what no route answers has an id, too
     app.asgi_handler = with_request_ids(adapters.new_id())(app.asgi_handler)
+    if settings.counts:
+        app.asgi_handler = counted_by(metrics)(app.asgi_handler)
     return app
 
 

@@ -68,6 +68,8 @@ from inventiv_adapters.kernel.postgres import (
 from inventiv_adapters.kernel.redis import RedisBus
 from inventiv_adapters.models.memory import MemoryMachineQueries, MemoryModelQueries
 from inventiv_adapters.models.postgres import PostgresMachineQueries, PostgresModelQueries
+from inventiv_adapters.observability.memory import MemoryObservabilityQueries
+from inventiv_adapters.observability.postgres import PostgresObservabilityQueries
 from inventiv_adapters.orchestration.http import HttpEngineProbe
 from inventiv_adapters.orchestration.memory import HealthyEngines, MemorySituationQueries
 from inventiv_adapters.orchestration.postgres import PostgresSituationQueries
@@ -77,6 +79,8 @@ from inventiv_adapters.settings.aes import AesSecretBox
 from inventiv_adapters.settings.memory import MemorySettingQueries
 from inventiv_adapters.settings.postgres import PostgresSettingQueries
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork, PostgresUnitOfWork
+from inventiv_adapters.workers.memory import MemoryWorkerQueries
+from inventiv_adapters.workers.postgres import PostgresWorkerQueries
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
 from inventiv_core.action_logs.use_cases import (
     ExportActionLogs,
@@ -201,6 +205,18 @@ from inventiv_core.models.use_cases.models import (
     UpdateModel,
 )
 from inventiv_core.models.use_cases.seeding import SeedModels
+from inventiv_core.observability.entities import Kept, MeasurementQueue
+from inventiv_core.observability.use_cases import (
+    CountFleet,
+    FlushMeasurements,
+    GetRequestMetrics,
+    KeepMeasurements,
+    ListRuntimeModels,
+    NoteRuntimeModels,
+    RollUpMeasurements,
+    ShowGpuActivity,
+    ShowSystemActivity,
+)
 from inventiv_core.orchestration.entities import Patience
 from inventiv_core.orchestration.use_cases.reconciling import (
     ClaimInstances,
@@ -234,7 +250,10 @@ from inventiv_core.settings.use_cases.globals import (
 from inventiv_core.settings.use_cases.params import ChangeProviderParams, ListProviderParams
 from inventiv_core.settings.use_cases.rotation import RotateSecrets
 from inventiv_core.settings.use_cases.seeding import SeedCredentials
-from inventiv_core.workers.use_cases import Heartbeat, RegisterWorker
+from inventiv_core.workers.use_cases.heartbeats import FlushHeartbeats, Heartbeat, Roster
+from inventiv_core.workers.use_cases.registrations import RegisterWorker
+from inventiv_core.workers.use_cases.tokens import RotateWorkerToken
+from inventiv_http.kernel.metrics import Metrics
 from inventiv_http.settings import Settings, SettingsInvalid
 from inventiv_http.settings.environment import CHANGEABLE
 
@@ -342,6 +361,15 @@ def _secret_box(settings: Settings) -> AesSecretBox:
     return AesSecretBox(settings.secrets_keys())
 
 
+def _kept(settings: Settings) -> Kept:
+    return Kept(
+        seconds=timedelta(hours=settings.samples_kept_h),
+        minutes=timedelta(days=settings.minutes_kept_d),
+        hours=timedelta(days=settings.hours_kept_d),
+        days=timedelta(days=settings.days_kept_d),
+    )
+
+
 def _login_allowances(settings: Settings) -> LoginAllowances:
     window = timedelta(seconds=settings.login_window_s)
     return LoginAllowances(
@@ -428,7 +456,15 @@ class _Common(DeclarativeContainer):
     )
     link_tokens = Singleton(DerivedLinkTokens, settings.provided.jwt_secret)
     frontend_url = settings.provided.console_url
-    worker_tokens = Singleton(DerivedWorkerTokens, settings.provided.jwt_secret)
+    worker_tokens = Singleton(
+        DerivedWorkerTokens,
+        settings.provided.jwt_secret,
+        good_for_all=settings.provided.worker_auth_token,
+    )
+    roster = Singleton(Roster)
+    measurement_queue = Singleton(MeasurementQueue)
+    samples_kept = Factory(_kept, settings)
+    metrics = Singleton(Metrics, roster, measurement_queue)
     router = Singleton(Router)
     usage_queue = Singleton(UsageQueue)
     engines = Singleton(AiohttpEngines)
@@ -458,6 +494,8 @@ class MemoryAdapters(_Common):
     action_log_queries = Singleton(MemoryActionLogQueries, database)
     instance_queries = Singleton(MemoryInstanceQueries, database)
     quota_queries = Singleton(MemoryQuotaQueries, database)
+    worker_queries = Singleton(MemoryWorkerQueries, database)
+    observability_queries = Singleton(MemoryObservabilityQueries, database)
     situation_queries = Singleton(MemorySituationQueries, database)
     routing_queries = Singleton(MemoryRoutingQueries, database)
     mailer = Singleton(MemoryMailer)
@@ -497,6 +535,8 @@ class PostgresAdapters(_Common):
     action_log_queries = Singleton(PostgresActionLogQueries, pool)
     instance_queries = Singleton(PostgresInstanceQueries, pool)
     quota_queries = Singleton(PostgresQuotaQueries, pool)
+    worker_queries = Singleton(PostgresWorkerQueries, pool)
+    observability_queries = Singleton(PostgresObservabilityQueries, pool)
     situation_queries = Singleton(PostgresSituationQueries, pool)
     routing_queries = Singleton(PostgresRoutingQueries, pool)
     mailer = Singleton(_mailer, _Common.settings)
@@ -660,6 +700,19 @@ class Application(DeclarativeContainer):
     # workers
     register_worker = _use_case(RegisterWorker, adapters)
     heartbeat = _use_case(Heartbeat, adapters)
+    flush_heartbeats = _use_case(FlushHeartbeats, adapters)
+    rotate_worker_token = _use_case(RotateWorkerToken, adapters)
+
+    # observability
+    show_gpu_activity = _use_case(ShowGpuActivity, adapters)
+    show_system_activity = _use_case(ShowSystemActivity, adapters)
+    list_runtime_models = _use_case(ListRuntimeModels, adapters)
+    get_request_metrics = _use_case(GetRequestMetrics, adapters)
+    flush_measurements = _use_case(FlushMeasurements, adapters)
+    roll_up_measurements = _use_case(RollUpMeasurements, adapters)
+    keep_measurements = _use_case(KeepMeasurements, adapters)
+    note_runtime_models = _use_case(NoteRuntimeModels, adapters)
+    count_fleet = _use_case(CountFleet, adapters)
 
     # inference
     forward_inference = _use_case(ForwardInference, adapters)

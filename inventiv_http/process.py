@@ -15,6 +15,7 @@ from inventiv_http.container import (
     mail_directory,
     schema_text,
 )
+from inventiv_http.observability.port import metrics_port
 from inventiv_http.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -53,6 +54,7 @@ async def running(
             application, works=works, sweep_interval_s=settings.sweep_interval_s
         )
         await stack.enter_async_context(background.running())
+        await stack.enter_async_context(metrics_port(settings, adapters.metrics()))
         yield
 
 

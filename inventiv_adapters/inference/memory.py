@@ -18,10 +18,14 @@ class MemoryUsage(UsageRepository):
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
 
-    async def add(self, usages: Sequence[InferenceUsage]) -> None:
+    async def add(self, usages: Sequence[InferenceUsage]) -> Sequence[InferenceUsage]:
         table = self._database.table(InferenceUsage)
+        added: list[InferenceUsage] = []
         for usage in usages:
-            table.setdefault(usage.id, usage)
+            if usage.id not in table:
+                table[usage.id] = usage
+                added.append(usage)
+        return added
 
 
 class MemoryRoutingQueries(RoutingQueries):

@@ -23,6 +23,7 @@ _ADD = """
          %(model_id)s, %(path)s, %(streamed)s, %(status_code)s, %(input_tokens)s,
          %(output_tokens)s, %(total_tokens)s, %(ttft_ms)s, %(duration_ms)s)
     ON CONFLICT (id) DO NOTHING
+    RETURNING id
 """
 
 _MODELS = "SELECT id, model_id FROM models WHERE is_active ORDER BY model_id"
@@ -55,9 +56,17 @@ class PostgresUsage(UsageRepository):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def add(self, usages: Sequence[InferenceUsage]) -> None:
+    async def add(self, usages: Sequence[InferenceUsage]) -> Sequence[InferenceUsage]:
+        if not usages:
+            return []
+        added: list[InferenceUsage] = []
         async with self._connection.cursor() as cursor:
-            await cursor.executemany(_ADD, [asdict(usage) for usage in usages])
+            await cursor.executemany(_ADD, [asdict(usage) for usage in usages], returning=True)
+            for usage in usages:
+                if await cursor.fetchone() is not None:
+                    added.append(usage)
+                cursor.nextset()
+        return added
 
 
 class PostgresRoutingQueries(RoutingQueries):

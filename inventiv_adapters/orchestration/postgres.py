@@ -20,7 +20,8 @@ _FIND = """
            p.code AS provider_code, z.code AS zone, t.code AS instance_type,
            m.model_id AS model_code,
            w.instance_id AS w_instance_id, w.status AS w_status, w.worker_id AS w_worker_id,
-           w.model_id AS w_model_id, w.vllm_port AS w_vllm_port, w.health_port AS w_health_port,
+           w.former_id AS w_former_id, w.model_id AS w_model_id, w.vllm_port AS w_vllm_port,
+           w.health_port AS w_health_port,
            w.queue_depth AS w_queue_depth, w.gpu_utilization AS w_gpu_utilization,
            w.agent_version AS w_agent_version, w.metadata AS w_metadata,
            w.registered_at AS w_registered_at, w.last_heartbeat_at AS w_last_heartbeat_at

@@ -10,6 +10,7 @@ from inventiv_core.identity.access import ApiKeyId, OrganizationId, UserId
 from inventiv_core.inference.errors import ModelNotServed, NoReadyWorker
 from inventiv_core.instances.entities import InstanceId
 from inventiv_core.kernel.chance import Chance
+from inventiv_core.observability.entities import AnsweredRequest
 
 MAX_ATTEMPTS: Final = 3
 """How many workers one call may try before its first byte."""
@@ -71,6 +72,18 @@ class InferenceUsage:
     ttft_ms: int | None
     """From the call to the first byte of the answer."""
     duration_ms: int
+
+    def as_answered(self) -> AnsweredRequest:
+        """Return what is counted of it."""
+        return AnsweredRequest(
+            instance_id=self.instance_id,
+            model_id=self.model_id,
+            at=self.occurred_at,
+            status_code=self.status_code,
+            input_tokens=self.input_tokens or 0,
+            output_tokens=self.output_tokens or 0,
+            total_tokens=self.total_tokens or 0,
+        )
 
 
 class Router:

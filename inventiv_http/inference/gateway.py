@@ -19,6 +19,7 @@ from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.errors import Invalid
 from inventiv_http.inference import wire
 from inventiv_http.kernel.errors import openai_body
+from inventiv_http.kernel.metrics import CountedCall, Metrics
 
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 """Long contexts and pictures are large; nothing larger than this is read."""
@@ -42,9 +43,10 @@ class InvalidJson(Invalid):
 class Gateway:
     """Forwards one call after another; knows nothing of what they say."""
 
-    def __init__(self, forward_inference: ForwardInference, clock: Clock) -> None:
+    def __init__(self, forward_inference: ForwardInference, clock: Clock, metrics: Metrics) -> None:
         self._forward = forward_inference
         self._clock = clock
+        self._metrics = metrics
 
     async def handle(self, scope: HTTPScope, receive: Receive, send: Send, actor: Actor) -> None:
         """Answer one request. Errors before the first byte are raised."""
@@ -67,16 +69,22 @@ class Gateway:
         )
         gone = asyncio.create_task(_gone(receive), name="caller left")
         try:
-            exchange = await _unless(gone, self._forward(call, actor=actor))
-            if exchange is not None:
-                await self._relay(exchange, asked, gone, send)
+            with self._metrics.call(call.path) as counted:
+                exchange = await _unless(gone, self._forward(call, actor=actor))
+                if exchange is not None:
+                    await self._relay(exchange, asked, gone, send, counted)
         finally:
             gone.cancel()
             with suppress(asyncio.CancelledError):
                 await gone
 
     async def _relay(
-        self, exchange: Exchange, asked: wire.Head, gone: asyncio.Task[None], send: Send
+        self,
+        exchange: Exchange,
+        asked: wire.Head,
+        gone: asyncio.Task[None],
+        send: Send,
+        counted: CountedCall,
     ) -> None:
         is_stream = exchange.reply.content_type.startswith(_EVENTS)
         relay = (
@@ -90,7 +98,9 @@ class Gateway:
             await send(_start(exchange, is_stream=is_stream))
             try:
                 async for chunk in exchange.reply.chunks():
-                    first_byte_at = first_byte_at or self._clock.now()
+                    if first_byte_at is None:
+                        first_byte_at = self._clock.now()
+                        counted.first_byte()
                     passing = relay.feed(chunk)
                     if passing:
                         await send(_part(passing))
@@ -104,6 +114,7 @@ class Gateway:
                 await hang_up
             await exchange.reply.close()
             exchange.finish(relay.used, first_byte_at)
+            counted.answered(exchange.reply.status_code, relay.used)
 
 
 async def _break_off(send: Send, *, is_stream: bool) -> None:

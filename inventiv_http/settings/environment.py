@@ -60,6 +60,7 @@ OTHER_NAMES: Final[Mapping[str, str]] = {
     "SMTP_SERVER": "smtp_server",
     "SMTP_USERNAME": "smtp_username",
     "SMTP_USE_TLS": "smtp_use_tls",
+    "WORKER_AUTH_TOKEN": "worker_auth_token",
     "WORKER_CONTROL_PLANE_URL": "public_url",
     "WORKER_DATA_VOLUME_GB_DEFAULT": "worker_data_volume_gb_default",
     "WORKER_EXPOSE_PORTS": "worker_expose_ports",
@@ -91,7 +92,8 @@ CHANGEABLE: Final[Mapping[str, str]] = MappingProxyType(
 SECRETS: Final = frozenset(
     {
         "admin_password", "database_url", "jwt_secret", "redis_url", "scaleway_access_key",
-        "scaleway_secret_key", "secrets_key", "smtp_password",
+        "scaleway_secret_key", "secrets_key", "smtp_password", "metrics_token",
+        "worker_auth_token",
     }
 )  # fmt: skip
 """What must not be shown."""
@@ -242,6 +244,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     worker_vllm_image: Text | None = None
 
     worker_heartbeat_interval_s: PositiveSeconds = 4
+    worker_auth_token: Annotated[str, Meta(min_length=16)] | None = None
+    """A token that is good for every worker, beside each one's own. Weaker than those: whoever
+    gets hold of it can speak for any machine. By default there is none."""
 
     lease_s: PositiveSeconds = 15
     """How long after a crash others wait before they take over the work on an instance."""
@@ -251,6 +256,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     events_kept_h: Annotated[int, Meta(ge=1)] = 24
     """How long whoever was away can still learn what they missed, in hours."""
+    samples_kept_h: Annotated[int, Meta(ge=2)] = 24
+    """How long each sample of a GPU or a machine is kept, in hours; then sums remain."""
+    minutes_kept_d: Annotated[int, Meta(ge=2)] = 14
+    """How long sums of a minute are kept, in days."""
+    hours_kept_d: Annotated[int, Meta(ge=2)] = 180
+    days_kept_d: Annotated[int, Meta(ge=2)] = 1095
+
+    metrics_port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    """A TCP port for ``GET /metrics`` alone; 0 for none."""
+    metrics_token: Annotated[str, Meta(min_length=16)] | None = None
+    """The bearer token for ``GET /metrics``. Without it, and without a port, there are none."""
 
     mock_boot_s: Seconds = 1.5
     """How long simulated machines take to boot."""
@@ -285,6 +301,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             return msgspec.convert(chosen, cls, strict=False)
         except msgspec.ValidationError as error:
             raise SettingsInvalid(_explain(str(error), names)) from error
+
+    @property
+    def counts(self) -> bool:
+        """Whether this process counts what it does: whether anybody can ask for it."""
+        return bool(self.metrics_port) or self.metrics_token is not None
 
     @property
     def url(self) -> str:

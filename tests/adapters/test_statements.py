@@ -43,6 +43,7 @@ def test_there_are_statements_to_check() -> None:
         "instances",
         "kernel",
         "models",
+        "observability",
         "orchestration",
         "realtime",
         "settings",

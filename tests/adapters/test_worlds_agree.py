@@ -45,8 +45,18 @@ from inventiv_core.kernel.secrets import SealedSecret, SealKeyId
 from inventiv_core.models.entities import Model
 from inventiv_core.models.sizing.config import read_config
 from inventiv_core.models.views import MODEL_KEYS, ModelFilter, ModelOrder
+from inventiv_core.observability.entities import (
+    ROLLED_UP,
+    AnsweredRequest,
+    GpuReading,
+    Level,
+    Measurement,
+    Resolution,
+    SystemReading,
+)
+from inventiv_core.observability.views import SeriesFilter
 from inventiv_core.settings.entities import Credential
-from inventiv_core.workers.entities import WorkerStatus
+from inventiv_core.workers.entities import Heard, WorkerReport, WorkerStatus
 from tests.adapters.catalog.shop import Shop
 from tests.adapters.two_worlds import TERM, InBothWorlds, seconds, two_worlds
 from tests.builders import (
@@ -267,6 +277,136 @@ class Fleet(WithInstances):
                 now=self.clock.now(), stale_after=TERM
             )
         )
+
+
+class Meters(WithInstances):
+    """What machines measure and answer, summed up at any time."""
+
+    @rule(
+        which=some,
+        ago=seconds,
+        gpu=some,
+        value=st.none() | st.integers(0, 100).map(float),
+        is_system=st.booleans(),
+    )
+    def measure(
+        self, which: int, ago: timedelta, gpu: int, value: float | None, *, is_system: bool
+    ) -> None:
+        measured = Measurement(
+            instance_id=self.instances[which].id,
+            at=self.clock.now() - ago,
+            gpus=[GpuReading(gpu_index=gpu, gpu_pct=value, vram_total_mb=value)],
+            system=SystemReading(load1=value, disk_total_bytes=value) if is_system else None,
+        )
+        at = self.clock.now()
+        self.work(lambda work: work.measurements.add([measured, measured], at=at))
+
+    @rule(by=st.sampled_from([60, 3600, 21_600, 86_400]))
+    def much_time_passes(self, by: int) -> None:
+        self.clock.advance(timedelta(seconds=by))
+
+    @rule(level=st.sampled_from(ROLLED_UP), over=seconds, marked=seconds)
+    def sum_up(self, level: Level, over: timedelta, marked: timedelta) -> None:
+        now = self.clock.now()
+
+        async def run(work: Any) -> object:
+            begins = await work.measurements.take(level, over_by=now - over, marked_by=now - marked)
+            if begins is not None:
+                await work.measurements.sum_up(level, begins, at=now)
+            return begins
+
+        self.work(run)
+
+    @rule(level=st.sampled_from(Level), ago=st.integers(0, 3))
+    def drop(self, level: Level, ago: int) -> None:
+        before = self.clock.now() - ago * level.span
+        self.work(lambda work: work.measurements.drop(level, before=before))
+
+    @rule(which=some, status=st.sampled_from([200, 404, 500]), name=names, known=st.booleans())
+    def answer(self, which: int, status: int, name: str, *, known: bool) -> None:
+        instance_id = self.instances[which].id if known else InstanceId(a_number())
+        request = AnsweredRequest(
+            instance_id=instance_id,
+            model_id=name,
+            at=self.clock.now(),
+            status_code=status,
+            input_tokens=which,
+            output_tokens=status,
+            total_tokens=1,
+        )
+        self.work(lambda work: work.request_counts.add([request, request]))
+
+    @rule(which=some, name=st.none() | names, status=st.sampled_from(WorkerStatus))
+    def serve(self, which: int, name: str | None, status: WorkerStatus) -> None:
+        worker = a_worker(self.instances[which], at=self.clock.now(), model_id=name, status=status)
+        self.work(lambda work: work.workers.put(worker))
+
+    @rule()
+    def note(self) -> None:
+        self.work(lambda work: work.runtime_models.note_served())
+
+    @rule(which=some, worker_id=st.none() | st.sampled_from([UUID(int=1), UUID(int=2)]))
+    def hear(self, which: int, worker_id: UUID | None) -> None:
+        report = WorkerReport(worker_id=worker_id, queue_depth=which, metadata={"a": which})
+        heard = Heard(
+            instance_id=self.instances[which].id,
+            report=report,
+            at=self.clock.now(),
+            token_hash=None,
+        )
+        self.work(lambda work: work.workers.hear([heard]))
+
+    @rule(
+        owner=owners,
+        level=st.sampled_from(Level),
+        steps=st.sampled_from([1, 2, 60]),
+        which=st.none() | some,
+        window=st.sampled_from([60, 86_400, 10**7]),
+    )
+    def look(
+        self, owner: OrganizationId, level: Level, steps: int, which: int | None, window: int
+    ) -> None:
+        now = self.clock.now()
+        where = SeriesFilter(
+            instance_id=None if which is None else self.instances[which].id,
+            since=now - timedelta(seconds=window),
+            until=now,
+        )
+        shown = Resolution(level=level, step=steps * level.step)
+
+        async def seen(adapters: Any) -> object:
+            queries = adapters.observability_queries()
+            return [
+                await queries.gpus(owner, where, shown, limit=5),
+                await queries.systems(owner, where, shown, limit=5),
+            ]
+
+        self.both(seen)
+
+    @invariant()
+    def all_that_is_counted_is_the_same(self) -> None:
+        now = self.clock.now()
+
+        async def counted(adapters: Any) -> object:
+            queries = adapters.observability_queries()
+            return [
+                [
+                    await queries.runtime_models(owner, now=now, stale_after=TERM, limit=5),
+                    [await queries.requests(each.id, owner=owner) for each in self.instances],
+                ]
+                for owner in (ACME, OTHER)
+            ], dict(await queries.fleet())
+
+        async def marked(work: Any) -> object:
+            return [await work.measurements.oldest_mark(level) for level in ROLLED_UP]
+
+        async def standings(work: Any) -> object:
+            found = await work.workers.standings([each.id for each in self.instances])
+            return sorted(found, key=lambda standing: standing.instance_id)
+
+        self.both(counted)
+        self.work(marked)
+        self.work(standings)
 
 
 class Books(WithInstances):
@@ -839,7 +979,7 @@ class Staff(InBothWorlds):
 
 
 @pytest.mark.parametrize(
-    "machine", [Reconcilers, Fleet, Books, Office, Library, Shop, Cabinet, Staff]
+    "machine", [Reconcilers, Fleet, Meters, Books, Office, Library, Shop, Cabinet, Staff]
 )
 def test_memory_and_postgres_give_the_same_answers(
     database_url: str, machine: type[InBothWorlds]

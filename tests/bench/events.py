@@ -238,7 +238,7 @@ class Subscribers:
     def __init__(self, port: int, token: str, count: int) -> None:
         self.count = count
         words = [sys.executable, "-m", "tests.bench.events", "--subscribe", str(port), str(count)]
-        self._process = subprocess.Popen(  # noqa: S603 - ourselves
+        self._process = subprocess.Popen(
             words,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -40,6 +40,8 @@ from inventiv_adapters.kernel.postgres import PostgresRelay
 from inventiv_adapters.kernel.redis import RedisBus
 from inventiv_adapters.models.memory import MemoryMachineQueries, MemoryModelQueries
 from inventiv_adapters.models.postgres import PostgresMachineQueries, PostgresModelQueries
+from inventiv_adapters.observability.memory import MemoryObservabilityQueries
+from inventiv_adapters.observability.postgres import PostgresObservabilityQueries
 from inventiv_adapters.orchestration.http import HttpEngineProbe
 from inventiv_adapters.orchestration.memory import HealthyEngines, MemorySituationQueries
 from inventiv_adapters.orchestration.postgres import PostgresSituationQueries
@@ -49,6 +51,8 @@ from inventiv_adapters.settings.aes import AesSecretBox
 from inventiv_adapters.settings.memory import MemorySettingQueries
 from inventiv_adapters.settings.postgres import PostgresSettingQueries
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork, PostgresUnitOfWork
+from inventiv_adapters.workers.memory import MemoryWorkerQueries
+from inventiv_adapters.workers.postgres import PostgresWorkerQueries
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
 from inventiv_core.action_logs.ports import ActionLogQueries, ActionLogWork
 from inventiv_core.catalog.ports import CatalogQueries, CatalogWork, PriceQueries
@@ -76,9 +80,19 @@ from inventiv_core.kernel.ids import NewId
 from inventiv_core.kernel.secrets import SecretBox
 from inventiv_core.kernel.unit_of_work import UnitOfWork
 from inventiv_core.models.ports import MachineQueries, ModelQueries, ModelWork
+from inventiv_core.observability.ports import (
+    MeasurementWork,
+    ObservabilityQueries,
+    RuntimeModelWork,
+)
 from inventiv_core.orchestration.ports import EngineProbe, OrchestrationWork, SituationQueries
 from inventiv_core.settings.ports import SettingQueries, SettingsWork
-from inventiv_core.workers.ports import WorkerTokens, WorkerWork
+from inventiv_core.workers.ports import (
+    WorkerQueries,
+    WorkerTokens,
+    WorkerTokenWork,
+    WorkerWork,
+)
 
 
 def clocks(system: SystemClock, manual: ManualClock) -> Iterable[Clock]:
@@ -240,6 +254,36 @@ def instance_queries(
 def situation_queries(
     memory: MemorySituationQueries, postgres: PostgresSituationQueries
 ) -> Iterable[SituationQueries]:
+    return memory, postgres
+
+
+def worker_queries(
+    memory: MemoryWorkerQueries, postgres: PostgresWorkerQueries
+) -> Iterable[WorkerQueries]:
+    return memory, postgres
+
+
+def observability_queries(
+    memory: MemoryObservabilityQueries, postgres: PostgresObservabilityQueries
+) -> Iterable[ObservabilityQueries]:
+    return memory, postgres
+
+
+def measurements(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[MeasurementWork]]:
+    return memory, postgres
+
+
+def runtime_models(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[RuntimeModelWork]]:
+    return memory, postgres
+
+
+def tokens_of_workers(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[WorkerTokenWork]]:
     return memory, postgres
 
 

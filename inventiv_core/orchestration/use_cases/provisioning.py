@@ -19,7 +19,7 @@ from inventiv_core.cloud.entities import (
 from inventiv_core.instances.entities import DeletionReason, ErrorCode, InstanceStatus
 from inventiv_core.orchestration.entities import AT_ONCE, NEVER, Next
 from inventiv_core.orchestration.use_cases.case import Case, Desk, Moment, said
-from inventiv_core.workers.use_cases import new_token
+from inventiv_core.workers.use_cases.tokens import new_token
 
 _REFUSALS = {
     RefusalReason.OUT_OF_STOCK: ErrorCode.PROVIDER_OUT_OF_STOCK,

@@ -241,7 +241,7 @@ async def test_nothing_that_the_database_holds_tells_a_secret(postgres: Postgres
         assert {"provider_credentials", "action_logs", "outbox"} <= set(tables)
         rows: list[bytes] = []
         for table in tables:
-            dumping = connection.cursor().copy(f"COPY {table} TO STDOUT".encode())
+            dumping = connection.cursor().copy(f"COPY (SELECT * FROM {table}) TO STDOUT".encode())
             async with dumping as copy:
                 rows += [bytes(block) async for block in copy]
     everything = b"".join(rows)

@@ -6,6 +6,7 @@ from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.ids import SerialIds
 from inventiv_adapters.kernel.memory import MemoryDatabase
 from inventiv_adapters.models.memory import MemoryMachineQueries, MemoryModelQueries
+from inventiv_adapters.settings.memory import MemorySettingQueries
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork
 from inventiv_core.identity.entities.acts import Act
 from inventiv_core.models.use_cases.fits import (
@@ -23,6 +24,7 @@ from inventiv_core.models.use_cases.models import (
     UpdateModel,
 )
 from inventiv_core.models.use_cases.seeding import SeedModels
+from inventiv_core.settings.use_cases.effective import EffectiveSettings
 from tests.builders import NOON
 
 
@@ -50,7 +52,10 @@ class Library:
         self.for_type = ListModelsForType(model_queries=models, machine_queries=machines)
         self.fit = FitModel(model_queries=models, machine_queries=machines)
         self.fit_architecture = FitArchitecture(machine_queries=machines)
-        self.recommend = RecommendDataVolume(model_queries=models)
+        settings = EffectiveSettings(
+            MemorySettingQueries(self.database), clock=self.clock, environment={}
+        )
+        self.recommend = RecommendDataVolume(model_queries=models, effective_settings=settings)
 
     @property
     def acts(self) -> list[Act]:

@@ -19,7 +19,7 @@ from inventiv_core.cloud.entities import (
     Unknown,
 )
 from inventiv_core.instances.entities import ErrorCode, InstanceId, InstanceStatus
-from inventiv_core.workers.use_cases import new_token
+from inventiv_core.workers.use_cases.tokens import new_token
 from tests.core.world import MINUTE, SECOND, World
 
 S = InstanceStatus

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,12 @@ from litestar import Litestar
 from inventiv_core.identity.access import HOLDERS, PLATFORM, Holder
 from inventiv_core.identity.entities.sessions import Session
 from inventiv_core.instances.entities import InstanceStatus
+from inventiv_core.observability.entities import (
+    AnsweredRequest,
+    GpuReading,
+    Measurement,
+    SystemReading,
+)
 from inventiv_http.container import Application, MemoryAdapters
 from inventiv_http.kernel.auth import permission_of
 from tests.builders import (
@@ -25,7 +32,7 @@ from tests.builders import (
     given,
 )
 from tests.http.access.calls import call
-from tests.http.access.conftest import FOREIGN, Credentials
+from tests.http.access.conftest import FOREIGN, WORKER, Credentials
 from tests.http.test_routes import routes
 
 MARK = "acme-only"
@@ -83,6 +90,29 @@ class Estate:
         """What has to be stored, in order."""
         return self.model, self.instance, self.worker, self.log, self.invitation, self.key
 
+    async def measure(self, application: Application) -> None:
+        """Have the machine measure something, and answer a request."""
+        adapters = application.adapters
+        now = adapters.clock().now()
+        gpu = GpuReading(gpu_index=0, gpu_pct=50.0)
+        measured = Measurement(instance_id=self.instance.id, at=now, gpus=[gpu])
+        adapters.measurement_queue().put(replace(measured, system=SystemReading(load1=1.0)))
+        await application.flush_measurements()(actor=PLATFORM)
+        async with adapters.unit_of_work()() as work:
+            await work.request_counts.add(
+                [
+                    AnsweredRequest(
+                        instance_id=self.instance.id,
+                        model_id=self.model.model_id,
+                        at=now,
+                        status_code=200,
+                        input_tokens=1,
+                        output_tokens=1,
+                        total_tokens=2,
+                    )
+                ]
+            )
+
     def concrete(self, path: str) -> str:
         """Return the path with ids of ACME's."""
         return re.sub(r"\{(\w+)(?::\w+)?\}", lambda name: str(self.ids[name[1]]), path)
@@ -99,6 +129,7 @@ async def estate(
     async with memory.unit_of_work()() as work:
         image = {"WORKER_VLLM_IMAGE": MARK}
         await work.settings.put_params(ACME, market.provider.id, image, at=NOON)
+    await estate.measure(application)
     await application.refresh_routes()(actor=PLATFORM)
     return estate
 
@@ -111,14 +142,16 @@ def everything(memory: MemoryAdapters) -> dict[tuple[str, UUID], Any]:
     }
 
 
-def calls(app: Litestar, *, but: Holder | None = None) -> Iterator[tuple[str, str]]:
-    """Yield every route that somebody can call who is signed in.
+def calls(app: Litestar, *, name: str = "owner") -> Iterator[tuple[str, str]]:
+    """Yield every route that such a caller may have something to do with.
 
-    Without those that are for certain callers only, who are there for all organizations.
+    Without those for workers, if it is not one; and, for who is there for all organizations,
+    without those that are for nobody else.
     """
+    others = {WORKER: set[Holder](), "root": {Holder.WORKER, Holder.GLOBAL}}
     for path, method, handler in routes(app):
         permission = permission_of(handler)
-        if permission is None or HOLDERS[permission] in {Holder.WORKER, but}:
+        if permission is None or HOLDERS[permission] in others.get(name, {Holder.WORKER}):
             continue
         yield method, path
 
@@ -143,6 +176,7 @@ async def test_acme_itself_sees_what_is_its_own(
         "/action_logs", "/instances", "/instances/{instance_id:str}", "/v1/models",
         "/organizations/current/invitations", "/organizations/current/api_keys",
         "/providers/params",
+        "/gpu/activity", "/runtime/models", "/system/activity",
     }  # fmt: skip
 
 
@@ -154,9 +188,10 @@ async def test_a_foreigner_sees_nothing_and_changes_nothing(
     before = everything(memory)
     answers: list[object] = []
     touched: list[object] = []
-    for method, path in calls(app, but=Holder.GLOBAL if name == "root" else None):
+    claims = b'{"instance_id": "%s", "status": "ready"}' % str(estate.instance.id).encode()
+    for method, path in calls(app, name=name):
         for query in ("", f"instance_id={estate.instance.id}&organization_id={ACME}&limit=1000"):
-            body = BODIES.get((method, path), b"{}")
+            body = BODIES.get((method, path), claims if name == WORKER else b"{}")
             memory.database().accept(start.draft())  # nobody has left, switched or signed out
             answer = await call(
                 app,
