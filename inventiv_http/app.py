@@ -36,6 +36,7 @@ from inventiv_http.kernel.idempotency import idempotency_key
 from inventiv_http.kernel.metrics import counted_by
 from inventiv_http.kernel.pages import page_request
 from inventiv_http.kernel.request_ids import with_request_ids
+from inventiv_http.kernel.requests import JsonRequest
 from inventiv_http.kernel.routes import VERSION, Public
 from inventiv_http.models.routes import Models, ModelsForType
 from inventiv_http.observability.routes import (
@@ -102,6 +103,7 @@ def create_app(
             **{name: _supply_same(thing) for name, thing in things.items()},
             **use_cases,
         },
+        request_class=JsonRequest,
         exception_handlers={
             DomainError: domain_error,
             HTTPException: http_error,

@@ -45,28 +45,13 @@ def invalid_body(request: Request[Any, Any, Any], error: ClientException) -> Res
     )
 
 
-def too_deep(request: Request[Any, Any, Any], error: RecursionError) -> Response[Json]:
-    """Answer to a body whose lists and objects are inside each other beyond all measure."""
-    del error
-    return answer(
-        request,
-        400,
-        kind="invalid_body",
-        code="body_too_deep",
-        detail="Lists and objects in the body are too many times inside each other.",
-    )
-
-
 class Workers(Controller):
     """What agents on rented machines call."""
 
     path = "/internal/worker"
     opt = needs(Permission.REPORT)
     tags = ["workers"]  # noqa: RUF012 - Litestar reads it from the class
-    exception_handlers: Any = {  # noqa: RUF012
-        ClientException: invalid_body,
-        RecursionError: too_deep,
-    }
+    exception_handlers: Any = {ClientException: invalid_body}  # noqa: RUF012
     request_max_body_size = _MAX_BODY_BYTES
 
     @post("/register", status_code=200, summary="Report for duty")
