@@ -158,7 +158,7 @@ class FixedClouds(Clouds):
         """Take the accounts by provider code; two codes may share an account."""
         self._accounts = dict(accounts)
 
-    def of(
+    async def of(
         self,
         provider_code: str,
         *,
@@ -168,12 +168,12 @@ class FixedClouds(Clouds):
             raise NoCloudAdapter(provider_code=provider_code)
         return self._accounts[provider_code]
 
-    def sellers(self) -> Mapping[str, SellsMachines]:
+    async def sellers(self) -> Mapping[str, SellsMachines]:
         return {
             code: account
             for code, account in self._accounts.items()
             if isinstance(account, SellsMachines)
         }
 
-    def accounts(self) -> tuple[CloudProvider, ...]:
+    async def accounts(self) -> tuple[CloudProvider, ...]:
         return tuple({id(account): account for account in self._accounts.values()}.values())

@@ -68,8 +68,8 @@ _ALL: Final = (
     ),
     Definition(
         key="WORKER_VLLM_IMAGE", scope=_PROVIDER, value_type=_TEXT,
-        default="vllm/vllm-openai:latest",
-        description="The container image of the engine.",
+        default="vllm/vllm-openai:v0.13.0",
+        description="The container image of the engine: a certain version, not the latest.",
     ),
     Definition(
         key="SCALEWAY_PROJECT_ID", scope=_PROVIDER, value_type=_TEXT, is_credential=True,

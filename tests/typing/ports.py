@@ -10,6 +10,7 @@ from inventiv_adapters.catalog.postgres.lists import PostgresCatalogQueries
 from inventiv_adapters.catalog.postgres.prices import PostgresPriceQueries
 from inventiv_adapters.cloud.memory import FixedClouds, MemoryCloud
 from inventiv_adapters.cloud.mock.provider import MockCloud
+from inventiv_adapters.cloud.scaleway.provider import ScalewayCloud
 from inventiv_adapters.identity.argon2 import Argon2Passwords
 from inventiv_adapters.identity.jwt import JwtSessionTokens
 from inventiv_adapters.identity.keys import RandomApiKeys
@@ -165,8 +166,10 @@ def clouds(fixed: FixedClouds) -> Clouds:
     return fixed
 
 
-def providers(memory: MemoryCloud, mock: MockCloud) -> Iterable[CloudProvider]:
-    return memory, mock
+def providers(
+    memory: MemoryCloud, mock: MockCloud, scaleway: ScalewayCloud
+) -> Iterable[CloudProvider]:
+    return memory, mock, scaleway
 
 
 def session_queries(

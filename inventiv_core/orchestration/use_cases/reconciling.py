@@ -17,6 +17,7 @@ from inventiv_core.instances.errors import LeaseLost
 from inventiv_core.kernel.chance import Chance
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
+from inventiv_core.kernel.secrets import SecretsKeyMissing, SecretUnreadable
 from inventiv_core.kernel.unit_of_work import UnitOfWork
 from inventiv_core.orchestration.entities import NEVER, Next, Patience
 from inventiv_core.orchestration.ports import EngineProbe, OrchestrationWork, SituationQueries
@@ -117,10 +118,10 @@ class ReconcileInstance:
             return NEVER
         names = situation.particulars
         try:
-            cloud = self.clouds.of(
+            cloud = await self.clouds.of(
                 names.provider_code, organization_id=situation.instance.organization_id
             )
-        except CloudNotConfigured as error:
+        except (CloudNotConfigured, SecretsKeyMissing, SecretUnreadable) as error:
             return await self._without_cloud(lease, situation, str(error))
         case = Case(
             tools=await self._tools(situation.instance),

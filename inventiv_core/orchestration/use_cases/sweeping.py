@@ -47,7 +47,7 @@ class SweepMachines:
         actor.must(Permission.OPERATE)
         installation_id = await self.situation_queries.installation_id()
         machines = strays = unanswered = 0
-        for account in self.clouds.accounts():
+        for account in await self.clouds.accounts():
             match await account.list(installation_id):
                 case Listed(machines=listed):
                     machines += len(listed)
