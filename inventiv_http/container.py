@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 from dependency_injector.containers import DeclarativeContainer
 from dependency_injector.providers import (
     Callable,
@@ -22,11 +23,14 @@ from inventiv_adapters.catalog.memory.lists import MemoryCatalogQueries
 from inventiv_adapters.catalog.memory.prices import MemoryPriceQueries
 from inventiv_adapters.catalog.postgres.lists import PostgresCatalogQueries
 from inventiv_adapters.catalog.postgres.prices import PostgresPriceQueries
+from inventiv_adapters.cloud.accounts import AccountClouds
 from inventiv_adapters.cloud.memory import FixedClouds, MemoryCloud
 from inventiv_adapters.cloud.mock.behaviour import MockBehaviour, parse_faults
 from inventiv_adapters.cloud.mock.datacenter import Datacenter
 from inventiv_adapters.cloud.mock.ledger import Ledger
 from inventiv_adapters.cloud.mock.provider import MockCloud
+from inventiv_adapters.cloud.scaleway.accounts import ScalewayAccounts
+from inventiv_adapters.cloud.scaleway.servers import ZONES, ScalewayChoices
 from inventiv_adapters.deployments.memory import MemoryQuotaQueries
 from inventiv_adapters.deployments.postgres import PostgresQuotaQueries
 from inventiv_adapters.embedded.directory import DataDirectory, DataDirectoryUnusable
@@ -190,6 +194,7 @@ from inventiv_core.instances.use_cases import (
     SearchInstances,
     TerminateInstance,
 )
+from inventiv_core.kernel.secrets import Secret
 from inventiv_core.models.use_cases.fits import (
     FitArchitecture,
     FitModel,
@@ -231,7 +236,7 @@ from inventiv_core.realtime.use_cases import (
     ReplayEvents,
     WatchEvents,
 )
-from inventiv_core.settings.definitions import DEFINITIONS
+from inventiv_core.settings.definitions import DEFINITIONS, SCALEWAY
 from inventiv_core.settings.entities import Value
 from inventiv_core.settings.errors import SettingInvalid
 from inventiv_core.settings.use_cases.credentials import (
@@ -417,6 +422,33 @@ def _mock_only(cloud: CloudProvider) -> FixedClouds:
     return FixedClouds({MOCK: cloud})
 
 
+def _scaleway_choices(settings: Settings) -> ScalewayChoices:
+    return ScalewayChoices(
+        zones=settings.zones_of_scaleway() or ZONES,
+        image=settings.scaleway_image,
+        callers=settings.gateway_addresses(),
+    )
+
+
+def _scaleway_url(settings: Settings) -> str:
+    if not settings.scaleway_url.startswith(("https://", "http://")):
+        message = "INVENTIV_SCALEWAY_URL is no URL: it begins with https://."
+        raise SettingsInvalid(message)
+    return settings.scaleway_url
+
+
+def _by_code(mock: CloudProvider) -> dict[str, CloudProvider]:
+    return {MOCK: mock}
+
+
+def _makers(scaleway: ScalewayAccounts) -> dict[str, ScalewayAccounts]:
+    return {SCALEWAY: scaleway}
+
+
+def _hub_token(settings: Settings) -> Secret | None:
+    return settings.hub_token()
+
+
 def _bus(settings: Settings) -> MemoryBus | RedisBus:
     return MemoryBus() if settings.redis_url is None else RedisBus(settings.redis_url)
 
@@ -441,6 +473,7 @@ class _Common(DeclarativeContainer):
     keep_events = Factory(timedelta, hours=settings.provided.events_kept_h)
     environment = Singleton(_environment, settings)
     secret_box = Singleton(_secret_box, settings)
+    hub_token = Callable(_hub_token, settings)
     login_allowances = Factory(_login_allowances, settings)
     password_reset_allowances = Factory(_password_reset_allowances, settings)
     invitation_allowance = Factory(_invitation_allowance, settings)
@@ -560,7 +593,22 @@ class PostgresAdapters(_Common):
         new_id=_Common.new_id,
         wake=datacenter.provided.wake,
     )
-    clouds = Singleton(_mock_only, mock_cloud)
+    scaleway_client = Singleton(httpx.AsyncClient)
+    scaleway_choices = Singleton(_scaleway_choices, _Common.settings)
+    scaleway = Singleton(
+        ScalewayAccounts,
+        scaleway_client,
+        base_url=Callable(_scaleway_url, _Common.settings),
+        choices=scaleway_choices,
+        chance=_Common.chance,
+    )
+    clouds = Singleton(
+        AccountClouds,
+        shared=Callable(_by_code, mock_cloud),
+        makers=Callable(_makers, scaleway),
+        setting_queries=setting_queries,
+        secret_box=_Common.secret_box,
+    )
     engine_probe = Singleton(HttpEngineProbe)
 
 

@@ -35,7 +35,12 @@ async def running(
     if works and directory is not None:
         log.warning("mails_go_to_files", directory=str(directory), because="no SMTP server is set")
     adapters.mailer()  # what is wrong with its settings is better known now than later
-    for thing in (adapters.environment, adapters.secret_box):
+    for thing in (
+        adapters.environment,
+        adapters.secret_box,
+        adapters.hub_token,
+        adapters.scaleway,
+    ):
         thing()  # a setting that is wrong stops the server now, and no request later
     await apply_schema(settings.database_url or "", schema_text())
     async with AsyncExitStack() as stack:
@@ -47,6 +52,7 @@ async def running(
         stack.push_async_callback(adapters.bus().close)
         await adapters.engines().open()
         stack.push_async_callback(adapters.engines().close)
+        stack.push_async_callback(adapters.scaleway_client().aclose)
         stack.callback(adapters.mock_ledger().close)
         if works:
             await stack.enter_async_context(adapters.datacenter())

@@ -7,6 +7,7 @@ from inventiv_core.action_logs.ports import ActionLogRepository
 from inventiv_core.instances.entities import InstanceId
 from inventiv_core.instances.ports import InstanceRepository, LeaseRepository
 from inventiv_core.kernel.events import Outbox
+from inventiv_core.models.ports import ModelRepository
 from inventiv_core.orchestration.views import Situation
 from inventiv_core.workers.ports import WorkerRepository, WorkerTokenRepository
 
@@ -42,6 +43,8 @@ class OrchestrationWork(Protocol):
     def instances(self) -> InstanceRepository: ...
     @property
     def leases(self) -> LeaseRepository: ...
+    @property
+    def models(self) -> ModelRepository: ...
     @property
     def workers(self) -> WorkerRepository: ...
     @property

@@ -117,6 +117,7 @@ class World:
             effective_settings=self.effective_settings,
             control_plane_url="http://control.plane",
             heartbeat_interval_s=HEARTBEAT_S,
+            hub_token=None,
             **common,
         )
         self.sweep_machines = SweepMachines(

@@ -8,6 +8,7 @@ from inventiv_adapters.catalog.memory.lists import MemoryCatalogQueries
 from inventiv_adapters.catalog.memory.prices import MemoryPriceQueries
 from inventiv_adapters.catalog.postgres.lists import PostgresCatalogQueries
 from inventiv_adapters.catalog.postgres.prices import PostgresPriceQueries
+from inventiv_adapters.cloud.accounts import AccountClouds
 from inventiv_adapters.cloud.memory import FixedClouds, MemoryCloud
 from inventiv_adapters.cloud.mock.provider import MockCloud
 from inventiv_adapters.cloud.scaleway.provider import ScalewayCloud
@@ -61,6 +62,7 @@ from inventiv_core.cloud.ports import (
     ChecksCredentials,
     CloudProvider,
     Clouds,
+    ForgetsSetups,
     SellsMachines,
 )
 from inventiv_core.deployments.ports import DeploymentWork
@@ -162,8 +164,8 @@ def probes(http: HttpEngineProbe, healthy: HealthyEngines) -> Iterable[EnginePro
     return http, healthy
 
 
-def clouds(fixed: FixedClouds) -> Clouds:
-    return fixed
+def clouds(fixed: FixedClouds, accounts: AccountClouds) -> Iterable[Clouds]:
+    return fixed, accounts
 
 
 def providers(
@@ -206,8 +208,10 @@ def price_queries(
     return memory, postgres
 
 
-def checkers(memory: MemoryCloud, mock: MockCloud) -> Iterable[ChecksCredentials]:
-    return memory, mock
+def checkers(
+    memory: MemoryCloud, mock: MockCloud, scaleway: ScalewayCloud
+) -> Iterable[ChecksCredentials]:
+    return memory, mock, scaleway
 
 
 def secret_boxes(aes: AesSecretBox) -> SecretBox:
@@ -226,8 +230,14 @@ def settings(
     return memory, postgres
 
 
-def sellers(memory: MemoryCloud, mock: MockCloud) -> Iterable[SellsMachines]:
-    return memory, mock
+def sellers(
+    memory: MemoryCloud, mock: MockCloud, scaleway: ScalewayCloud
+) -> Iterable[SellsMachines]:
+    return memory, mock, scaleway
+
+
+def forgetful(memory: MemoryCloud, scaleway: ScalewayCloud) -> Iterable[ForgetsSetups]:
+    return memory, scaleway
 
 
 def model_queries(

@@ -94,7 +94,7 @@ class ScalewayCloud(CloudProvider, SellsMachines, ChecksCredentials, ForgetsSetu
         problem = None
         if not is_zone(order.zone):
             problem = f"{order.zone} is no zone of Scaleway's."
-        elif self._is_remote and _is_loopback(host):
+        elif self._is_remote and is_loopback(host):
             problem = f"No server could reach {host}: set INVENTIV_PUBLIC_URL."
         elif order.needs.is_reachable and not self._project.choices.callers:
             problem = "Nobody would be let in: set INVENTIV_GATEWAY_NETWORKS."
@@ -290,7 +290,8 @@ def _needs(answer: Trouble, permission_set: str) -> Trouble:
     return replace(answer, detail=f"{answer.detail} {hint}")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether a name means this very machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -35,7 +35,6 @@ ZONES: Final = (
 )  # fmt: skip
 """Where servers can be rented (the zones that the Instance API names)."""
 
-API_URL: Final = "https://api.scaleway.com"
 IMAGE: Final = "ubuntu_noble_gpu_os_13_nvidia"
 """Ubuntu with NVIDIA's driver, Docker and the toolkit that connects them."""
 

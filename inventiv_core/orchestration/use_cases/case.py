@@ -12,6 +12,7 @@ from inventiv_core.action_logs.use_cases import record
 from inventiv_core.cloud.entities import (
     Denied,
     Machine,
+    MachineNeeds,
     MachineState,
     MachineTag,
     Throttled,
@@ -58,6 +59,10 @@ class Tools:
     control_plane_url: str
     heartbeat_interval_s: int
     installation_id: UUID
+    needs: MachineNeeds
+    """What a machine of this organization needs, whatever its model."""
+    default_volume_gb: int
+    """Room on a machine whose model says nothing of it."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,5 +1,7 @@
 """From nothing to a machine that was told to start."""
 
+from dataclasses import replace
+
 from inventiv_core.action_logs.entities import ActionLog, ActionType
 from inventiv_core.cloud.entities import (
     Absent,
@@ -9,6 +11,7 @@ from inventiv_core.cloud.entities import (
     Denied,
     Found,
     Machine,
+    MachineNeeds,
     MachineOrder,
     RefusalReason,
     Refused,
@@ -17,6 +20,7 @@ from inventiv_core.cloud.entities import (
     WorkerSetup,
 )
 from inventiv_core.instances.entities import DeletionReason, ErrorCode, InstanceStatus
+from inventiv_core.models.entities import recommended_volume_gb
 from inventiv_core.orchestration.entities import AT_ONCE, NEVER, Next
 from inventiv_core.orchestration.use_cases.case import Case, Desk, Moment, said
 from inventiv_core.workers.use_cases.tokens import new_token
@@ -70,6 +74,7 @@ async def _create(case: Case) -> Next:
         if moment.instance.status is not InstanceStatus.PROVISIONING:
             return AT_ONCE
         setup = await _prepare_worker(case, moment)
+        needs = await _needs(case, moment)
         facts = {"zone": names.zone, "instance_type": names.instance_type}
         if await case.open_action(moment, ActionType.EXECUTE_CREATE) is None:
             await case.start_action(moment, ActionType.EXECUTE_CREATE, facts)
@@ -86,6 +91,7 @@ async def _create(case: Case) -> Next:
             zone=names.zone,
             instance_type=names.instance_type,
             setup=setup,
+            needs=needs,
         )
     )
     async with case.moment() as moment:
@@ -106,6 +112,15 @@ async def _prepare_worker(case: Case, moment: Moment) -> WorkerSetup:
         auth_token=token,
         heartbeat_interval_s=case.tools.heartbeat_interval_s,
     )
+
+
+async def _needs(case: Case, moment: Moment) -> MachineNeeds:
+    """Return what the machine needs, with room for this model."""
+    room_gb = case.tools.default_volume_gb
+    model = await moment.work.models.find(moment.instance.model_id)
+    if model is not None:
+        room_gb = recommended_volume_gb(model, default_gb=room_gb)
+    return replace(case.tools.needs, data_volume_gb=room_gb)
 
 
 async def _created(case: Case, moment: Moment, log: ActionLog, outcome: CreateOutcome) -> Next:
