@@ -21,6 +21,7 @@ from inventiv_core.instances.entities import Lease
 from inventiv_core.instances.errors import LeaseLost
 from inventiv_core.instances.events import InstanceChanged
 from inventiv_core.kernel.bus import Message
+from inventiv_core.orchestration.events import MassLossDoubted
 from inventiv_core.settings.events import GlobalSettingChanged
 from inventiv_core.workers.use_cases.heartbeats import Roster
 from inventiv_http.container import Application
@@ -136,6 +137,14 @@ class Background:
         if isinstance(message.event, GlobalSettingChanged):
             self._routes.set()
         self._roster.learn_of(message.event)
+        if isinstance(message.event, MassLossDoubted):
+            log.error(
+                "mass_loss_doubted",
+                doubt=message.event.doubt,
+                provider=message.event.provider_code,
+                lost=message.event.lost,
+                fleet=message.event.fleet,
+            )
         if isinstance(message.event, InstanceChanged):
             self._due.set()
             self._routes.set()

@@ -346,7 +346,9 @@ def _mailer(settings: Settings) -> SmtpMailer | FileMailer:
 
 
 def _patience(settings: Settings) -> Patience:
-    return Patience(lease=timedelta(seconds=settings.lease_s))
+    return Patience(
+        lease=timedelta(seconds=settings.lease_s), losses_believed=settings.losses_believed
+    )
 
 
 def _environment(settings: Settings) -> dict[str, Value]:

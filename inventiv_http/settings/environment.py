@@ -274,6 +274,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sweep_interval_s: PositiveSeconds = 30
     """How often to look for machines that nobody should pay for."""
 
+    losses_believed: Annotated[int, Meta(ge=0)] = 3
+    """How many machines may seem lost, or nobody's, at once and be treated so. More, if they are
+    a quarter of all, are left alone, and told of: until it passes, or this is raised."""
+
     events_kept_h: Annotated[int, Meta(ge=1)] = 24
     """How long whoever was away can still learn what they missed, in hours."""
     samples_kept_h: Annotated[int, Meta(ge=2)] = 24

@@ -121,7 +121,11 @@ class World:
             **common,
         )
         self.sweep_machines = SweepMachines(
-            unit_of_work=unit_of_work, situation_queries=situations, clouds=self.clouds, **common
+            unit_of_work=unit_of_work,
+            situation_queries=situations,
+            clouds=self.clouds,
+            patience=self.patience,
+            **common,
         )
 
     @classmethod

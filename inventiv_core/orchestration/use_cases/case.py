@@ -33,7 +33,8 @@ from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
 from inventiv_core.kernel.unit_of_work import UnitOfWork
 from inventiv_core.orchestration.entities import Next, Patience, keeper
-from inventiv_core.orchestration.ports import EngineProbe, OrchestrationWork
+from inventiv_core.orchestration.events import Doubt, MassLossDoubted
+from inventiv_core.orchestration.ports import EngineProbe, OrchestrationWork, SituationQueries
 from inventiv_core.orchestration.views import Particulars, Situation
 from inventiv_core.workers.entities import Worker
 from inventiv_core.workers.ports import WorkerTokens
@@ -54,6 +55,7 @@ class Tools:
     clock: Clock
     new_id: NewId
     patience: Patience
+    situation_queries: SituationQueries
     engine_probe: EngineProbe
     worker_tokens: WorkerTokens
     control_plane_url: str
@@ -250,6 +252,26 @@ class Case(Desk):
             after = moment.instance.change(missing_since=moment.now)
             await moment.work.instances.save(moment.instance, after, reason="")
         return False
+
+    async def doubted(self) -> bool:
+        """Tell whether too many machines of this provider are missing to believe it; say so."""
+        now, patience = self.tools.clock.now(), self.tools.patience
+        losses = await self.tools.situation_queries.losses(
+            self.instance.provider_id, since=now - patience.losses_remembered
+        )
+        if not patience.doubts(losses.lost, fleet=losses.fleet):
+            return False
+        async with self.tools.unit_of_work() as work:
+            await work.outbox.add(
+                MassLossDoubted(
+                    doubt=Doubt.VANISHED,
+                    provider_code=self.particulars.provider_code,
+                    lost=losses.lost,
+                    fleet=losses.fleet,
+                    occurred_at=now,
+                )
+            )
+        return True
 
     async def present(self) -> None:
         """Note that the provider does know the machine."""

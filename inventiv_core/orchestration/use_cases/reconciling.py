@@ -165,6 +165,7 @@ class ReconcileInstance:
             clock=self.clock,
             new_id=self.new_id,
             patience=patience,
+            situation_queries=self.situation_queries,
             engine_probe=self.engine_probe,
             worker_tokens=self.worker_tokens,
             control_plane_url=self.control_plane_url,

@@ -26,6 +26,8 @@ async def look(case: Case) -> Machine | Next:
         case Found() | Absent():  # a double of a machine that is gone was never set up
             if not await case.missing():
                 return Next(after=case.tools.patience.confirm)
+            if await case.doubted():
+                return Next(after=case.tools.patience.watch, trouble=True)
             return await _vanished(case)
         case trouble:
             return case.trouble(trouble)
