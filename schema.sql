@@ -275,6 +275,53 @@ ALTER TABLE models
     ADD COLUMN IF NOT EXISTS architecture jsonb;  -- what decides how big it is; null: not known
 CREATE INDEX IF NOT EXISTS models_by_name ON models (name, id);
 
+-- What organizations offer of models, as slug/code; prices in euros per million tokens. Without a
+-- price, nobody but the organization itself can use it.
+CREATE TABLE IF NOT EXISTS organization_models (
+    id              uuid PRIMARY KEY,
+    organization_id uuid NOT NULL REFERENCES organizations ON DELETE CASCADE,
+    model_id        uuid NOT NULL REFERENCES models,
+    name            text COLLATE "C" NOT NULL,
+    code            text COLLATE "C" NOT NULL,
+    description     text,
+    is_active       boolean NOT NULL,
+    visibility      text NOT NULL CHECK (visibility IN ('private', 'public')),
+    input_price     numeric(14, 6) CHECK (input_price >= 0),
+    output_price    numeric(14, 6) CHECK (output_price >= 0),
+    cached_price    numeric(14, 6) CHECK (cached_price >= 0),
+    starts_at       timestamptz NOT NULL,
+    ends_at         timestamptz CHECK (ends_at > starts_at),
+    created_at      timestamptz NOT NULL,
+    updated_at      timestamptz NOT NULL,
+    UNIQUE (organization_id, code),
+    CHECK ((input_price IS NULL) = (output_price IS NULL)),
+    CHECK (cached_price IS NULL OR input_price IS NOT NULL)
+);
+CREATE INDEX IF NOT EXISTS organization_models_by_model ON organization_models (model_id);
+
+CREATE TABLE IF NOT EXISTS organization_model_shares (
+    id                       uuid PRIMARY KEY,
+    organization_model_id    uuid NOT NULL REFERENCES organization_models ON DELETE CASCADE,
+    provider_organization_id uuid NOT NULL REFERENCES organizations ON DELETE CASCADE,
+    consumer_organization_id uuid NOT NULL REFERENCES organizations ON DELETE CASCADE,
+    status                   text NOT NULL CHECK (status IN ('active', 'paused', 'revoked')),
+    input_price              numeric(14, 6) CHECK (input_price >= 0),  -- null: the offering's
+    output_price             numeric(14, 6) CHECK (output_price >= 0),
+    cached_price             numeric(14, 6) CHECK (cached_price >= 0),
+    starts_at                timestamptz NOT NULL,
+    ends_at                  timestamptz CHECK (ends_at > starts_at),
+    created_at               timestamptz NOT NULL,
+    updated_at               timestamptz NOT NULL,
+    CHECK (provider_organization_id <> consumer_organization_id),
+    CHECK ((input_price IS NULL) = (output_price IS NULL)),
+    CHECK (cached_price IS NULL OR input_price IS NOT NULL)
+);
+CREATE UNIQUE INDEX IF NOT EXISTS organization_model_shares_once
+    ON organization_model_shares (organization_model_id, consumer_organization_id)
+    WHERE status <> 'revoked';
+CREATE INDEX IF NOT EXISTS organization_model_shares_by_consumer
+    ON organization_model_shares (consumer_organization_id);
+
 -- What was there from the start: put there once, whatever has become of it since.
 CREATE TABLE IF NOT EXISTS seeded (
     kind text NOT NULL,

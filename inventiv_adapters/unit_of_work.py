@@ -44,8 +44,10 @@ from inventiv_adapters.kernel.postgres import (
     PostgresOutbox,
     PostgresSeedRecord,
 )
-from inventiv_adapters.models.memory import MemoryModels
-from inventiv_adapters.models.postgres import PostgresModels
+from inventiv_adapters.models.memory.models import MemoryModels
+from inventiv_adapters.models.memory.offerings import MemoryOfferings
+from inventiv_adapters.models.postgres.models import PostgresModels
+from inventiv_adapters.models.postgres.offerings import PostgresOfferings
 from inventiv_adapters.observability.memory import (
     MemoryMeasurements,
     MemoryRequestCounts,
@@ -88,6 +90,7 @@ class MemoryWork:
         self.settings = MemorySettings(draft)
         self.credentials = MemoryCredentials(draft)
         self.models = MemoryModels(draft)
+        self.offerings = MemoryOfferings(draft)
         self.seeded = MemorySeedRecord(draft)
         self.action_logs = MemoryActionLogs(draft)
         self.instances = MemoryInstances(draft)
@@ -139,6 +142,7 @@ class PostgresWork:
         self.settings = PostgresSettings(connection)
         self.credentials = PostgresCredentials(connection)
         self.models = PostgresModels(connection)
+        self.offerings = PostgresOfferings(connection)
         self.seeded = PostgresSeedRecord(connection)
         self.action_logs = PostgresActionLogs(connection)
         self.instances = PostgresInstances(connection)

@@ -66,8 +66,10 @@ from inventiv_adapters.kernel.postgres import (
     open_later,
 )
 from inventiv_adapters.kernel.redis import RedisBus
-from inventiv_adapters.models.memory import MemoryMachineQueries, MemoryModelQueries
-from inventiv_adapters.models.postgres import PostgresMachineQueries, PostgresModelQueries
+from inventiv_adapters.models.memory.models import MemoryMachineQueries, MemoryModelQueries
+from inventiv_adapters.models.memory.offerings import MemoryOfferingQueries
+from inventiv_adapters.models.postgres.models import PostgresMachineQueries, PostgresModelQueries
+from inventiv_adapters.models.postgres.offerings import PostgresOfferingQueries
 from inventiv_adapters.observability.memory import MemoryObservabilityQueries
 from inventiv_adapters.observability.postgres import PostgresObservabilityQueries
 from inventiv_adapters.orchestration.http import HttpEngineProbe
@@ -204,7 +206,23 @@ from inventiv_core.models.use_cases.models import (
     SearchModels,
     UpdateModel,
 )
+from inventiv_core.models.use_cases.offerings import (
+    CreateOffering,
+    DeleteOffering,
+    GetOffering,
+    ListUsableModels,
+    SearchOfferings,
+    SetOfferingPrice,
+    UpdateOffering,
+)
 from inventiv_core.models.use_cases.seeding import SeedModels
+from inventiv_core.models.use_cases.shares import (
+    ListShares,
+    RevokeShare,
+    SetSharePrice,
+    ShareOffering,
+    UpdateShare,
+)
 from inventiv_core.observability.entities import Kept, MeasurementQueue
 from inventiv_core.observability.use_cases import (
     CountFleet,
@@ -491,6 +509,7 @@ class MemoryAdapters(_Common):
     )
     model_queries = Singleton(MemoryModelQueries, database)
     machine_queries = Singleton(MemoryMachineQueries, database)
+    offering_queries = Singleton(MemoryOfferingQueries, database)
     action_log_queries = Singleton(MemoryActionLogQueries, database)
     instance_queries = Singleton(MemoryInstanceQueries, database)
     quota_queries = Singleton(MemoryQuotaQueries, database)
@@ -532,6 +551,7 @@ class PostgresAdapters(_Common):
     )
     model_queries = Singleton(PostgresModelQueries, pool)
     machine_queries = Singleton(PostgresMachineQueries, pool)
+    offering_queries = Singleton(PostgresOfferingQueries, pool)
     action_log_queries = Singleton(PostgresActionLogQueries, pool)
     instance_queries = Singleton(PostgresInstanceQueries, pool)
     quota_queries = Singleton(PostgresQuotaQueries, pool)
@@ -666,6 +686,20 @@ class Application(DeclarativeContainer):
     fit_model = _use_case(FitModel, adapters)
     fit_architecture = _use_case(FitArchitecture, adapters)
     seed_models = _use_case(SeedModels, adapters)
+
+    # offerings
+    list_usable_models = _use_case(ListUsableModels, adapters)
+    search_offerings = _use_case(SearchOfferings, adapters)
+    get_offering = _use_case(GetOffering, adapters)
+    create_offering = _use_case(CreateOffering, adapters)
+    update_offering = _use_case(UpdateOffering, adapters)
+    set_offering_price = _use_case(SetOfferingPrice, adapters)
+    delete_offering = _use_case(DeleteOffering, adapters)
+    list_shares = _use_case(ListShares, adapters)
+    share_offering = _use_case(ShareOffering, adapters)
+    update_share = _use_case(UpdateShare, adapters)
+    set_share_price = _use_case(SetSharePrice, adapters)
+    revoke_share = _use_case(RevokeShare, adapters)
 
     # settings
     list_setting_definitions = _use_case(ListSettingDefinitions, adapters)

@@ -42,8 +42,19 @@ from inventiv_core.identity.ports.work import IdentityWork
 from inventiv_core.instances.entities import Instance, InstanceId
 from inventiv_core.instances.ports import InstanceWork
 from inventiv_core.kernel.unit_of_work import UnitOfWork
-from inventiv_core.models.entities import MOCK_MODEL, Model, ModelId
-from inventiv_core.models.ports import ModelWork
+from inventiv_core.models.entities import (
+    MOCK_MODEL,
+    Model,
+    ModelId,
+    Offering,
+    OfferingId,
+    Price,
+    Share,
+    ShareId,
+    ShareStatus,
+    Visibility,
+)
+from inventiv_core.models.ports import ModelWork, OfferingWork
 from inventiv_core.workers.entities import Worker, WorkerStatus
 from inventiv_core.workers.ports import WorkerWork
 
@@ -247,6 +258,56 @@ def a_model(
     )
 
 
+def a_price(input_eur: str = "0.5", output_eur: str = "1.5", cached: str | None = None) -> Price:
+    return Price(
+        input_per_1m_tokens_eur=Decimal(input_eur),
+        output_per_1m_tokens_eur=Decimal(output_eur),
+        cached_input_per_1m_tokens_eur=None if cached is None else Decimal(cached),
+    )
+
+
+def an_offering(
+    model: Model,
+    *,
+    owner: OrganizationId = ACME,
+    code: str = "chat",
+    price: Price | None = None,
+    **facts: Any,
+) -> Offering:
+    offering = Offering(
+        id=OfferingId(a_number()),
+        organization_id=owner,
+        model_id=model.id,
+        name=code.title(),
+        code=code,
+        description=None,
+        is_active=True,
+        visibility=Visibility.PRIVATE,
+        price=price,
+        starts_at=NOON,
+        ends_at=None,
+        created_at=NOON,
+        updated_at=NOON,
+    )
+    return replace(offering, **facts)
+
+
+def a_share(offering: Offering, *, consumer: OrganizationId = OTHER, **facts: Any) -> Share:
+    share = Share(
+        id=ShareId(a_number()),
+        offering_id=offering.id,
+        organization_id=offering.organization_id,
+        consumer_organization_id=consumer,
+        status=ShareStatus.ACTIVE,
+        price=None,
+        starts_at=NOON,
+        ends_at=None,
+        created_at=NOON,
+        updated_at=NOON,
+    )
+    return replace(share, **facts)
+
+
 class Market:
     """A provider with one zone, one instance type on sale there, and one model that fits.
 
@@ -320,14 +381,21 @@ def a_worker(instance: Instance, *, at: datetime = NOON, **facts: Any) -> Worker
 
 
 class WholeWork(
-    ActionLogWork, CatalogWork, IdentityWork, InstanceWork, ModelWork, WorkerWork, Protocol
+    ActionLogWork,
+    CatalogWork,
+    IdentityWork,
+    InstanceWork,
+    ModelWork,
+    OfferingWork,
+    WorkerWork,
+    Protocol,
 ):
     """What a test may prepare."""
 
 
 Thing = (
     User | ApiKey | Organization | Membership | Invitation | Provider | Region | Zone | InstanceType
-    | InstanceTypeZone | Model | Instance | Worker | ActionLog
+    | InstanceTypeZone | Model | Offering | Share | Instance | Worker | ActionLog
 )  # fmt: skip
 
 
@@ -362,6 +430,10 @@ async def _store(thing: Thing, work: WholeWork) -> None:  # noqa: C901, PLR0912 
             await work.catalog.put_on_sale(thing)
         case Model():
             await work.models.add(thing)
+        case Offering():
+            await work.offerings.add(thing)
+        case Share():
+            await work.offerings.add_share(thing)
         case Instance():
             await work.instances.add(thing)
         case Worker():

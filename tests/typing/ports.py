@@ -38,8 +38,10 @@ from inventiv_adapters.kernel.ids import SerialIds, Uuid7
 from inventiv_adapters.kernel.memory import MemoryBus, MemoryRelay
 from inventiv_adapters.kernel.postgres import PostgresRelay
 from inventiv_adapters.kernel.redis import RedisBus
-from inventiv_adapters.models.memory import MemoryMachineQueries, MemoryModelQueries
-from inventiv_adapters.models.postgres import PostgresMachineQueries, PostgresModelQueries
+from inventiv_adapters.models.memory.models import MemoryMachineQueries, MemoryModelQueries
+from inventiv_adapters.models.memory.offerings import MemoryOfferingQueries
+from inventiv_adapters.models.postgres.models import PostgresMachineQueries, PostgresModelQueries
+from inventiv_adapters.models.postgres.offerings import PostgresOfferingQueries
 from inventiv_adapters.observability.memory import MemoryObservabilityQueries
 from inventiv_adapters.observability.postgres import PostgresObservabilityQueries
 from inventiv_adapters.orchestration.http import HttpEngineProbe
@@ -79,7 +81,13 @@ from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
 from inventiv_core.kernel.secrets import SecretBox
 from inventiv_core.kernel.unit_of_work import UnitOfWork
-from inventiv_core.models.ports import MachineQueries, ModelQueries, ModelWork
+from inventiv_core.models.ports import (
+    MachineQueries,
+    ModelQueries,
+    ModelWork,
+    OfferingQueries,
+    OfferingWork,
+)
 from inventiv_core.observability.ports import (
     MeasurementWork,
     ObservabilityQueries,
@@ -233,6 +241,12 @@ def model_queries(
     return memory, postgres
 
 
+def offering_queries(
+    memory: MemoryOfferingQueries, postgres: PostgresOfferingQueries
+) -> Iterable[OfferingQueries]:
+    return memory, postgres
+
+
 def machine_queries(
     memory: MemoryMachineQueries, postgres: PostgresMachineQueries
 ) -> Iterable[MachineQueries]:
@@ -302,6 +316,12 @@ def identity(
 def catalog(
     memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
 ) -> Iterable[UnitOfWork[CatalogWork]]:
+    return memory, postgres
+
+
+def offerings(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[OfferingWork]]:
     return memory, postgres
 
 
