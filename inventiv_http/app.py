@@ -49,6 +49,7 @@ from inventiv_http.observability.routes import (
 from inventiv_http.realtime.feed import Feed
 from inventiv_http.realtime.routes import Events
 from inventiv_http.settings.routes import Credentials, GlobalSettings, ProviderSettings
+from inventiv_http.workbench.routes import ChatModels, Projects, RetentionOfRuns, Runs
 from inventiv_http.workers.routes import Workers, WorkerTokens
 
 _MAX_BODY_BYTES = 2 * 1024 * 1024
@@ -91,6 +92,7 @@ def create_app(
             Organizations, Members, Invitations, Acceptances, OrganizationKeys,
             Providers, Regions, Zones, InstanceTypes, WholeCatalog, Models, ModelsForType,
             Offerings, Shares,
+            ChatModels, Projects, Runs, RetentionOfRuns,
             Deployments, Quotas, Instances, Workers, WorkerTokens,
             ActionLogs, ActionTypes, PlatformActionLogs, Events,
             Activities, RuntimeModels, InstanceMetrics, Prometheus,

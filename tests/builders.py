@@ -55,6 +55,18 @@ from inventiv_core.models.entities import (
     Visibility,
 )
 from inventiv_core.models.ports import ModelWork, OfferingWork
+from inventiv_core.workbench.entities import (
+    Message,
+    MessageId,
+    MessageRole,
+    Mode,
+    Project,
+    ProjectId,
+    Run,
+    RunId,
+    RunStatus,
+)
+from inventiv_core.workbench.ports import WorkbenchWork
 from inventiv_core.workers.entities import Worker, WorkerStatus
 from inventiv_core.workers.ports import WorkerWork
 
@@ -380,6 +392,69 @@ def a_worker(instance: Instance, *, at: datetime = NOON, **facts: Any) -> Worker
     return replace(worker, **facts)
 
 
+def a_project(
+    *, owner: UserId = ALICE, organization: OrganizationId | None = ACME, **facts: Any
+) -> Project:
+    number = a_number()
+    project = Project(
+        id=ProjectId(number),
+        owner_user_id=owner,
+        organization_id=organization,
+        name=f"project {number.int:x}",
+        org_access=None,
+        created_at=NOON,
+        updated_at=NOON,
+    )
+    return replace(project, **facts)
+
+
+def a_run(
+    *,
+    by: UserId = ALICE,
+    organization: OrganizationId | None = ACME,
+    at: datetime = NOON,
+    **facts: Any,
+) -> Run:
+    run = Run(
+        id=RunId(a_number()),
+        organization_id=organization,
+        created_by_user_id=by,
+        created_via_api_key_id=None,
+        project_id=None,
+        title=None,
+        model_id="vendor/chat-8b",
+        mode=Mode.CHAT,
+        status=RunStatus.IN_PROGRESS,
+        ttft_ms=None,
+        duration_ms=None,
+        error_message=None,
+        input_tokens=None,
+        output_tokens=None,
+        cached_input_tokens=None,
+        cost_eur=None,
+        message_count=0,
+        org_access=None,
+        created_at=at,
+        started_at=at,
+        updated_at=at,
+        completed_at=None,
+    )
+    return replace(run, **facts)
+
+
+def a_message(run: Run, index: int = 1, content: str = "Hello", **facts: Any) -> Message:
+    message = Message(
+        id=MessageId(a_number()),
+        run_id=run.id,
+        message_index=index,
+        sent_index=index,
+        role=MessageRole.USER,
+        content=content,
+        created_at=NOON,
+    )
+    return replace(message, **facts)
+
+
 class WholeWork(
     ActionLogWork,
     CatalogWork,
@@ -387,6 +462,7 @@ class WholeWork(
     InstanceWork,
     ModelWork,
     OfferingWork,
+    WorkbenchWork,
     WorkerWork,
     Protocol,
 ):
@@ -396,6 +472,7 @@ class WholeWork(
 Thing = (
     User | ApiKey | Organization | Membership | Invitation | Provider | Region | Zone | InstanceType
     | InstanceTypeZone | Model | Offering | Share | Instance | Worker | ActionLog
+    | Project | Run | Message
 )  # fmt: skip
 
 
@@ -436,6 +513,12 @@ async def _store(thing: Thing, work: WholeWork) -> None:  # noqa: C901, PLR0912 
             await work.offerings.add_share(thing)
         case Instance():
             await work.instances.add(thing)
+        case Project():
+            await work.projects.add(thing)
+        case Run():
+            await work.runs.add(thing, {})
+        case Message():
+            await work.runs.add_message(thing)
         case Worker():
             await work.workers.put(thing)
         case ActionLog():

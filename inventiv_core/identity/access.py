@@ -71,6 +71,8 @@ class Permission(StrEnum):
     """Actions that belong to no organization: users, sign-ins, the catalog."""
 
     INFER = "infer"
+    USE_WORKBENCH = "use_workbench"
+    """One's own runs and projects, and those that others share."""
 
     REPORT = "report"
     """Be the worker of an instance. The use case checks its token."""
@@ -125,6 +127,7 @@ HOLDERS: Final[Mapping[Permission, Holder]] = MappingProxyType({
     _P.VIEW_PLATFORM_ACTIONS:                                     GLO,
 
     _P.INFER:                         OWN  | ADM  | MAN  | USR  | PER         | KEY,
+    _P.USE_WORKBENCH:                 OWN  | ADM  | MAN  | USR  | PER         | KEY,
 
     _P.REPORT:                        WRK,
     _P.OPERATE:                       SRV,

@@ -53,6 +53,14 @@ from inventiv_adapters.settings.aes import AesSecretBox
 from inventiv_adapters.settings.memory import MemorySettingQueries
 from inventiv_adapters.settings.postgres import PostgresSettingQueries
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork, PostgresUnitOfWork
+from inventiv_adapters.workbench.memory.chat_models import MemoryLiveModelQueries
+from inventiv_adapters.workbench.memory.projects import MemoryProjectQueries
+from inventiv_adapters.workbench.memory.retention import MemoryRetentionQueries
+from inventiv_adapters.workbench.memory.runs import MemoryRunQueries
+from inventiv_adapters.workbench.postgres.chat_models import PostgresLiveModelQueries
+from inventiv_adapters.workbench.postgres.projects import PostgresProjectQueries
+from inventiv_adapters.workbench.postgres.retention import PostgresRetentionQueries
+from inventiv_adapters.workbench.postgres.runs import PostgresRunQueries
 from inventiv_adapters.workers.memory import MemoryWorkerQueries
 from inventiv_adapters.workers.postgres import PostgresWorkerQueries
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
@@ -95,6 +103,13 @@ from inventiv_core.observability.ports import (
 )
 from inventiv_core.orchestration.ports import EngineProbe, OrchestrationWork, SituationQueries
 from inventiv_core.settings.ports import SettingQueries, SettingsWork
+from inventiv_core.workbench.ports import (
+    LiveModelQueries,
+    ProjectQueries,
+    RetentionQueries,
+    RunQueries,
+    WorkbenchWork,
+)
 from inventiv_core.workers.ports import (
     WorkerQueries,
     WorkerTokens,
@@ -364,4 +379,32 @@ def usage(
 def orchestration(
     memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
 ) -> Iterable[UnitOfWork[OrchestrationWork]]:
+    return memory, postgres
+
+
+def live_model_queries(
+    memory: MemoryLiveModelQueries, postgres: PostgresLiveModelQueries
+) -> Iterable[LiveModelQueries]:
+    return memory, postgres
+
+
+def project_queries(
+    memory: MemoryProjectQueries, postgres: PostgresProjectQueries
+) -> Iterable[ProjectQueries]:
+    return memory, postgres
+
+
+def run_queries(memory: MemoryRunQueries, postgres: PostgresRunQueries) -> Iterable[RunQueries]:
+    return memory, postgres
+
+
+def retention_queries(
+    memory: MemoryRetentionQueries, postgres: PostgresRetentionQueries
+) -> Iterable[RetentionQueries]:
+    return memory, postgres
+
+
+def workbench(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[WorkbenchWork]]:
     return memory, postgres

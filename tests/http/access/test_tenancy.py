@@ -18,6 +18,7 @@ from inventiv_core.observability.entities import (
     Measurement,
     SystemReading,
 )
+from inventiv_core.workbench.entities import Access
 from inventiv_http.container import Application, MemoryAdapters
 from inventiv_http.kernel.auth import permission_of
 from tests.builders import (
@@ -25,9 +26,12 @@ from tests.builders import (
     NOON,
     Market,
     a_key,
+    a_message,
     a_model,
     a_number,
     a_price,
+    a_project,
+    a_run,
     a_share,
     a_worker,
     an_action,
@@ -50,6 +54,10 @@ BODIES = {
     ("POST", "/v1/chat/completions"): b'{"model": "%s/model"}' % MARK.encode(),
     ("POST", "/v1/completions"): b'{"model": "%s/model"}' % MARK.encode(),
     ("POST", "/v1/embeddings"): b'{"model": "%s/model"}' % MARK.encode(),
+    ("POST", "/workbench/runs/{run_id:str}/messages"): (
+        b'{"message_index": 1, "role": "user", "content": "x"}'
+    ),
+    ("POST", "/workbench/runs/{run_id:str}/complete"): b'{"status": "failed"}',
 }
 """Bodies that name something of ACME's."""
 
@@ -76,6 +84,9 @@ class Estate:
         self.key = a_key(name=MARK)
         self.partner = an_organization(id=OrganizationId(a_number()), slug="partner")
         self.offering = an_offering(self.model, code=MARK, price=a_price())
+        self.project = a_project(name=MARK, org_access=Access.WRITE)
+        self.run = a_run(title=MARK, org_access=Access.WRITE)
+        self.message = a_message(self.run, content=MARK)
         self.share = a_share(self.offering, consumer=self.partner.id)
         self.ids: dict[str, object] = {
             "invitation_id": self.invitation.id,
@@ -86,6 +97,8 @@ class Estate:
             "key_id": self.key.id,
             "offering_id": self.offering.id,
             "share_id": self.share.id,
+            "project_id": self.project.id,
+            "run_id": self.run.id,
             "provider_id": market.provider.id,
             "provider_code": market.provider.code,
             "region_id": market.region.id,
@@ -100,7 +113,7 @@ class Estate:
         """What has to be stored, in order."""
         return (
             self.model, self.instance, self.worker, self.log, self.invitation, self.key,
-            self.partner, self.offering, self.share,
+            self.partner, self.offering, self.share, self.project, self.run, self.message,
         )  # fmt: skip
 
     async def measure(self, application: Application) -> None:
@@ -189,6 +202,8 @@ async def test_acme_itself_sees_what_is_its_own(
         "/action_logs", "/instances", "/instances/{instance_id:str}", "/v1/models",
         "/organizations/current/invitations", "/organizations/current/api_keys",
         "/providers/params", "/offerings", "/offerings/{offering_id:str}", "/offerings/usable",
+        "/workbench/runs", "/workbench/runs/search", "/workbench/runs/{run_id:str}",
+        "/workbench/runs/{run_id:str}/export", "/workbench/projects",
         "/gpu/activity", "/runtime/models", "/system/activity",
     }  # fmt: skip
 
