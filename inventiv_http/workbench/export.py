@@ -1,6 +1,7 @@
 """A run as a file."""
 
 import re
+import unicodedata
 from enum import StrEnum
 from typing import Final
 
@@ -28,7 +29,8 @@ _ENDINGS: Final = {ExportFormat.MARKDOWN: "md", ExportFormat.JSON: "json"}
 def file_name(transcript: Transcript, format: ExportFormat) -> str:
     """Return a name for the file that no system minds."""
     title = transcript.run.title or transcript.run.model_id
-    plain = re.sub(r"[^A-Za-z0-9]+", "-", title).strip("-").lower()[:60].strip("-")
+    ascii_only = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
+    plain = re.sub(r"[^A-Za-z0-9]+", "-", ascii_only).strip("-").lower()[:60].strip("-")
     return f"{plain or 'run'}.{_ENDINGS[format]}"
 
 
