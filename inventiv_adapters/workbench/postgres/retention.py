@@ -55,10 +55,12 @@ _ERASE_MESSAGES = """
 """
 
 _ERASE_RUNS = """
-    UPDATE workbench_runs r SET metadata = '{}', error_message = NULL
-    FROM workbench_retention t
-    WHERE r.organization_id = t.organization_id AND NOT t.keeps_content
-      AND (r.metadata <> '{}' OR r.error_message IS NOT NULL)
+    UPDATE workbench_runs SET metadata = '{}', error_message = NULL WHERE id IN (
+        SELECT r.id
+        FROM workbench_retention t
+        JOIN workbench_runs r ON r.organization_id = t.organization_id
+        WHERE NOT t.keeps_content AND (r.metadata <> '{}' OR r.error_message IS NOT NULL)
+        FOR UPDATE OF r SKIP LOCKED)
 """
 
 _PURGE_RUNS = """

@@ -26,6 +26,7 @@ from inventiv_core.workbench.entities import (
     MOST_MS,
     Access,
     Mode,
+    Project,
     ProjectId,
     Reader,
     Retention,
@@ -180,7 +181,8 @@ class CreateRun:
         async with self.unit_of_work() as work:
             await self._check_key(new, reader, work)
             if new.project_id is not None:
-                await _must_fit(new.project_id, run.organization_id, reader, work)
+                project = await _lock_project(new.project_id, reader, work)
+                _must_fit(project, run.organization_id)
             kept = await retention_of(run, work)
             await work.runs.add(run, metadata if kept.keeps_content else {})
             await enter_run(
@@ -220,6 +222,7 @@ class UpdateRun:
         """
         reader, now = await reader_of(actor, self.organization_queries), self.clock.now()
         async with self.unit_of_work() as work:
+            project = await _lock_project(changes.get("project_id"), reader, work)  # it comes first
             before = await lock_run(run_id, reader, work)
             reader.must_be_signed_in()
             must_be_writable(before, reader)
@@ -232,7 +235,7 @@ class UpdateRun:
             if after.organization_id is None:
                 after = replace(after, org_access=None)
             if after.project_id not in {None, before.project_id}:
-                await _must_fit(after.project_id, after.organization_id, reader, work)
+                _must_fit(project, after.organization_id)
             if after == before:
                 return before
             after = replace(after, updated_at=now)
@@ -383,15 +386,19 @@ async def retention_of(run: Run, work: WorkbenchWork) -> Retention:
     return await work.retention.find(run.organization_id)
 
 
-async def _must_fit(
-    project_id: ProjectId | None,
-    organization_id: OrganizationId | None,
-    reader: Reader,
-    work: WorkbenchWork,
-) -> None:
-    """Return if the reader, or whose key it is, may put runs of that workspace there."""
-    project = None
-    if project_id is not None:
-        project = await work.projects.lock(project_id, reader=reader.as_user)
+async def _lock_project(
+    project_id: ProjectId | None, reader: Reader, work: WorkbenchWork
+) -> Project | None:
+    """Return a project that the reader, or whose key it is, may see.
+
+    Projects are locked before runs, so that nobody waits in a circle.
+    """
+    if project_id is None:
+        return None
+    return await work.projects.lock(project_id, reader=reader.as_user)
+
+
+def _must_fit(project: Project | None, organization_id: OrganizationId | None) -> None:
+    """Return if runs of that workspace may be put there."""
     if project is None or project.organization_id != organization_id:
         raise ProjectNotAllowed

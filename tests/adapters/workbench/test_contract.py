@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -25,6 +25,7 @@ from inventiv_core.workbench.entities import (
     Run,
     RunStatus,
 )
+from inventiv_core.workbench.errors import ProjectNotAllowed
 from inventiv_core.workbench.use_cases.messages import AppendMessage, NewMessage
 from inventiv_core.workbench.views import RUN_KEYS, LiveModel, Place, RunFilter, Scope
 from inventiv_core.workers.entities import WorkerStatus
@@ -131,7 +132,8 @@ async def test_a_run_is_seen_by_whom_it_is_for(
     run = a_run(**facts)
     await given(adapters.unit_of_work(), run)
     readers = {
-        "me": ME, "him": HIM, "program": PROGRAM, "me elsewhere": replace(ME, organizations=frozenset()),
+        "me": ME, "him": HIM, "program": PROGRAM,
+        "me elsewhere": replace(ME, organizations=frozenset()),
         "another program": replace(ME, api_key_id=ApiKeyId(a_number())),
     }  # fmt: skip
     queries = adapters.run_queries()
@@ -454,7 +456,7 @@ async def counting(postgres: PostgresAdapters) -> AsyncGenerator[list[str]]:
         kind.execute = execute
 
 
-_MANY = """
+MANY = """
     WITH made AS (
         INSERT INTO workbench_runs
             (id, organization_id, created_by_user_id, title, model_id, mode, status,
@@ -476,7 +478,7 @@ async def test_a_thousand_runs_with_a_hundred_messages_are_found_in_as_many_stat
 ) -> None:
     await given_teams(postgres.unit_of_work())
     async with postgres.pool().connection() as connection:
-        await connection.execute(_MANY, {"organization": ACME, "user": ALICE})
+        await connection.execute(MANY, {"organization": ACME, "user": ALICE})
         await connection.execute("ANALYZE workbench_runs, workbench_messages")
     queries = postgres.run_queries()
     async with counting(postgres) as sent:
@@ -493,3 +495,22 @@ async def test_a_thousand_runs_with_a_hundred_messages_are_found_in_as_many_stat
         sent.clear()
         assert len(await queries.messages(run_id, limit=10_000)) == 100  # type: ignore[arg-type]
         assert len(sent) == 1
+
+
+@pytest.mark.usefixtures("people")
+async def test_whoever_moves_runs_and_whoever_takes_projects_away_do_not_wait_in_a_circle(
+    adapters: Any,
+) -> None:
+    application, me = Application(adapters=adapters), an_actor()
+    projects, runs = [a_project() for _ in range(4)], [a_run() for _ in range(4)]
+    await given(adapters.unit_of_work(), *projects, *runs)
+
+    async def move(run: Run, project: Project) -> None:
+        with suppress(ProjectNotAllowed):
+            await application.update_run()(run.id, {"project_id": project.id}, actor=me)
+
+    moves = [move(run, project) for run in runs for project in projects]
+    ends = [application.delete_project()(project.id, actor=me) for project in projects]
+    await asyncio.gather(*moves[:8], *ends[:2], *moves[8:], *ends[2:])
+    for run in await adapters.run_queries().list(ME, TEAM, limit=9):
+        assert run.project_id is None
