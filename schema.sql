@@ -319,6 +319,8 @@ CREATE TABLE IF NOT EXISTS organization_model_shares (
 CREATE UNIQUE INDEX IF NOT EXISTS organization_model_shares_once
     ON organization_model_shares (organization_model_id, consumer_organization_id)
     WHERE status <> 'revoked';
+CREATE INDEX IF NOT EXISTS organization_model_shares_by_provider
+    ON organization_model_shares (provider_organization_id);
 CREATE INDEX IF NOT EXISTS organization_model_shares_by_consumer
     ON organization_model_shares (consumer_organization_id);
 
