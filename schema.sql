@@ -275,6 +275,55 @@ ALTER TABLE models
     ADD COLUMN IF NOT EXISTS architecture jsonb;  -- what decides how big it is; null: not known
 CREATE INDEX IF NOT EXISTS models_by_name ON models (name, id);
 
+-- What organizations offer of models, as slug/code; prices in euros per million tokens. Without a
+-- price, nobody but the organization itself can use it.
+CREATE TABLE IF NOT EXISTS organization_models (
+    id              uuid PRIMARY KEY,
+    organization_id uuid NOT NULL REFERENCES organizations ON DELETE CASCADE,
+    model_id        uuid NOT NULL REFERENCES models,
+    name            text COLLATE "C" NOT NULL,
+    code            text COLLATE "C" NOT NULL,
+    description     text,
+    is_active       boolean NOT NULL,
+    visibility      text NOT NULL CHECK (visibility IN ('private', 'public')),
+    input_price     numeric(14, 6) CHECK (input_price >= 0),
+    output_price    numeric(14, 6) CHECK (output_price >= 0),
+    cached_price    numeric(14, 6) CHECK (cached_price >= 0),
+    starts_at       timestamptz NOT NULL,
+    ends_at         timestamptz CHECK (ends_at > starts_at),
+    created_at      timestamptz NOT NULL,
+    updated_at      timestamptz NOT NULL,
+    UNIQUE (organization_id, code),
+    CHECK ((input_price IS NULL) = (output_price IS NULL)),
+    CHECK (cached_price IS NULL OR input_price IS NOT NULL)
+);
+CREATE INDEX IF NOT EXISTS organization_models_by_model ON organization_models (model_id);
+
+CREATE TABLE IF NOT EXISTS organization_model_shares (
+    id                       uuid PRIMARY KEY,
+    organization_model_id    uuid NOT NULL REFERENCES organization_models ON DELETE CASCADE,
+    provider_organization_id uuid NOT NULL REFERENCES organizations ON DELETE CASCADE,
+    consumer_organization_id uuid NOT NULL REFERENCES organizations ON DELETE CASCADE,
+    status                   text NOT NULL CHECK (status IN ('active', 'paused', 'revoked')),
+    input_price              numeric(14, 6) CHECK (input_price >= 0),  -- null: the offering's
+    output_price             numeric(14, 6) CHECK (output_price >= 0),
+    cached_price             numeric(14, 6) CHECK (cached_price >= 0),
+    starts_at                timestamptz NOT NULL,
+    ends_at                  timestamptz CHECK (ends_at > starts_at),
+    created_at               timestamptz NOT NULL,
+    updated_at               timestamptz NOT NULL,
+    CHECK (provider_organization_id <> consumer_organization_id),
+    CHECK ((input_price IS NULL) = (output_price IS NULL)),
+    CHECK (cached_price IS NULL OR input_price IS NOT NULL)
+);
+CREATE UNIQUE INDEX IF NOT EXISTS organization_model_shares_once
+    ON organization_model_shares (organization_model_id, consumer_organization_id)
+    WHERE status <> 'revoked';
+CREATE INDEX IF NOT EXISTS organization_model_shares_by_provider
+    ON organization_model_shares (provider_organization_id);
+CREATE INDEX IF NOT EXISTS organization_model_shares_by_consumer
+    ON organization_model_shares (consumer_organization_id);
+
 -- What was there from the start: put there once, whatever has become of it since.
 CREATE TABLE IF NOT EXISTS seeded (
     kind text NOT NULL,
@@ -642,6 +691,82 @@ CREATE TABLE IF NOT EXISTS inference_usage (
 );
 ALTER TABLE inference_usage ADD COLUMN IF NOT EXISTS api_key_id uuid;
 CREATE INDEX IF NOT EXISTS inference_usage_by_owner ON inference_usage (organization_id, occurred_at DESC);
+
+-- the workbench: what people say there goes with them, and after as many days as their organization wants
+
+CREATE TABLE IF NOT EXISTS workbench_projects (
+    id              uuid PRIMARY KEY,
+    owner_user_id   uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    organization_id uuid REFERENCES organizations ON DELETE CASCADE,  -- null: the personal workspace
+    name            text COLLATE "C" NOT NULL,
+    org_access      text CHECK (org_access IN ('read', 'write')),  -- what other members may
+    created_at      timestamptz NOT NULL,
+    updated_at      timestamptz NOT NULL,
+    deleted_at      timestamptz,
+    CHECK (org_access IS NULL OR organization_id IS NOT NULL)
+);
+CREATE INDEX IF NOT EXISTS workbench_projects_by_owner ON workbench_projects (owner_user_id);
+CREATE INDEX IF NOT EXISTS workbench_projects_shared ON workbench_projects (organization_id)
+    WHERE org_access IS NOT NULL;
+CREATE INDEX IF NOT EXISTS workbench_projects_deleted ON workbench_projects (deleted_at)
+    WHERE deleted_at IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS workbench_runs (
+    id                     uuid PRIMARY KEY,
+    organization_id        uuid REFERENCES organizations ON DELETE CASCADE,
+    created_by_user_id     uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    created_via_api_key_id uuid,
+    project_id             uuid REFERENCES workbench_projects ON DELETE SET NULL,
+    title                  text,
+    model_id               text COLLATE "C" NOT NULL,
+    mode                   text NOT NULL CHECK (mode IN ('chat', 'validation', 'batch')),
+    status                 text NOT NULL CHECK (status IN ('in_progress', 'success', 'failed', 'cancelled')),
+    ttft_ms                bigint,
+    duration_ms            bigint,
+    error_message          text,
+    input_tokens           bigint,
+    output_tokens          bigint,
+    cached_input_tokens    bigint,
+    cost_eur               numeric,
+    message_count          integer NOT NULL,
+    org_access             text CHECK (org_access IN ('read', 'write')),
+    metadata               jsonb NOT NULL,
+    created_at             timestamptz NOT NULL,
+    started_at             timestamptz NOT NULL,
+    updated_at             timestamptz NOT NULL,
+    completed_at           timestamptz,
+    deleted_at             timestamptz,
+    CHECK (org_access IS NULL OR organization_id IS NOT NULL)
+);
+CREATE INDEX IF NOT EXISTS workbench_runs_by_user ON workbench_runs (created_by_user_id, created_at, id);
+CREATE INDEX IF NOT EXISTS workbench_runs_by_key ON workbench_runs (created_via_api_key_id, created_at, id);
+CREATE INDEX IF NOT EXISTS workbench_runs_shared ON workbench_runs (organization_id, created_at, id)
+    WHERE org_access IS NOT NULL;
+CREATE INDEX IF NOT EXISTS workbench_runs_by_age ON workbench_runs (organization_id, updated_at);
+CREATE INDEX IF NOT EXISTS workbench_runs_by_project ON workbench_runs (project_id);
+CREATE INDEX IF NOT EXISTS workbench_runs_deleted ON workbench_runs (deleted_at)
+    WHERE deleted_at IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS workbench_messages (
+    id                  uuid PRIMARY KEY,
+    run_id              uuid NOT NULL REFERENCES workbench_runs ON DELETE CASCADE,
+    message_index       integer NOT NULL CHECK (message_index >= 0),
+    sent_index          integer NOT NULL CHECK (sent_index >= 0),  -- as the client has counted
+    role                text NOT NULL CHECK (role IN ('system', 'user', 'assistant')),
+    content             text NOT NULL,  -- empty where no content is kept
+    created_at          timestamptz NOT NULL,
+    input_tokens        bigint,
+    output_tokens       bigint,
+    cached_input_tokens bigint,
+    UNIQUE (run_id, message_index)
+);
+CREATE INDEX IF NOT EXISTS workbench_messages_as_sent ON workbench_messages (run_id, sent_index);
+
+CREATE TABLE IF NOT EXISTS workbench_retention (
+    organization_id   uuid PRIMARY KEY REFERENCES organizations ON DELETE CASCADE,
+    delete_after_days integer CHECK (delete_after_days BETWEEN 1 AND 3650),  -- null: never
+    keeps_content     boolean NOT NULL
+);
 
 -- What has happened and is to be told. Ids follow the order of insertion, not of commit.
 CREATE TABLE IF NOT EXISTS outbox (

@@ -44,8 +44,10 @@ from inventiv_adapters.kernel.postgres import (
     PostgresOutbox,
     PostgresSeedRecord,
 )
-from inventiv_adapters.models.memory import MemoryModels
-from inventiv_adapters.models.postgres import PostgresModels
+from inventiv_adapters.models.memory.models import MemoryModels
+from inventiv_adapters.models.memory.offerings import MemoryOfferings
+from inventiv_adapters.models.postgres.models import PostgresModels
+from inventiv_adapters.models.postgres.offerings import PostgresOfferings
 from inventiv_adapters.observability.memory import (
     MemoryMeasurements,
     MemoryRequestCounts,
@@ -58,6 +60,12 @@ from inventiv_adapters.observability.postgres import (
 )
 from inventiv_adapters.settings.memory import MemoryCredentials, MemorySettings
 from inventiv_adapters.settings.postgres import PostgresCredentials, PostgresSettings
+from inventiv_adapters.workbench.memory.projects import MemoryProjects
+from inventiv_adapters.workbench.memory.retention import MemoryRetention
+from inventiv_adapters.workbench.memory.runs import MemoryRuns
+from inventiv_adapters.workbench.postgres.projects import PostgresProjects
+from inventiv_adapters.workbench.postgres.retention import PostgresRetention
+from inventiv_adapters.workbench.postgres.runs import PostgresRuns
 from inventiv_adapters.workers.memory import MemoryWorkers, MemoryWorkerTokens
 from inventiv_adapters.workers.postgres import PostgresWorkers, PostgresWorkerTokens
 from inventiv_core.kernel.events import DomainEvent
@@ -88,6 +96,7 @@ class MemoryWork:
         self.settings = MemorySettings(draft)
         self.credentials = MemoryCredentials(draft)
         self.models = MemoryModels(draft)
+        self.offerings = MemoryOfferings(draft)
         self.seeded = MemorySeedRecord(draft)
         self.action_logs = MemoryActionLogs(draft)
         self.instances = MemoryInstances(draft)
@@ -99,6 +108,9 @@ class MemoryWork:
         self.runtime_models = MemoryRuntimeModels(draft)
         self.usage = MemoryUsage(draft)
         self.quotas = MemoryQuotas(draft)
+        self.projects = MemoryProjects(draft)
+        self.runs = MemoryRuns(draft)
+        self.retention = MemoryRetention(draft)
         self.idempotency = MemoryIdempotency(draft)
         self.outbox = MemoryOutbox(draft)
 
@@ -139,6 +151,7 @@ class PostgresWork:
         self.settings = PostgresSettings(connection)
         self.credentials = PostgresCredentials(connection)
         self.models = PostgresModels(connection)
+        self.offerings = PostgresOfferings(connection)
         self.seeded = PostgresSeedRecord(connection)
         self.action_logs = PostgresActionLogs(connection)
         self.instances = PostgresInstances(connection)
@@ -150,6 +163,9 @@ class PostgresWork:
         self.runtime_models = PostgresRuntimeModels(connection)
         self.usage = PostgresUsage(connection)
         self.quotas = PostgresQuotas(connection)
+        self.projects = PostgresProjects(connection)
+        self.runs = PostgresRuns(connection)
+        self.retention = PostgresRetention(connection)
         self.idempotency = PostgresIdempotency(connection)
         self.outbox = PostgresOutbox(connection)
 

@@ -38,7 +38,8 @@ from inventiv_http.kernel.pages import page_request
 from inventiv_http.kernel.request_ids import with_request_ids
 from inventiv_http.kernel.requests import JsonRequest
 from inventiv_http.kernel.routes import VERSION, Public
-from inventiv_http.models.routes import Models, ModelsForType
+from inventiv_http.models.routes.models import Models, ModelsForType
+from inventiv_http.models.routes.offerings import Offerings, Shares
 from inventiv_http.observability.routes import (
     Activities,
     InstanceMetrics,
@@ -48,6 +49,7 @@ from inventiv_http.observability.routes import (
 from inventiv_http.realtime.feed import Feed
 from inventiv_http.realtime.routes import Events
 from inventiv_http.settings.routes import Credentials, GlobalSettings, ProviderSettings
+from inventiv_http.workbench.routes import ChatModels, Projects, RetentionOfRuns, Runs
 from inventiv_http.workers.routes import Workers, WorkerTokens
 
 _MAX_BODY_BYTES = 2 * 1024 * 1024
@@ -89,6 +91,8 @@ def create_app(
             Sessions, Profile, PasswordResets, Users, ApiKeys,
             Organizations, Members, Invitations, Acceptances, OrganizationKeys,
             Providers, Regions, Zones, InstanceTypes, WholeCatalog, Models, ModelsForType,
+            Offerings, Shares,
+            ChatModels, Projects, Runs, RetentionOfRuns,
             Deployments, Quotas, Instances, Workers, WorkerTokens,
             ActionLogs, ActionTypes, PlatformActionLogs, Events,
             Activities, RuntimeModels, InstanceMetrics, Prometheus,

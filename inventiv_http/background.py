@@ -116,6 +116,7 @@ class Background:
             Periodic("models", self._as_platform("note_runtime_models"), _MODELS_S),
             Periodic("fleet", self._count_fleet, _FLEET_S),
             Periodic("sweep", self._as_platform("sweep_machines"), self._sweep_interval_s),
+            Periodic("workbench", self._as_platform("sweep_workbench"), _HOURLY_S),
             Periodic("mails", self._send_mails, _MAILS_S, self._mails),
             Periodic("resets", self._as_platform("forget_password_resets"), _HOURLY_S),
             Periodic("old mails", self._as_platform("forget_mails"), _HOURLY_S),

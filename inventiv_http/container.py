@@ -66,8 +66,10 @@ from inventiv_adapters.kernel.postgres import (
     open_later,
 )
 from inventiv_adapters.kernel.redis import RedisBus
-from inventiv_adapters.models.memory import MemoryMachineQueries, MemoryModelQueries
-from inventiv_adapters.models.postgres import PostgresMachineQueries, PostgresModelQueries
+from inventiv_adapters.models.memory.models import MemoryMachineQueries, MemoryModelQueries
+from inventiv_adapters.models.memory.offerings import MemoryOfferingQueries
+from inventiv_adapters.models.postgres.models import PostgresMachineQueries, PostgresModelQueries
+from inventiv_adapters.models.postgres.offerings import PostgresOfferingQueries
 from inventiv_adapters.observability.memory import MemoryObservabilityQueries
 from inventiv_adapters.observability.postgres import PostgresObservabilityQueries
 from inventiv_adapters.orchestration.http import HttpEngineProbe
@@ -79,6 +81,14 @@ from inventiv_adapters.settings.aes import AesSecretBox
 from inventiv_adapters.settings.memory import MemorySettingQueries
 from inventiv_adapters.settings.postgres import PostgresSettingQueries
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork, PostgresUnitOfWork
+from inventiv_adapters.workbench.memory.chat_models import MemoryLiveModelQueries
+from inventiv_adapters.workbench.memory.projects import MemoryProjectQueries
+from inventiv_adapters.workbench.memory.retention import MemoryRetentionQueries
+from inventiv_adapters.workbench.memory.runs import MemoryRunQueries
+from inventiv_adapters.workbench.postgres.chat_models import PostgresLiveModelQueries
+from inventiv_adapters.workbench.postgres.projects import PostgresProjectQueries
+from inventiv_adapters.workbench.postgres.retention import PostgresRetentionQueries
+from inventiv_adapters.workbench.postgres.runs import PostgresRunQueries
 from inventiv_adapters.workers.memory import MemoryWorkerQueries
 from inventiv_adapters.workers.postgres import PostgresWorkerQueries
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
@@ -204,7 +214,23 @@ from inventiv_core.models.use_cases.models import (
     SearchModels,
     UpdateModel,
 )
+from inventiv_core.models.use_cases.offerings import (
+    CreateOffering,
+    DeleteOffering,
+    GetOffering,
+    ListUsableModels,
+    SearchOfferings,
+    SetOfferingPrice,
+    UpdateOffering,
+)
 from inventiv_core.models.use_cases.seeding import SeedModels
+from inventiv_core.models.use_cases.shares import (
+    ListShares,
+    RevokeShare,
+    SetSharePrice,
+    ShareOffering,
+    UpdateShare,
+)
 from inventiv_core.observability.entities import Kept, MeasurementQueue
 from inventiv_core.observability.use_cases import (
     CountFleet,
@@ -250,6 +276,24 @@ from inventiv_core.settings.use_cases.globals import (
 from inventiv_core.settings.use_cases.params import ChangeProviderParams, ListProviderParams
 from inventiv_core.settings.use_cases.rotation import RotateSecrets
 from inventiv_core.settings.use_cases.seeding import SeedCredentials
+from inventiv_core.workbench.use_cases.chat_models import ListChatModels
+from inventiv_core.workbench.use_cases.messages import AppendMessage
+from inventiv_core.workbench.use_cases.projects import (
+    CreateProject,
+    DeleteProject,
+    ListProjects,
+    UpdateProject,
+)
+from inventiv_core.workbench.use_cases.retention import GetRetention, SetRetention, SweepWorkbench
+from inventiv_core.workbench.use_cases.runs import (
+    CompleteRun,
+    CreateRun,
+    DeleteRun,
+    GetRun,
+    ListRuns,
+    SearchRuns,
+    UpdateRun,
+)
 from inventiv_core.workers.use_cases.heartbeats import FlushHeartbeats, Heartbeat, Roster
 from inventiv_core.workers.use_cases.registrations import RegisterWorker
 from inventiv_core.workers.use_cases.tokens import RotateWorkerToken
@@ -491,9 +535,14 @@ class MemoryAdapters(_Common):
     )
     model_queries = Singleton(MemoryModelQueries, database)
     machine_queries = Singleton(MemoryMachineQueries, database)
+    offering_queries = Singleton(MemoryOfferingQueries, database)
     action_log_queries = Singleton(MemoryActionLogQueries, database)
     instance_queries = Singleton(MemoryInstanceQueries, database)
     quota_queries = Singleton(MemoryQuotaQueries, database)
+    live_model_queries = Singleton(MemoryLiveModelQueries, database)
+    project_queries = Singleton(MemoryProjectQueries, database)
+    run_queries = Singleton(MemoryRunQueries, database)
+    retention_queries = Singleton(MemoryRetentionQueries, database)
     worker_queries = Singleton(MemoryWorkerQueries, database)
     observability_queries = Singleton(MemoryObservabilityQueries, database)
     situation_queries = Singleton(MemorySituationQueries, database)
@@ -532,9 +581,14 @@ class PostgresAdapters(_Common):
     )
     model_queries = Singleton(PostgresModelQueries, pool)
     machine_queries = Singleton(PostgresMachineQueries, pool)
+    offering_queries = Singleton(PostgresOfferingQueries, pool)
     action_log_queries = Singleton(PostgresActionLogQueries, pool)
     instance_queries = Singleton(PostgresInstanceQueries, pool)
     quota_queries = Singleton(PostgresQuotaQueries, pool)
+    live_model_queries = Singleton(PostgresLiveModelQueries, pool)
+    project_queries = Singleton(PostgresProjectQueries, pool)
+    run_queries = Singleton(PostgresRunQueries, pool)
+    retention_queries = Singleton(PostgresRetentionQueries, pool)
     worker_queries = Singleton(PostgresWorkerQueries, pool)
     observability_queries = Singleton(PostgresObservabilityQueries, pool)
     situation_queries = Singleton(PostgresSituationQueries, pool)
@@ -667,6 +721,20 @@ class Application(DeclarativeContainer):
     fit_architecture = _use_case(FitArchitecture, adapters)
     seed_models = _use_case(SeedModels, adapters)
 
+    # offerings
+    list_usable_models = _use_case(ListUsableModels, adapters)
+    search_offerings = _use_case(SearchOfferings, adapters)
+    get_offering = _use_case(GetOffering, adapters)
+    create_offering = _use_case(CreateOffering, adapters)
+    update_offering = _use_case(UpdateOffering, adapters)
+    set_offering_price = _use_case(SetOfferingPrice, adapters)
+    delete_offering = _use_case(DeleteOffering, adapters)
+    list_shares = _use_case(ListShares, adapters)
+    share_offering = _use_case(ShareOffering, adapters)
+    update_share = _use_case(UpdateShare, adapters)
+    set_share_price = _use_case(SetSharePrice, adapters)
+    revoke_share = _use_case(RevokeShare, adapters)
+
     # settings
     list_setting_definitions = _use_case(ListSettingDefinitions, adapters)
     list_global_settings = _use_case(ListGlobalSettings, adapters)
@@ -696,6 +764,24 @@ class Application(DeclarativeContainer):
     export_action_logs = _use_case(ExportActionLogs, adapters)
     list_action_kinds = _use_case(ListActionKinds, adapters)
     list_platform_actions = _use_case(ListPlatformActions, adapters)
+
+    # the workbench
+    list_chat_models = _use_case(ListChatModels, adapters)
+    list_projects = _use_case(ListProjects, adapters)
+    create_project = _use_case(CreateProject, adapters)
+    update_project = _use_case(UpdateProject, adapters)
+    delete_project = _use_case(DeleteProject, adapters)
+    list_runs = _use_case(ListRuns, adapters)
+    search_runs = _use_case(SearchRuns, adapters)
+    get_run = _use_case(GetRun, adapters)
+    create_run = _use_case(CreateRun, adapters)
+    update_run = _use_case(UpdateRun, adapters)
+    delete_run = _use_case(DeleteRun, adapters)
+    complete_run = _use_case(CompleteRun, adapters)
+    append_message = _use_case(AppendMessage, adapters)
+    get_retention = _use_case(GetRetention, adapters)
+    set_retention = _use_case(SetRetention, adapters)
+    sweep_workbench = _use_case(SweepWorkbench, adapters)
 
     # workers
     register_worker = _use_case(RegisterWorker, adapters)

@@ -29,6 +29,7 @@ _LOOKS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
     "health":    ("Activity", _color("green", 500)),
     "terminate": ("AlertTriangle", _color("red", 500)),
     "repair":    ("Zap", _color("orange", 500)),
+    "workbench": ("Activity", _color("indigo", 600)),
     "archive":   ("Archive", _color("gray", 500)),
     "reconcile": ("Database", _color("purple", 500)),
     "access":    ("CheckCircle", _color("purple", 600)),
@@ -51,10 +52,16 @@ _CODES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
     ),
     "repair": ("REQUEST_REINSTALL", "EXECUTE_REINSTALL"),
     "archive": ("ARCHIVE_INSTANCE",),
+    "workbench": (
+        "RUN_CREATED", "RUN_UPDATED", "RUN_DELETED", "PROJECT_CREATED", "PROJECT_UPDATED",
+        "PROJECT_DELETED", "RETENTION_CHANGED",
+    ),
     "reconcile": ("PROVIDER_DELETED_DETECTED",),
     "catalog": (
         "PROVIDER_CREATED", "PROVIDER_UPDATED", "REGION_CREATED", "REGION_UPDATED", "ZONE_CREATED",
         "ZONE_UPDATED", "INSTANCE_TYPE_CREATED", "INSTANCE_TYPE_UPDATED",
+        "OFFERING_CREATED", "OFFERING_UPDATED", "OFFERING_DELETED", "OFFERING_SHARED",
+        "OFFERING_SHARE_UPDATED", "OFFERING_SHARE_REVOKED",
         "INSTANCE_TYPE_ZONES_SET", "CATALOG_SEEDED", "CATALOG_IMPORTED", "CATALOG_SYNCED",
     ),
     "access": (

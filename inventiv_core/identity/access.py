@@ -53,6 +53,11 @@ class Permission(StrEnum):
 
     VIEW_CATALOG = "view_catalog"
     MANAGE_CATALOG = "manage_catalog"
+    VIEW_OFFERINGS = "view_offerings"
+    MANAGE_OFFERINGS = "manage_offerings"
+    """What the organization offers, to whom, for how long."""
+    SET_PRICES = "set_prices"
+    """At what price: others can use it only then."""
     VIEW_SETTINGS = "view_settings"
     """Of the organization: parameters and state of its providers."""
     MANAGE_SETTINGS = "manage_settings"
@@ -66,6 +71,8 @@ class Permission(StrEnum):
     """Actions that belong to no organization: users, sign-ins, the catalog."""
 
     INFER = "infer"
+    USE_WORKBENCH = "use_workbench"
+    """One's own runs and projects, and those that others share."""
 
     REPORT = "report"
     """Be the worker of an instance. The use case checks its token."""
@@ -107,6 +114,9 @@ HOLDERS: Final[Mapping[Permission, Holder]] = MappingProxyType({
 
     _P.VIEW_CATALOG:                  OWN  | ADM  | MAN  | USR  | PER,
     _P.MANAGE_CATALOG:                                            GLO,
+    _P.VIEW_OFFERINGS:                OWN  | ADM  | MAN  | USR,
+    _P.MANAGE_OFFERINGS:              OWN  | ADM,
+    _P.SET_PRICES:                    OWN         | MAN,
     _P.VIEW_SETTINGS:                 OWN  | ADM  | MAN,
     _P.MANAGE_SETTINGS:               OWN  | ADM,
     _P.MANAGE_PLATFORM:                                           GLO,
@@ -117,6 +127,7 @@ HOLDERS: Final[Mapping[Permission, Holder]] = MappingProxyType({
     _P.VIEW_PLATFORM_ACTIONS:                                     GLO,
 
     _P.INFER:                         OWN  | ADM  | MAN  | USR  | PER         | KEY,
+    _P.USE_WORKBENCH:                 OWN  | ADM  | MAN  | USR  | PER         | KEY,
 
     _P.REPORT:                        WRK,
     _P.OPERATE:                       SRV,

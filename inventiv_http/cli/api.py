@@ -44,6 +44,7 @@ from inventiv_http.cli.wire import (
     Region,
     Row,
     SettingDefinition,
+    Usable,
     User,
     Zone,
     parsed,
@@ -198,6 +199,10 @@ class Server:
     async def models(self) -> list[Model]:
         """List the models that can be deployed."""
         return await self._list(Model, "/models", active="true")
+
+    async def usable(self) -> list[Usable]:
+        """List what the workspace may use, through what, and at what price."""
+        return await self._list(Usable, "/offerings/usable")
 
     async def providers(self) -> list[Provider]:
         """List providers, active or not."""

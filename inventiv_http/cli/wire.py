@@ -95,6 +95,23 @@ class Model(TypedDict):
     context_length: int
 
 
+class PriceOfTokens(TypedDict):
+    """What a million tokens cost."""
+
+    input_per_1m_tokens_eur: float
+    output_per_1m_tokens_eur: float
+
+
+class Usable(TypedDict):
+    """Something that the workspace may use; `model` is what to send."""
+
+    model: str
+    name: str
+    model_id: str
+    through: str
+    price: PriceOfTokens | None
+
+
 class Provider(TypedDict):
     """Someone who rents machines out."""
 

@@ -47,6 +47,7 @@ def test_there_are_statements_to_check() -> None:
         "orchestration",
         "realtime",
         "settings",
+        "workbench",
         "workers",
     }
 

@@ -127,7 +127,15 @@ class Fragile:
 
 
 @pytest.mark.parametrize(
-    "name", ["refresh_routes", "flush_usage", "sweep_machines", "forget_sessions", "forget_events"]
+    "name",
+    [
+        "refresh_routes",
+        "flush_usage",
+        "sweep_machines",
+        "forget_sessions",
+        "forget_events",
+        "sweep_workbench",
+    ],
 )
 async def test_a_job_that_fails_does_not_stop_the_others(
     application: Application, memory: MemoryAdapters, market: Market, name: str

@@ -38,8 +38,10 @@ from inventiv_adapters.kernel.ids import SerialIds, Uuid7
 from inventiv_adapters.kernel.memory import MemoryBus, MemoryRelay
 from inventiv_adapters.kernel.postgres import PostgresRelay
 from inventiv_adapters.kernel.redis import RedisBus
-from inventiv_adapters.models.memory import MemoryMachineQueries, MemoryModelQueries
-from inventiv_adapters.models.postgres import PostgresMachineQueries, PostgresModelQueries
+from inventiv_adapters.models.memory.models import MemoryMachineQueries, MemoryModelQueries
+from inventiv_adapters.models.memory.offerings import MemoryOfferingQueries
+from inventiv_adapters.models.postgres.models import PostgresMachineQueries, PostgresModelQueries
+from inventiv_adapters.models.postgres.offerings import PostgresOfferingQueries
 from inventiv_adapters.observability.memory import MemoryObservabilityQueries
 from inventiv_adapters.observability.postgres import PostgresObservabilityQueries
 from inventiv_adapters.orchestration.http import HttpEngineProbe
@@ -51,6 +53,14 @@ from inventiv_adapters.settings.aes import AesSecretBox
 from inventiv_adapters.settings.memory import MemorySettingQueries
 from inventiv_adapters.settings.postgres import PostgresSettingQueries
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork, PostgresUnitOfWork
+from inventiv_adapters.workbench.memory.chat_models import MemoryLiveModelQueries
+from inventiv_adapters.workbench.memory.projects import MemoryProjectQueries
+from inventiv_adapters.workbench.memory.retention import MemoryRetentionQueries
+from inventiv_adapters.workbench.memory.runs import MemoryRunQueries
+from inventiv_adapters.workbench.postgres.chat_models import PostgresLiveModelQueries
+from inventiv_adapters.workbench.postgres.projects import PostgresProjectQueries
+from inventiv_adapters.workbench.postgres.retention import PostgresRetentionQueries
+from inventiv_adapters.workbench.postgres.runs import PostgresRunQueries
 from inventiv_adapters.workers.memory import MemoryWorkerQueries
 from inventiv_adapters.workers.postgres import PostgresWorkerQueries
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
@@ -79,7 +89,13 @@ from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
 from inventiv_core.kernel.secrets import SecretBox
 from inventiv_core.kernel.unit_of_work import UnitOfWork
-from inventiv_core.models.ports import MachineQueries, ModelQueries, ModelWork
+from inventiv_core.models.ports import (
+    MachineQueries,
+    ModelQueries,
+    ModelWork,
+    OfferingQueries,
+    OfferingWork,
+)
 from inventiv_core.observability.ports import (
     MeasurementWork,
     ObservabilityQueries,
@@ -87,6 +103,13 @@ from inventiv_core.observability.ports import (
 )
 from inventiv_core.orchestration.ports import EngineProbe, OrchestrationWork, SituationQueries
 from inventiv_core.settings.ports import SettingQueries, SettingsWork
+from inventiv_core.workbench.ports import (
+    LiveModelQueries,
+    ProjectQueries,
+    RetentionQueries,
+    RunQueries,
+    WorkbenchWork,
+)
 from inventiv_core.workers.ports import (
     WorkerQueries,
     WorkerTokens,
@@ -233,6 +256,12 @@ def model_queries(
     return memory, postgres
 
 
+def offering_queries(
+    memory: MemoryOfferingQueries, postgres: PostgresOfferingQueries
+) -> Iterable[OfferingQueries]:
+    return memory, postgres
+
+
 def machine_queries(
     memory: MemoryMachineQueries, postgres: PostgresMachineQueries
 ) -> Iterable[MachineQueries]:
@@ -305,6 +334,12 @@ def catalog(
     return memory, postgres
 
 
+def offerings(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[OfferingWork]]:
+    return memory, postgres
+
+
 def models(
     memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
 ) -> Iterable[UnitOfWork[ModelWork]]:
@@ -344,4 +379,32 @@ def usage(
 def orchestration(
     memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
 ) -> Iterable[UnitOfWork[OrchestrationWork]]:
+    return memory, postgres
+
+
+def live_model_queries(
+    memory: MemoryLiveModelQueries, postgres: PostgresLiveModelQueries
+) -> Iterable[LiveModelQueries]:
+    return memory, postgres
+
+
+def project_queries(
+    memory: MemoryProjectQueries, postgres: PostgresProjectQueries
+) -> Iterable[ProjectQueries]:
+    return memory, postgres
+
+
+def run_queries(memory: MemoryRunQueries, postgres: PostgresRunQueries) -> Iterable[RunQueries]:
+    return memory, postgres
+
+
+def retention_queries(
+    memory: MemoryRetentionQueries, postgres: PostgresRetentionQueries
+) -> Iterable[RetentionQueries]:
+    return memory, postgres
+
+
+def workbench(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[WorkbenchWork]]:
     return memory, postgres

@@ -266,6 +266,7 @@ class LittleServer:
                 web.get("/api_keys", self._keys),
                 web.post("/api_keys", self._make_key),
                 web.delete("/api_keys/{id}", self._revoke_key),
+                web.get("/offerings/usable", self._usable),
                 web.get("/zones/{zone}/instance_types", self._types),
                 web.get("/instances", self._list),
                 web.get("/instances/{id}", self._instance),
@@ -421,6 +422,13 @@ class LittleServer:
             "instance_types": list(everything.values()),
         }
         return web.json_response(catalog[request.match_info["catalog"]])
+
+    async def _usable(self, _: web.Request) -> web.Response:
+        price = {"input_per_1m_tokens_eur": 0.15, "output_per_1m_tokens_eur": 0.6}
+        common = {"name": "Small", "model_id": "small/one"}
+        own = {"model": "small/one", "through": "own", "price": None}
+        theirs = {"model": "friends/small", "through": "share", "price": price}
+        return web.json_response([common | own, common | theirs])
 
     async def _export(self, request: web.Request) -> web.Response:
         return web.json_response(self.catalog)

@@ -39,6 +39,16 @@ def test_types_say_what_they_cost_and_where_they_are(ada: Cli) -> None:
     assert "G1" not in shown
 
 
+def test_what_one_may_use_says_through_what_and_what_it_costs(ada: Cli) -> None:
+    rows = ada.json("offerings")
+    assert [(row["model"], row["through"]) for row in rows] == [
+        ("small/one", "own"), ("friends/small", "share"),
+    ]  # fmt: skip
+    shown = ada("offerings").stdout
+    assert "friends/small" in shown
+    assert "0.15" in shown
+
+
 def test_instances(ada: Cli, fleet: LittleServer) -> None:
     assert [row["id"] for row in ada.json("instances")] == [INSTANCE_ID, OTHER_ID]
     assert [row["id"] for row in ada.json("instances", "--archived")] == [OLD_ID]
