@@ -11,6 +11,8 @@ from inventiv_adapters.catalog.memory.entries import MemoryCatalog
 from inventiv_adapters.catalog.postgres.entries import PostgresCatalog
 from inventiv_adapters.deployments.memory import MemoryQuotas
 from inventiv_adapters.deployments.postgres import PostgresQuotas
+from inventiv_adapters.finops.memory.costs import MemoryCostBooks, MemoryRentals
+from inventiv_adapters.finops.postgres.rentals import PostgresCostBooks, PostgresRentals
 from inventiv_adapters.identity.memory.api_keys import MemoryApiKeys
 from inventiv_adapters.identity.memory.attempts import MemoryAttempts
 from inventiv_adapters.identity.memory.invitations import MemoryInvitations
@@ -86,6 +88,8 @@ class MemoryWork:
         self.worker_tokens = MemoryWorkerTokens(draft)
         self.usage = MemoryUsage(draft)
         self.quotas = MemoryQuotas(draft)
+        self.rentals = MemoryRentals(draft)
+        self.cost_books = MemoryCostBooks(draft)
         self.idempotency = MemoryIdempotency(draft)
         self.outbox = MemoryOutbox(draft)
 
@@ -134,6 +138,8 @@ class PostgresWork:
         self.worker_tokens = PostgresWorkerTokens(connection)
         self.usage = PostgresUsage(connection)
         self.quotas = PostgresQuotas(connection)
+        self.rentals = PostgresRentals(connection)
+        self.cost_books = PostgresCostBooks(connection)
         self.idempotency = PostgresIdempotency(connection)
         self.outbox = PostgresOutbox(connection)
 

@@ -19,6 +19,7 @@ from inventiv_http.catalog.routes.regions import Regions
 from inventiv_http.catalog.routes.zones import Zones
 from inventiv_http.container import OUTAGES, Application
 from inventiv_http.deployments.routes import Deployments, Quotas
+from inventiv_http.finops.routes.costs import CostDashboards, MinuteCosts
 from inventiv_http.identity.routes.api_keys import ApiKeys, OrganizationKeys
 from inventiv_http.identity.routes.invitations import Acceptances, Invitations
 from inventiv_http.identity.routes.members import Members
@@ -82,6 +83,7 @@ def create_app(
             Deployments, Quotas, Instances, Workers,
             ActionLogs, ActionTypes, PlatformActionLogs, Events,
             OpenAiModels, forward,
+            MinuteCosts, CostDashboards,
             Credentials, GlobalSettings, ProviderSettings,
         ],
         dependencies={

@@ -31,6 +31,9 @@ from inventiv_adapters.deployments.memory import MemoryQuotaQueries
 from inventiv_adapters.deployments.postgres import PostgresQuotaQueries
 from inventiv_adapters.embedded.directory import DataDirectory, DataDirectoryUnusable
 from inventiv_adapters.embedded.server import EmbeddedPostgres
+from inventiv_adapters.finops.envelopes import enveloped
+from inventiv_adapters.finops.memory.costs import MemoryCostQueries
+from inventiv_adapters.finops.postgres.costs import PostgresCostQueries
 from inventiv_adapters.identity.argon2 import Argon2Passwords
 from inventiv_adapters.identity.jwt import JwtSessionTokens
 from inventiv_adapters.identity.keys import RandomApiKeys
@@ -112,6 +115,16 @@ from inventiv_core.catalog.use_cases.syncing import SyncCatalog
 from inventiv_core.catalog.use_cases.zones import CreateZone, ListZones, SearchZones, UpdateZone
 from inventiv_core.cloud.ports import CloudProvider
 from inventiv_core.deployments.use_cases import CreateDeployment, GetQuota, SetQuota
+from inventiv_core.finops.use_cases.closing import CloseHours
+from inventiv_core.finops.use_cases.costs import (
+    GetCostSeries,
+    GetCostSummary,
+    GetSpent,
+    ListActualCosts,
+    ListAdjustments,
+    ListCumulativeCosts,
+    ListForecasts,
+)
 from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances, ResetAllowances
 from inventiv_core.identity.use_cases.acceptances import (
     AcceptInvitation,
@@ -382,7 +395,9 @@ def _mock_only(cloud: CloudProvider) -> FixedClouds:
 
 
 def _bus(settings: Settings) -> MemoryBus | RedisBus:
-    return MemoryBus() if settings.redis_url is None else RedisBus(settings.redis_url)
+    return (
+        MemoryBus() if settings.redis_url is None else RedisBus(settings.redis_url, told=enveloped)
+    )
 
 
 def _public_url(settings: Settings) -> str:
@@ -450,6 +465,7 @@ class MemoryAdapters(_Common):
     action_log_queries = Singleton(MemoryActionLogQueries, database)
     instance_queries = Singleton(MemoryInstanceQueries, database)
     quota_queries = Singleton(MemoryQuotaQueries, database)
+    cost_queries = Singleton(MemoryCostQueries, database)
     situation_queries = Singleton(MemorySituationQueries, database)
     routing_queries = Singleton(MemoryRoutingQueries, database)
     mailer = Singleton(MemoryMailer)
@@ -488,6 +504,7 @@ class PostgresAdapters(_Common):
     action_log_queries = Singleton(PostgresActionLogQueries, pool)
     instance_queries = Singleton(PostgresInstanceQueries, pool)
     quota_queries = Singleton(PostgresQuotaQueries, pool)
+    cost_queries = Singleton(PostgresCostQueries, pool)
     situation_queries = Singleton(PostgresSituationQueries, pool)
     routing_queries = Singleton(PostgresRoutingQueries, pool)
     mailer = Singleton(_mailer, _Common.settings)
@@ -662,6 +679,16 @@ class Application(DeclarativeContainer):
     renew_lease = _use_case(RenewLease, adapters)
     reconcile_instance = _use_case(ReconcileInstance, adapters)
     sweep_machines = _use_case(SweepMachines, adapters)
+
+    # finops
+    get_cost_summary = _use_case(GetCostSummary, adapters)
+    get_spent = _use_case(GetSpent, adapters)
+    get_cost_series = _use_case(GetCostSeries, adapters)
+    list_actual_costs = _use_case(ListActualCosts, adapters)
+    list_cumulative_costs = _use_case(ListCumulativeCosts, adapters)
+    list_forecasts = _use_case(ListForecasts, adapters)
+    list_adjustments = _use_case(ListAdjustments, adapters)
+    close_hours = _use_case(CloseHours, adapters)
 
     # realtime
     watch_events = _use_case(WatchEvents, adapters)

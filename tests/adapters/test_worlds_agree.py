@@ -36,6 +36,7 @@ from inventiv_core.models.views import MODEL_KEYS, ModelFilter, ModelOrder
 from inventiv_core.settings.entities import Credential
 from inventiv_core.workers.entities import WorkerStatus
 from tests.adapters.catalog.shop import Shop
+from tests.adapters.finops.accounts import Accounts
 from tests.adapters.two_worlds import TERM, InBothWorlds, seconds, two_worlds
 from tests.builders import (
     ACME,
@@ -635,7 +636,9 @@ class Cabinet(InBothWorlds):
             )
 
 
-@pytest.mark.parametrize("machine", [Reconcilers, Fleet, Books, Office, Library, Shop, Cabinet])
+@pytest.mark.parametrize(
+    "machine", [Reconcilers, Fleet, Books, Office, Library, Shop, Cabinet, Accounts]
+)
 def test_memory_and_postgres_give_the_same_answers(
     database_url: str, machine: type[InBothWorlds]
 ) -> None:

@@ -22,6 +22,7 @@ from inventiv_core.identity.access import PLATFORM
 from inventiv_core.instances.entities import Instance, InstanceId, InstanceStatus, Lease
 from inventiv_core.instances.use_cases import TerminateInstance
 from inventiv_core.kernel.errors import DomainError
+from inventiv_core.kernel.events import DomainEvent
 from inventiv_core.orchestration.entities import Patience
 from inventiv_core.orchestration.use_cases.reconciling import (
     ClaimInstances,
@@ -66,6 +67,8 @@ class World:
         """Whether the agents on the machines report."""
         self.report = WorkerReport(status=WorkerStatus.READY, model_id=self.market.model.model_id)
         """What they say once they have registered."""
+        self.told: list[DomainEvent] = []
+        """What was told before time passed last."""
         self._agents: set[str] = set()
         self._tokens: dict[InstanceId, str] = {}
         self._next_beat = NOON
@@ -179,7 +182,8 @@ class World:
         if self._reporting():
             pauses.append(self._next_beat - now)
         self.clock.advance(max(min(pauses), timedelta(milliseconds=1)))
-        self.database.outbox.clear()  # nobody listens here
+        self.told += [message.event for message in self.database.outbox]
+        self.database.outbox.clear()
 
     def _reporting(self) -> list[Machine]:
         machines = self.cloud.machines.values() if self.agents_work else ()

@@ -10,6 +10,8 @@ from inventiv_adapters.catalog.postgres.lists import PostgresCatalogQueries
 from inventiv_adapters.catalog.postgres.prices import PostgresPriceQueries
 from inventiv_adapters.cloud.memory import FixedClouds, MemoryCloud
 from inventiv_adapters.cloud.mock.provider import MockCloud
+from inventiv_adapters.finops.memory.costs import MemoryCostQueries
+from inventiv_adapters.finops.postgres.costs import PostgresCostQueries
 from inventiv_adapters.identity.argon2 import Argon2Passwords
 from inventiv_adapters.identity.jwt import JwtSessionTokens
 from inventiv_adapters.identity.keys import RandomApiKeys
@@ -57,6 +59,7 @@ from inventiv_core.cloud.ports import (
     SellsMachines,
 )
 from inventiv_core.deployments.ports import DeploymentWork
+from inventiv_core.finops.ports.costs import CostQueries
 from inventiv_core.identity.ports.api_keys import ApiKeyQueries, ApiKeySecrets
 from inventiv_core.identity.ports.invitations import InvitationQueries
 from inventiv_core.identity.ports.mails import LinkTokens, Mailer
@@ -180,6 +183,10 @@ def catalog_queries(
 def price_queries(
     memory: MemoryPriceQueries, postgres: PostgresPriceQueries
 ) -> Iterable[PriceQueries]:
+    return memory, postgres
+
+
+def cost_queries(memory: MemoryCostQueries, postgres: PostgresCostQueries) -> Iterable[CostQueries]:
     return memory, postgres
 
 
