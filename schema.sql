@@ -566,7 +566,7 @@ CREATE INDEX IF NOT EXISTS cost_adjustments_by_type ON cost_adjustments (instanc
 
 CREATE OR REPLACE FUNCTION keep_the_costs() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION 'closed hours are never changed';
+    RAISE EXCEPTION 'what is booked is never changed';
 END $$;
 CREATE OR REPLACE TRIGGER cost_hours_are_final
     BEFORE UPDATE OR DELETE ON cost_hours FOR EACH ROW EXECUTE FUNCTION keep_the_costs();
@@ -583,6 +583,69 @@ CREATE TABLE IF NOT EXISTS booked_prices (
     PRIMARY KEY (instance_type_id, valid_from)
 );
 
+
+-- Wallets hold micro-euros; a balance is the sum of its entries.
+DO $$ BEGIN
+    IF (SELECT numeric_scale FROM information_schema.columns
+        WHERE table_schema = current_schema() AND table_name = 'users'
+          AND column_name = 'wallet_balance_eur') < 6 THEN
+        ALTER TABLE users ALTER COLUMN wallet_balance_eur TYPE numeric(18, 6);
+        ALTER TABLE organizations ALTER COLUMN wallet_balance_eur TYPE numeric(18, 6);
+    END IF;
+END $$;
+
+CREATE TABLE IF NOT EXISTS wallet_entries (
+    seq             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id              uuid NOT NULL UNIQUE,
+    user_id         uuid,  -- outlives whom it names
+    organization_id uuid,
+    kind            text NOT NULL CHECK (kind IN ('top_up', 'tokens')),
+    amount_eur      numeric(18, 6) NOT NULL,
+    balance_eur     numeric(18, 6) NOT NULL,
+    note            text,
+    at              timestamptz NOT NULL,
+    CHECK ((user_id IS NULL) <> (organization_id IS NULL))
+);
+CREATE INDEX IF NOT EXISTS wallet_entries_by_user ON wallet_entries (user_id, at)
+    WHERE user_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS wallet_entries_by_organization ON wallet_entries (organization_id, at)
+    WHERE organization_id IS NOT NULL;
+CREATE OR REPLACE TRIGGER wallet_entries_are_final
+    BEFORE UPDATE OR DELETE ON wallet_entries FOR EACH ROW EXECUTE FUNCTION keep_the_costs();
+
+-- What tokens cost from an instant on; what goes before what, the code knows.
+CREATE TABLE IF NOT EXISTS token_prices (
+    id               uuid PRIMARY KEY,
+    kind             text NOT NULL CHECK (kind IN ('model', 'offering', 'share')),
+    key              text COLLATE "C" NOT NULL,
+    input_eur        numeric NOT NULL CHECK (input_eur >= 0),
+    output_eur       numeric NOT NULL CHECK (output_eur >= 0),
+    cached_input_eur numeric NOT NULL CHECK (cached_input_eur >= 0),
+    per_tokens       integer NOT NULL CHECK (per_tokens IN (1000, 1000000)),
+    valid_from       timestamptz NOT NULL,
+    UNIQUE (kind, key, valid_from)
+);
+
+-- What was charged for each request that used tokens, once.
+CREATE TABLE IF NOT EXISTS token_charges (
+    request_id          uuid PRIMARY KEY,
+    user_id             uuid,
+    organization_id     uuid,
+    api_key_id          uuid,
+    instance_id         uuid,
+    model_id            text COLLATE "C" NOT NULL,
+    input_tokens        bigint NOT NULL,
+    cached_input_tokens bigint NOT NULL,
+    output_tokens       bigint NOT NULL,
+    used_at             timestamptz NOT NULL,
+    price_id            uuid,
+    amount_eur          numeric(18, 6) NOT NULL,
+    charged_at          timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS token_charges_by_user ON token_charges (user_id, charged_at)
+    WHERE organization_id IS NULL;
+CREATE INDEX IF NOT EXISTS token_charges_by_organization
+    ON token_charges (organization_id, charged_at) WHERE organization_id IS NOT NULL;
 
 -- What has happened and is to be told. Ids follow the order of insertion, not of commit.
 CREATE TABLE IF NOT EXISTS outbox (

@@ -12,7 +12,9 @@ from inventiv_adapters.catalog.postgres.entries import PostgresCatalog
 from inventiv_adapters.deployments.memory import MemoryQuotas
 from inventiv_adapters.deployments.postgres import PostgresQuotas
 from inventiv_adapters.finops.memory.costs import MemoryCostBooks, MemoryRentals
+from inventiv_adapters.finops.memory.wallets import MemoryTokens, MemoryWallets
 from inventiv_adapters.finops.postgres.rentals import PostgresCostBooks, PostgresRentals
+from inventiv_adapters.finops.postgres.wallets import PostgresTokens, PostgresWallets
 from inventiv_adapters.identity.memory.api_keys import MemoryApiKeys
 from inventiv_adapters.identity.memory.attempts import MemoryAttempts
 from inventiv_adapters.identity.memory.invitations import MemoryInvitations
@@ -90,6 +92,8 @@ class MemoryWork:
         self.quotas = MemoryQuotas(draft)
         self.rentals = MemoryRentals(draft)
         self.cost_books = MemoryCostBooks(draft)
+        self.wallets = MemoryWallets(draft)
+        self.tokens = MemoryTokens(draft)
         self.idempotency = MemoryIdempotency(draft)
         self.outbox = MemoryOutbox(draft)
 
@@ -140,6 +144,8 @@ class PostgresWork:
         self.quotas = PostgresQuotas(connection)
         self.rentals = PostgresRentals(connection)
         self.cost_books = PostgresCostBooks(connection)
+        self.wallets = PostgresWallets(connection)
+        self.tokens = PostgresTokens(connection)
         self.idempotency = PostgresIdempotency(connection)
         self.outbox = PostgresOutbox(connection)
 

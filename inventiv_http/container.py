@@ -33,7 +33,9 @@ from inventiv_adapters.embedded.directory import DataDirectory, DataDirectoryUnu
 from inventiv_adapters.embedded.server import EmbeddedPostgres
 from inventiv_adapters.finops.envelopes import enveloped
 from inventiv_adapters.finops.memory.costs import MemoryCostQueries
+from inventiv_adapters.finops.memory.wallets import MemoryWalletQueries
 from inventiv_adapters.finops.postgres.costs import PostgresCostQueries
+from inventiv_adapters.finops.postgres.wallets import PostgresWalletQueries
 from inventiv_adapters.identity.argon2 import Argon2Passwords
 from inventiv_adapters.identity.jwt import JwtSessionTokens
 from inventiv_adapters.identity.keys import RandomApiKeys
@@ -115,6 +117,7 @@ from inventiv_core.catalog.use_cases.syncing import SyncCatalog
 from inventiv_core.catalog.use_cases.zones import CreateZone, ListZones, SearchZones, UpdateZone
 from inventiv_core.cloud.ports import CloudProvider
 from inventiv_core.deployments.use_cases import CreateDeployment, GetQuota, SetQuota
+from inventiv_core.finops.use_cases.charging import ChargeUsage
 from inventiv_core.finops.use_cases.closing import CloseHours
 from inventiv_core.finops.use_cases.costs import (
     GetCostSeries,
@@ -124,6 +127,14 @@ from inventiv_core.finops.use_cases.costs import (
     ListAdjustments,
     ListCumulativeCosts,
     ListForecasts,
+)
+from inventiv_core.finops.use_cases.wallets import (
+    ChangePlan,
+    GetStatement,
+    GetWallet,
+    ListTokenPrices,
+    SetTokenPrice,
+    TopUpWallet,
 )
 from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances, ResetAllowances
 from inventiv_core.identity.use_cases.acceptances import (
@@ -465,6 +476,7 @@ class MemoryAdapters(_Common):
     action_log_queries = Singleton(MemoryActionLogQueries, database)
     instance_queries = Singleton(MemoryInstanceQueries, database)
     quota_queries = Singleton(MemoryQuotaQueries, database)
+    wallet_queries = Singleton(MemoryWalletQueries, database)
     cost_queries = Singleton(MemoryCostQueries, database)
     situation_queries = Singleton(MemorySituationQueries, database)
     routing_queries = Singleton(MemoryRoutingQueries, database)
@@ -504,6 +516,7 @@ class PostgresAdapters(_Common):
     action_log_queries = Singleton(PostgresActionLogQueries, pool)
     instance_queries = Singleton(PostgresInstanceQueries, pool)
     quota_queries = Singleton(PostgresQuotaQueries, pool)
+    wallet_queries = Singleton(PostgresWalletQueries, pool)
     cost_queries = Singleton(PostgresCostQueries, pool)
     situation_queries = Singleton(PostgresSituationQueries, pool)
     routing_queries = Singleton(PostgresRoutingQueries, pool)
@@ -689,6 +702,13 @@ class Application(DeclarativeContainer):
     list_forecasts = _use_case(ListForecasts, adapters)
     list_adjustments = _use_case(ListAdjustments, adapters)
     close_hours = _use_case(CloseHours, adapters)
+    get_wallet = _use_case(GetWallet, adapters)
+    get_statement = _use_case(GetStatement, adapters)
+    top_up_wallet = _use_case(TopUpWallet, adapters)
+    change_plan = _use_case(ChangePlan, adapters)
+    list_token_prices = _use_case(ListTokenPrices, adapters)
+    set_token_price = _use_case(SetTokenPrice, adapters)
+    charge_usage = _use_case(ChargeUsage, adapters)
 
     # realtime
     watch_events = _use_case(WatchEvents, adapters)
