@@ -6,7 +6,7 @@ arithmetic on rentals and prices. Both are exact, so their sum is, too.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, LiteralString, TypeVar
+from typing import Any, LiteralString, TypeAlias, TypeVar
 
 import msgspec
 from psycopg.rows import dict_row
@@ -27,6 +27,7 @@ from inventiv_core.finops.views.costs import (
 from inventiv_core.identity.access import OrganizationId
 
 Row = TypeVar("Row")
+_ByScope: TypeAlias = Mapping[str, LiteralString]
 
 # What a type costs, from when until when.
 _rates: LiteralString = """rates AS (
@@ -145,9 +146,13 @@ _levels: LiteralString = """
              instance_id
 """
 
+# Those that may be among the dearest are few: only of those is it asked how new they are.
 _dearest: LiteralString = """dearest AS (
         SELECT c.instance_id, c.amount
-        FROM by_instance c JOIN instances i ON i.id = c.instance_id
+        FROM by_instance c
+        JOIN instances i ON i.id = c.instance_id
+        WHERE c.amount >= (SELECT min(amount) FROM (
+            SELECT amount FROM by_instance ORDER BY amount DESC LIMIT %(instances)s) AS first)
         ORDER BY c.amount DESC, i.created_at DESC, c.instance_id
         LIMIT %(instances)s
     )"""
@@ -325,14 +330,17 @@ _my_books: LiteralString = "c.organization_id = %(owner)s"
 _everybodys: LiteralString = "true"
 
 # One for each kind of scope: an index helps only with a condition that is surely there.
-_SUMMARY: Final = {
+_SUMMARY: _ByScope = {
     "own": _summary(_my_rentals, _my_books),
     "all": _summary(_everybodys, _everybodys),
 }
-_SPENT: Final = {"own": _spent(_my_rentals, _my_books), "all": _spent(_everybodys, _everybodys)}
-_SERIES: Final = {"own": _series(_my_rentals, _my_books), "all": _series(_everybodys, _everybodys)}
-_MARKS: Final = {"own": _marks(_my_rentals), "all": _marks(_everybodys)}
-_ADJUSTMENTS: Final = {"own": _adjustments(_my_books), "all": _adjustments(_everybodys)}
+_SPENT: _ByScope = {"own": _spent(_my_rentals, _my_books), "all": _spent(_everybodys, _everybodys)}
+_SERIES: _ByScope = {
+    "own": _series(_my_rentals, _my_books),
+    "all": _series(_everybodys, _everybodys),
+}
+_MARKS: _ByScope = {"own": _marks(_my_rentals), "all": _marks(_everybodys)}
+_ADJUSTMENTS: _ByScope = {"own": _adjustments(_my_books), "all": _adjustments(_everybodys)}
 
 
 class PostgresCostQueries(CostQueries):
@@ -388,7 +396,7 @@ class PostgresCostQueries(CostQueries):
     async def _fetch(
         self,
         row: type[Row],
-        statements: Mapping[str, LiteralString],
+        statements: _ByScope,
         owner: OrganizationId | None,
         values: dict[str, Any],
     ) -> list[Row]:
