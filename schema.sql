@@ -768,6 +768,174 @@ CREATE TABLE IF NOT EXISTS workbench_retention (
     keeps_content     boolean NOT NULL
 );
 
+-- finops
+
+-- What providers bill, machine by machine: since it was made, until its end was confirmed.
+CREATE TABLE IF NOT EXISTS rentals (
+    id               uuid PRIMARY KEY,
+    organization_id  uuid NOT NULL REFERENCES organizations,
+    instance_id      uuid NOT NULL REFERENCES instances,
+    provider_id      uuid NOT NULL REFERENCES providers,
+    zone_id          uuid NOT NULL REFERENCES zones,
+    instance_type_id uuid NOT NULL REFERENCES instance_types,
+    machine_id       text COLLATE "C" NOT NULL,  -- the provider's name for it
+    started_at       timestamptz NOT NULL,
+    ended_at         timestamptz CHECK (ended_at >= started_at),
+    UNIQUE (provider_id, machine_id)
+);
+CREATE INDEX IF NOT EXISTS rentals_by_instance ON rentals (instance_id);
+CREATE INDEX IF NOT EXISTS rentals_by_start ON rentals (started_at);
+CREATE INDEX IF NOT EXISTS rentals_by_end
+    ON rentals (organization_id, COALESCE(ended_at, 'infinity'::timestamptz));
+CREATE INDEX IF NOT EXISTS rentals_by_type ON rentals (instance_type_id);
+
+-- A machine that was not written down is billed since its request was answered.
+INSERT INTO rentals (id, organization_id, instance_id, provider_id, zone_id, instance_type_id,
+                     machine_id, started_at, ended_at)
+SELECT gen_random_uuid(), i.organization_id, i.id, i.provider_id, i.zone_id, i.instance_type_id,
+       i.provider_instance_id, since.at, GREATEST(i.terminated_at, since.at)
+FROM instances i
+CROSS JOIN LATERAL (
+    SELECT COALESCE(min(l.completed_at), i.boot_started_at, i.created_at) AS at
+    FROM action_logs l
+    WHERE l.instance_id = i.id AND l.action_type = 'PROVIDER_CREATE' AND l.status = 'success'
+) since
+WHERE i.provider_instance_id IS NOT NULL
+  AND NOT EXISTS (SELECT FROM rentals r WHERE r.instance_id = i.id)
+ON CONFLICT DO NOTHING;
+
+-- The books of hours that are over. Amounts are euros per hour times seconds: 3600 are a euro.
+CREATE TABLE IF NOT EXISTS closed_hours (
+    only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+    until    timestamptz
+);
+INSERT INTO closed_hours DEFAULT VALUES ON CONFLICT DO NOTHING;
+
+CREATE TABLE IF NOT EXISTS cost_hours (
+    organization_id  uuid NOT NULL REFERENCES organizations,
+    hour             timestamptz NOT NULL,
+    provider_id      uuid NOT NULL REFERENCES providers,
+    zone_id          uuid NOT NULL REFERENCES zones,
+    instance_type_id uuid NOT NULL REFERENCES instance_types,
+    amount           numeric NOT NULL,
+    PRIMARY KEY (organization_id, hour, provider_id, zone_id, instance_type_id)
+);
+CREATE INDEX IF NOT EXISTS cost_hours_by_hour ON cost_hours (hour);
+CREATE INDEX IF NOT EXISTS cost_hours_by_type ON cost_hours (instance_type_id, hour);
+
+-- The same by days (UTC), of days of which every hour is closed.
+CREATE TABLE IF NOT EXISTS cost_days (
+    organization_id  uuid NOT NULL REFERENCES organizations,
+    day              timestamptz NOT NULL,
+    provider_id      uuid NOT NULL REFERENCES providers,
+    zone_id          uuid NOT NULL REFERENCES zones,
+    instance_type_id uuid NOT NULL REFERENCES instance_types,
+    amount           numeric NOT NULL,
+    PRIMARY KEY (organization_id, day, provider_id, zone_id, instance_type_id)
+);
+
+-- What closed hours were found to cost more or less. What is booked is never changed.
+CREATE TABLE IF NOT EXISTS cost_adjustments (
+    id               uuid PRIMARY KEY,
+    organization_id  uuid NOT NULL REFERENCES organizations,
+    provider_id      uuid NOT NULL REFERENCES providers,
+    zone_id          uuid NOT NULL REFERENCES zones,
+    instance_type_id uuid NOT NULL REFERENCES instance_types,
+    hour             timestamptz NOT NULL,
+    amount           numeric NOT NULL,
+    reason           text NOT NULL
+        CHECK (reason IN ('rental_began', 'rental_ended', 'price_changed')),
+    instance_id      uuid,
+    recorded_at      timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS cost_adjustments_by_owner ON cost_adjustments (organization_id, hour);
+CREATE INDEX IF NOT EXISTS cost_adjustments_by_time
+    ON cost_adjustments (recorded_at DESC, id DESC);
+CREATE INDEX IF NOT EXISTS cost_adjustments_by_type ON cost_adjustments (instance_type_id, hour);
+
+CREATE OR REPLACE FUNCTION keep_the_costs() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'what is booked is never changed';
+END $$;
+CREATE OR REPLACE TRIGGER cost_hours_are_final
+    BEFORE UPDATE OR DELETE ON cost_hours FOR EACH ROW EXECUTE FUNCTION keep_the_costs();
+CREATE OR REPLACE TRIGGER cost_days_are_final
+    BEFORE UPDATE OR DELETE ON cost_days FOR EACH ROW EXECUTE FUNCTION keep_the_costs();
+CREATE OR REPLACE TRIGGER cost_adjustments_are_final
+    BEFORE UPDATE OR DELETE ON cost_adjustments FOR EACH ROW EXECUTE FUNCTION keep_the_costs();
+
+-- The prices by which hours were closed.
+CREATE TABLE IF NOT EXISTS booked_prices (
+    instance_type_id uuid NOT NULL REFERENCES instance_types ON DELETE CASCADE,
+    valid_from       timestamptz NOT NULL,
+    cost_per_hour    numeric(10, 4),
+    PRIMARY KEY (instance_type_id, valid_from)
+);
+
+
+-- Wallets hold micro-euros; a balance is the sum of its entries.
+DO $$ BEGIN
+    IF (SELECT numeric_scale FROM information_schema.columns
+        WHERE table_schema = current_schema() AND table_name = 'users'
+          AND column_name = 'wallet_balance_eur') < 6 THEN
+        ALTER TABLE users ALTER COLUMN wallet_balance_eur TYPE numeric(18, 6);
+        ALTER TABLE organizations ALTER COLUMN wallet_balance_eur TYPE numeric(18, 6);
+    END IF;
+END $$;
+
+CREATE TABLE IF NOT EXISTS wallet_entries (
+    seq             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id              uuid NOT NULL UNIQUE,
+    user_id         uuid,  -- outlives whom it names
+    organization_id uuid,
+    kind            text NOT NULL CHECK (kind IN ('top_up', 'tokens')),
+    amount_eur      numeric(18, 6) NOT NULL,
+    balance_eur     numeric(18, 6) NOT NULL,
+    note            text,
+    at              timestamptz NOT NULL,
+    CHECK ((user_id IS NULL) <> (organization_id IS NULL))
+);
+CREATE INDEX IF NOT EXISTS wallet_entries_by_user ON wallet_entries (user_id, at)
+    WHERE user_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS wallet_entries_by_organization ON wallet_entries (organization_id, at)
+    WHERE organization_id IS NOT NULL;
+CREATE OR REPLACE TRIGGER wallet_entries_are_final
+    BEFORE UPDATE OR DELETE ON wallet_entries FOR EACH ROW EXECUTE FUNCTION keep_the_costs();
+
+-- What tokens cost from an instant on; what goes before what, the code knows.
+CREATE TABLE IF NOT EXISTS token_prices (
+    id               uuid PRIMARY KEY,
+    kind             text NOT NULL CHECK (kind IN ('model', 'offering', 'share')),
+    key              text COLLATE "C" NOT NULL,
+    input_eur        numeric NOT NULL CHECK (input_eur >= 0),
+    output_eur       numeric NOT NULL CHECK (output_eur >= 0),
+    cached_input_eur numeric NOT NULL CHECK (cached_input_eur >= 0),
+    per_tokens       integer NOT NULL CHECK (per_tokens IN (1000, 1000000)),
+    valid_from       timestamptz NOT NULL,
+    UNIQUE (kind, key, valid_from)
+);
+
+-- What was charged for each request that used tokens, once.
+CREATE TABLE IF NOT EXISTS token_charges (
+    request_id          uuid PRIMARY KEY,
+    user_id             uuid,
+    organization_id     uuid,
+    api_key_id          uuid,
+    instance_id         uuid,
+    model_id            text COLLATE "C" NOT NULL,
+    input_tokens        bigint NOT NULL,
+    cached_input_tokens bigint NOT NULL,
+    output_tokens       bigint NOT NULL,
+    used_at             timestamptz NOT NULL,
+    price_id            uuid,
+    amount_eur          numeric(18, 6) NOT NULL,
+    charged_at          timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS token_charges_by_user ON token_charges (user_id, charged_at)
+    WHERE organization_id IS NULL;
+CREATE INDEX IF NOT EXISTS token_charges_by_organization
+    ON token_charges (organization_id, charged_at) WHERE organization_id IS NOT NULL;
+
 -- What has happened and is to be told. Ids follow the order of insertion, not of commit.
 CREATE TABLE IF NOT EXISTS outbox (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -11,6 +11,10 @@ from inventiv_adapters.catalog.memory.entries import MemoryCatalog
 from inventiv_adapters.catalog.postgres.entries import PostgresCatalog
 from inventiv_adapters.deployments.memory import MemoryQuotas
 from inventiv_adapters.deployments.postgres import PostgresQuotas
+from inventiv_adapters.finops.memory.costs import MemoryCostBooks, MemoryRentals
+from inventiv_adapters.finops.memory.wallets import MemoryTokens, MemoryWallets
+from inventiv_adapters.finops.postgres.rentals import PostgresCostBooks, PostgresRentals
+from inventiv_adapters.finops.postgres.wallets import PostgresTokens, PostgresWallets
 from inventiv_adapters.identity.memory.api_keys import MemoryApiKeys
 from inventiv_adapters.identity.memory.attempts import MemoryAttempts
 from inventiv_adapters.identity.memory.invitations import MemoryInvitations
@@ -111,6 +115,10 @@ class MemoryWork:
         self.projects = MemoryProjects(draft)
         self.runs = MemoryRuns(draft)
         self.retention = MemoryRetention(draft)
+        self.rentals = MemoryRentals(draft)
+        self.cost_books = MemoryCostBooks(draft)
+        self.wallets = MemoryWallets(draft)
+        self.tokens = MemoryTokens(draft)
         self.idempotency = MemoryIdempotency(draft)
         self.outbox = MemoryOutbox(draft)
 
@@ -166,6 +174,10 @@ class PostgresWork:
         self.projects = PostgresProjects(connection)
         self.runs = PostgresRuns(connection)
         self.retention = PostgresRetention(connection)
+        self.rentals = PostgresRentals(connection)
+        self.cost_books = PostgresCostBooks(connection)
+        self.wallets = PostgresWallets(connection)
+        self.tokens = PostgresTokens(connection)
         self.idempotency = PostgresIdempotency(connection)
         self.outbox = PostgresOutbox(connection)
 

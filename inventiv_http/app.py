@@ -19,6 +19,8 @@ from inventiv_http.catalog.routes.regions import Regions
 from inventiv_http.catalog.routes.zones import Zones
 from inventiv_http.container import OUTAGES, Application
 from inventiv_http.deployments.routes import Deployments, Quotas
+from inventiv_http.finops.routes.costs import CostDashboards, MinuteCosts
+from inventiv_http.finops.routes.wallets import TokenPrices, Wallets
 from inventiv_http.identity.routes.api_keys import ApiKeys, OrganizationKeys
 from inventiv_http.identity.routes.invitations import Acceptances, Invitations
 from inventiv_http.identity.routes.members import Members
@@ -97,6 +99,7 @@ def create_app(
             ActionLogs, ActionTypes, PlatformActionLogs, Events,
             Activities, RuntimeModels, InstanceMetrics, Prometheus,
             OpenAiModels, forward,
+            MinuteCosts, CostDashboards, Wallets, TokenPrices,
             Credentials, GlobalSettings, ProviderSettings,
         ],
         dependencies={

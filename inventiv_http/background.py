@@ -40,6 +40,8 @@ _MODELS_S: Final = 10.0
 _FLEET_S: Final = 15.0
 _USES_S: Final = 10.0
 """How late the time of last use of a session may be stored."""
+_HOURS_S: Final = 60.0
+"""How often it is seen to that hours that are over are closed."""
 _MAILS_S: Final = 5.0
 """How late a mail may be that nobody has told of, or that is tried again."""
 _PAUSE_AFTER_ERROR_S: Final = 1.0
@@ -118,6 +120,7 @@ class Background:
             Periodic("sweep", self._as_platform("sweep_machines"), self._sweep_interval_s),
             Periodic("workbench", self._as_platform("sweep_workbench"), _HOURLY_S),
             Periodic("mails", self._send_mails, _MAILS_S, self._mails),
+            Periodic("hours", self._as_platform("close_hours"), _HOURS_S),
             Periodic("resets", self._as_platform("forget_password_resets"), _HOURLY_S),
             Periodic("old mails", self._as_platform("forget_mails"), _HOURLY_S),
             Periodic("sessions", self._as_platform("forget_sessions"), _HOURLY_S),

@@ -31,6 +31,11 @@ from inventiv_adapters.deployments.memory import MemoryQuotaQueries
 from inventiv_adapters.deployments.postgres import PostgresQuotaQueries
 from inventiv_adapters.embedded.directory import DataDirectory, DataDirectoryUnusable
 from inventiv_adapters.embedded.server import EmbeddedPostgres
+from inventiv_adapters.finops.envelopes import enveloped
+from inventiv_adapters.finops.memory.costs import MemoryCostQueries
+from inventiv_adapters.finops.memory.wallets import MemoryWalletQueries
+from inventiv_adapters.finops.postgres.costs import PostgresCostQueries
+from inventiv_adapters.finops.postgres.wallets import PostgresWalletQueries
 from inventiv_adapters.identity.argon2 import Argon2Passwords
 from inventiv_adapters.identity.jwt import JwtSessionTokens
 from inventiv_adapters.identity.keys import RandomApiKeys
@@ -128,6 +133,25 @@ from inventiv_core.catalog.use_cases.syncing import SyncCatalog
 from inventiv_core.catalog.use_cases.zones import CreateZone, ListZones, SearchZones, UpdateZone
 from inventiv_core.cloud.ports import CloudProvider
 from inventiv_core.deployments.use_cases import CreateDeployment, GetQuota, SetQuota
+from inventiv_core.finops.use_cases.charging import ChargeUsage
+from inventiv_core.finops.use_cases.closing import CloseHours
+from inventiv_core.finops.use_cases.costs import (
+    GetCostSeries,
+    GetCostSummary,
+    GetSpent,
+    ListActualCosts,
+    ListAdjustments,
+    ListCumulativeCosts,
+    ListForecasts,
+)
+from inventiv_core.finops.use_cases.wallets import (
+    ChangePlan,
+    GetStatement,
+    GetWallet,
+    ListTokenPrices,
+    SetTokenPrice,
+    TopUpWallet,
+)
 from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances, ResetAllowances
 from inventiv_core.identity.use_cases.acceptances import (
     AcceptInvitation,
@@ -462,7 +486,9 @@ def _mock_only(cloud: CloudProvider) -> FixedClouds:
 
 
 def _bus(settings: Settings) -> MemoryBus | RedisBus:
-    return MemoryBus() if settings.redis_url is None else RedisBus(settings.redis_url)
+    return (
+        MemoryBus() if settings.redis_url is None else RedisBus(settings.redis_url, told=enveloped)
+    )
 
 
 def _public_url(settings: Settings) -> str:
@@ -545,6 +571,8 @@ class MemoryAdapters(_Common):
     retention_queries = Singleton(MemoryRetentionQueries, database)
     worker_queries = Singleton(MemoryWorkerQueries, database)
     observability_queries = Singleton(MemoryObservabilityQueries, database)
+    wallet_queries = Singleton(MemoryWalletQueries, database)
+    cost_queries = Singleton(MemoryCostQueries, database)
     situation_queries = Singleton(MemorySituationQueries, database)
     routing_queries = Singleton(MemoryRoutingQueries, database)
     mailer = Singleton(MemoryMailer)
@@ -591,6 +619,8 @@ class PostgresAdapters(_Common):
     retention_queries = Singleton(PostgresRetentionQueries, pool)
     worker_queries = Singleton(PostgresWorkerQueries, pool)
     observability_queries = Singleton(PostgresObservabilityQueries, pool)
+    wallet_queries = Singleton(PostgresWalletQueries, pool)
+    cost_queries = Singleton(PostgresCostQueries, pool)
     situation_queries = Singleton(PostgresSituationQueries, pool)
     routing_queries = Singleton(PostgresRoutingQueries, pool)
     mailer = Singleton(_mailer, _Common.settings)
@@ -811,6 +841,23 @@ class Application(DeclarativeContainer):
     renew_lease = _use_case(RenewLease, adapters)
     reconcile_instance = _use_case(ReconcileInstance, adapters)
     sweep_machines = _use_case(SweepMachines, adapters)
+
+    # finops
+    get_cost_summary = _use_case(GetCostSummary, adapters)
+    get_spent = _use_case(GetSpent, adapters)
+    get_cost_series = _use_case(GetCostSeries, adapters)
+    list_actual_costs = _use_case(ListActualCosts, adapters)
+    list_cumulative_costs = _use_case(ListCumulativeCosts, adapters)
+    list_forecasts = _use_case(ListForecasts, adapters)
+    list_adjustments = _use_case(ListAdjustments, adapters)
+    close_hours = _use_case(CloseHours, adapters)
+    get_wallet = _use_case(GetWallet, adapters)
+    get_statement = _use_case(GetStatement, adapters)
+    top_up_wallet = _use_case(TopUpWallet, adapters)
+    change_plan = _use_case(ChangePlan, adapters)
+    list_token_prices = _use_case(ListTokenPrices, adapters)
+    set_token_price = _use_case(SetTokenPrice, adapters)
+    charge_usage = _use_case(ChargeUsage, adapters)
 
     # realtime
     watch_events = _use_case(WatchEvents, adapters)

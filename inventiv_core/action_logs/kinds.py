@@ -32,6 +32,7 @@ _LOOKS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
     "workbench": ("Activity", _color("indigo", 600)),
     "archive":   ("Archive", _color("gray", 500)),
     "reconcile": ("Database", _color("purple", 500)),
+    "billing":   ("Database", _color("green", 500)),
     "access":    ("CheckCircle", _color("purple", 600)),
     "settings":  ("Database", _color("indigo", 500)),
     "catalog":   ("Cloud", _color("indigo", 500)),
@@ -73,6 +74,7 @@ _CODES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
         "ORG_MEMBER_REMOVED", "ORG_INVITATION_CREATED", "ORG_INVITATION_RESENT",
         "ORG_INVITATION_REVOKED", "ORG_INVITATION_ACCEPTED",
     ),
+    "billing": ("WALLET_TOPPED_UP", "PLAN_CHANGED", "TOKEN_PRICE_SET"),
     "settings": (
         "SETTING_CHANGED", "PROVIDER_PARAMS_CHANGED", "CREDENTIALS_SET", "CREDENTIALS_DELETED",
         "CREDENTIALS_TESTED", "SECRETS_ROTATED",

@@ -70,6 +70,15 @@ class Permission(StrEnum):
     VIEW_PLATFORM_ACTIONS = "view_platform_actions"
     """Actions that belong to no organization: users, sign-ins, the catalog."""
 
+    VIEW_COSTS = "view_costs"
+    """Of the organization: what its machines cost, and have cost."""
+    VIEW_ALL_COSTS = "view_all_costs"
+    """Of all organizations together."""
+    VIEW_WALLET = "view_wallet"
+    """Of the workspace: what is in its wallet, and what went in and out."""
+    MANAGE_BILLING = "manage_billing"
+    """Top up wallets, change plans, price tokens."""
+
     INFER = "infer"
     USE_WORKBENCH = "use_workbench"
     """One's own runs and projects, and those that others share."""
@@ -125,6 +134,11 @@ HOLDERS: Final[Mapping[Permission, Holder]] = MappingProxyType({
     _P.MANAGE_INSTANCES:              OWN  | ADM,
     _P.VIEW_ACTIONS:                  OWN  | ADM  | MAN,
     _P.VIEW_PLATFORM_ACTIONS:                                     GLO,
+
+    _P.VIEW_COSTS:                    OWN  | ADM  | MAN                 | GLO,
+    _P.VIEW_ALL_COSTS:                                            GLO,
+    _P.VIEW_WALLET:                   OWN  | ADM  | MAN         | PER,
+    _P.MANAGE_BILLING:                                            GLO,
 
     _P.INFER:                         OWN  | ADM  | MAN  | USR  | PER         | KEY,
     _P.USE_WORKBENCH:                 OWN  | ADM  | MAN  | USR  | PER         | KEY,

@@ -58,6 +58,7 @@ from inventiv_core.observability.views import SeriesFilter
 from inventiv_core.settings.entities import Credential
 from inventiv_core.workers.entities import Heard, WorkerReport, WorkerStatus
 from tests.adapters.catalog.shop import Shop
+from tests.adapters.finops.accounts import Accounts
 from tests.adapters.two_worlds import TERM, InBothWorlds, seconds, two_worlds
 from tests.builders import (
     ACME,
@@ -979,7 +980,7 @@ class Staff(InBothWorlds):
 
 
 @pytest.mark.parametrize(
-    "machine", [Reconcilers, Fleet, Meters, Books, Office, Library, Shop, Cabinet, Staff]
+    "machine", [Reconcilers, Fleet, Meters, Books, Office, Library, Shop, Cabinet, Staff, Accounts]
 )
 def test_memory_and_postgres_give_the_same_answers(
     database_url: str, machine: type[InBothWorlds]

@@ -10,6 +10,10 @@ from inventiv_adapters.catalog.postgres.lists import PostgresCatalogQueries
 from inventiv_adapters.catalog.postgres.prices import PostgresPriceQueries
 from inventiv_adapters.cloud.memory import FixedClouds, MemoryCloud
 from inventiv_adapters.cloud.mock.provider import MockCloud
+from inventiv_adapters.finops.memory.costs import MemoryCostQueries
+from inventiv_adapters.finops.memory.wallets import MemoryWalletQueries
+from inventiv_adapters.finops.postgres.costs import PostgresCostQueries
+from inventiv_adapters.finops.postgres.wallets import PostgresWalletQueries
 from inventiv_adapters.identity.argon2 import Argon2Passwords
 from inventiv_adapters.identity.jwt import JwtSessionTokens
 from inventiv_adapters.identity.keys import RandomApiKeys
@@ -73,6 +77,9 @@ from inventiv_core.cloud.ports import (
     SellsMachines,
 )
 from inventiv_core.deployments.ports import DeploymentWork
+from inventiv_core.finops.ports.costs import CostQueries, RentalWork
+from inventiv_core.finops.ports.wallets import LedgerWork, WalletQueries
+from inventiv_core.finops.ports.work import CostWork
 from inventiv_core.identity.ports.api_keys import ApiKeyQueries, ApiKeySecrets
 from inventiv_core.identity.ports.invitations import InvitationQueries
 from inventiv_core.identity.ports.mails import LinkTokens, Mailer
@@ -223,6 +230,10 @@ def catalog_queries(
 def price_queries(
     memory: MemoryPriceQueries, postgres: PostgresPriceQueries
 ) -> Iterable[PriceQueries]:
+    return memory, postgres
+
+
+def cost_queries(memory: MemoryCostQueries, postgres: PostgresCostQueries) -> Iterable[CostQueries]:
     return memory, postgres
 
 
@@ -407,4 +418,28 @@ def retention_queries(
 def workbench(
     memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
 ) -> Iterable[UnitOfWork[WorkbenchWork]]:
+    return memory, postgres
+
+
+def wallet_queries(
+    memory: MemoryWalletQueries, postgres: PostgresWalletQueries
+) -> Iterable[WalletQueries]:
+    return memory, postgres
+
+
+def rentals(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[RentalWork]]:
+    return memory, postgres
+
+
+def cost_books(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[CostWork]]:
+    return memory, postgres
+
+
+def ledgers(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[LedgerWork]]:
     return memory, postgres
