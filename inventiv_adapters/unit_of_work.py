@@ -9,8 +9,8 @@ from inventiv_adapters.action_logs.memory import MemoryActionLogs, MemoryActs
 from inventiv_adapters.action_logs.postgres import PostgresActionLogs, PostgresActs
 from inventiv_adapters.catalog.memory.entries import MemoryCatalog
 from inventiv_adapters.catalog.postgres.entries import PostgresCatalog
-from inventiv_adapters.deployments.memory import MemoryQuotas
-from inventiv_adapters.deployments.postgres import PostgresQuotas
+from inventiv_adapters.deployments.memory import MemoryPlans, MemoryQuotas
+from inventiv_adapters.deployments.postgres import PostgresPlans, PostgresQuotas
 from inventiv_adapters.identity.memory.api_keys import MemoryApiKeys
 from inventiv_adapters.identity.memory.attempts import MemoryAttempts
 from inventiv_adapters.identity.memory.invitations import MemoryInvitations
@@ -86,6 +86,7 @@ class MemoryWork:
         self.worker_tokens = MemoryWorkerTokens(draft)
         self.usage = MemoryUsage(draft)
         self.quotas = MemoryQuotas(draft)
+        self.plans = MemoryPlans(draft)
         self.idempotency = MemoryIdempotency(draft)
         self.outbox = MemoryOutbox(draft)
 
@@ -134,6 +135,7 @@ class PostgresWork:
         self.worker_tokens = PostgresWorkerTokens(connection)
         self.usage = PostgresUsage(connection)
         self.quotas = PostgresQuotas(connection)
+        self.plans = PostgresPlans(connection)
         self.idempotency = PostgresIdempotency(connection)
         self.outbox = PostgresOutbox(connection)
 

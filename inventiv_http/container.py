@@ -52,8 +52,8 @@ from inventiv_adapters.identity.smtp import SmtpMailer, SmtpServer
 from inventiv_adapters.inference.aiohttp import AiohttpEngines
 from inventiv_adapters.inference.memory import MemoryRoutingQueries
 from inventiv_adapters.inference.postgres import PostgresRoutingQueries
-from inventiv_adapters.instances.memory import MemoryInstanceQueries
-from inventiv_adapters.instances.postgres import PostgresInstanceQueries
+from inventiv_adapters.instances.memory import MemoryBootQueries, MemoryInstanceQueries
+from inventiv_adapters.instances.postgres import PostgresBootQueries, PostgresInstanceQueries
 from inventiv_adapters.kernel.chance import SystemChance
 from inventiv_adapters.kernel.clock import SystemClock
 from inventiv_adapters.kernel.ids import Uuid7
@@ -111,7 +111,9 @@ from inventiv_core.catalog.use_cases.seeding import SeedCatalog
 from inventiv_core.catalog.use_cases.syncing import SyncCatalog
 from inventiv_core.catalog.use_cases.zones import CreateZone, ListZones, SearchZones, UpdateZone
 from inventiv_core.cloud.ports import CloudProvider
-from inventiv_core.deployments.use_cases import CreateDeployment, GetQuota, SetQuota
+from inventiv_core.deployments.use_cases.deployments import CreateDeployment
+from inventiv_core.deployments.use_cases.plans import ForgetPlans, PlanDeployment
+from inventiv_core.deployments.use_cases.quotas import GetQuota, SetQuota
 from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances, ResetAllowances
 from inventiv_core.identity.use_cases.acceptances import (
     AcceptInvitation,
@@ -450,6 +452,7 @@ class MemoryAdapters(_Common):
     action_log_queries = Singleton(MemoryActionLogQueries, database)
     instance_queries = Singleton(MemoryInstanceQueries, database)
     quota_queries = Singleton(MemoryQuotaQueries, database)
+    boot_queries = Singleton(MemoryBootQueries, database)
     situation_queries = Singleton(MemorySituationQueries, database)
     routing_queries = Singleton(MemoryRoutingQueries, database)
     mailer = Singleton(MemoryMailer)
@@ -488,6 +491,7 @@ class PostgresAdapters(_Common):
     action_log_queries = Singleton(PostgresActionLogQueries, pool)
     instance_queries = Singleton(PostgresInstanceQueries, pool)
     quota_queries = Singleton(PostgresQuotaQueries, pool)
+    boot_queries = Singleton(PostgresBootQueries, pool)
     situation_queries = Singleton(PostgresSituationQueries, pool)
     routing_queries = Singleton(PostgresRoutingQueries, pool)
     mailer = Singleton(_mailer, _Common.settings)
@@ -635,6 +639,8 @@ class Application(DeclarativeContainer):
     get_quota = _use_case(GetQuota, adapters)
     set_quota = _use_case(SetQuota, adapters)
     create_deployment = _use_case(CreateDeployment, adapters)
+    plan_deployment = _use_case(PlanDeployment, adapters)
+    forget_plans = _use_case(ForgetPlans, adapters)
     list_instances = _use_case(ListInstances, adapters)
     search_instances = _use_case(SearchInstances, adapters)
     get_instance = _use_case(GetInstance, adapters)

@@ -30,8 +30,8 @@ from inventiv_adapters.identity.smtp import SmtpMailer
 from inventiv_adapters.inference.aiohttp import AiohttpEngines, AiohttpReply
 from inventiv_adapters.inference.memory import MemoryRoutingQueries
 from inventiv_adapters.inference.postgres import PostgresRoutingQueries
-from inventiv_adapters.instances.memory import MemoryInstanceQueries
-from inventiv_adapters.instances.postgres import PostgresInstanceQueries
+from inventiv_adapters.instances.memory import MemoryBootQueries, MemoryInstanceQueries
+from inventiv_adapters.instances.postgres import PostgresBootQueries, PostgresInstanceQueries
 from inventiv_adapters.kernel.chance import SeededChance, SystemChance
 from inventiv_adapters.kernel.clock import ManualClock, SystemClock
 from inventiv_adapters.kernel.ids import SerialIds, Uuid7
@@ -56,7 +56,7 @@ from inventiv_core.cloud.ports import (
     Clouds,
     SellsMachines,
 )
-from inventiv_core.deployments.ports import DeploymentWork
+from inventiv_core.deployments.ports import BootQueries, DeploymentWork
 from inventiv_core.identity.ports.api_keys import ApiKeyQueries, ApiKeySecrets
 from inventiv_core.identity.ports.invitations import InvitationQueries
 from inventiv_core.identity.ports.mails import LinkTokens, Mailer
@@ -228,6 +228,10 @@ def action_log_queries(
 def instance_queries(
     memory: MemoryInstanceQueries, postgres: PostgresInstanceQueries
 ) -> Iterable[InstanceQueries]:
+    return memory, postgres
+
+
+def boot_queries(memory: MemoryBootQueries, postgres: PostgresBootQueries) -> Iterable[BootQueries]:
     return memory, postgres
 
 
