@@ -137,7 +137,7 @@ def _register_clients() -> None:
         "Sign in": (access.login, access.logout),
         "Work together": (organizations.members, organizations.invite),
         "See": (catalog.models, catalog.types, fit.fit, fleet.instances, fleet.logs),
-        "Do": (fleet.deploy, chat.chat, fleet.terminate, demo.demo),
+        "Do": (fleet.plan, fleet.deploy, chat.chat, fleet.terminate, demo.demo),
     }
     for panel, commands in panels.items():
         for command in commands:
