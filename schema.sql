@@ -352,6 +352,8 @@ CREATE UNIQUE INDEX IF NOT EXISTS instances_by_machine
     ON instances (provider_id, provider_instance_id) WHERE provider_instance_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS instances_by_owner
     ON instances (organization_id, is_archived, created_at DESC, id DESC);
+CREATE INDEX IF NOT EXISTS instances_by_status
+    ON instances (organization_id, status, is_archived, created_at DESC, id DESC);
 CREATE INDEX IF NOT EXISTS instances_serving
     ON instances (id) WHERE status = 'ready' AND ip_address IS NOT NULL;
 CREATE INDEX IF NOT EXISTS instances_by_model ON instances (model_id);
