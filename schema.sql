@@ -401,6 +401,8 @@ CREATE UNIQUE INDEX IF NOT EXISTS instances_by_machine
     ON instances (provider_id, provider_instance_id) WHERE provider_instance_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS instances_by_owner
     ON instances (organization_id, is_archived, created_at DESC, id DESC);
+CREATE INDEX IF NOT EXISTS instances_by_status
+    ON instances (organization_id, status, is_archived, created_at DESC, id DESC);
 CREATE INDEX IF NOT EXISTS instances_serving
     ON instances (id) WHERE status = 'ready' AND ip_address IS NOT NULL;
 CREATE INDEX IF NOT EXISTS instances_by_model ON instances (model_id);
@@ -421,6 +423,28 @@ CREATE TABLE IF NOT EXISTS organization_quotas (
     gpus            integer CHECK (gpus >= 0),
     eur_per_hour    numeric(12, 4) CHECK (eur_per_hour >= 0)
 );
+
+-- What deployments would be: to be applied within minutes, as they are, or not at all.
+CREATE TABLE IF NOT EXISTS deployment_plans (
+    id                 uuid PRIMARY KEY,
+    organization_id    uuid NOT NULL REFERENCES organizations ON DELETE CASCADE,
+    provider_id        uuid NOT NULL,  -- outlives what it names, and so do the others
+    zone               text NOT NULL,
+    instance_type      text NOT NULL,
+    model_id           uuid NOT NULL,
+    gpu_count          integer NOT NULL,
+    vram_per_gpu_gb    integer NOT NULL,  -- decimal gigabytes
+    required_vram_gb   integer NOT NULL,  -- decimal gigabytes, all GPUs
+    price_per_hour_eur numeric(10, 4),
+    created_at         timestamptz NOT NULL,
+    expires_at         timestamptz NOT NULL,
+    instance_id        uuid  -- what came of it
+);
+CREATE INDEX IF NOT EXISTS deployment_plans_by_owner ON deployment_plans (organization_id);
+CREATE INDEX IF NOT EXISTS deployment_plans_by_expiry ON deployment_plans (expires_at);
+CREATE INDEX IF NOT EXISTS instances_that_served
+    ON instances (organization_id, model_id, instance_type_id, zone_id, created_at DESC, id DESC)
+    WHERE ready_at IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS instance_state_history (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -9,8 +9,8 @@ from inventiv_adapters.action_logs.memory import MemoryActionLogs, MemoryActs
 from inventiv_adapters.action_logs.postgres import PostgresActionLogs, PostgresActs
 from inventiv_adapters.catalog.memory.entries import MemoryCatalog
 from inventiv_adapters.catalog.postgres.entries import PostgresCatalog
-from inventiv_adapters.deployments.memory import MemoryQuotas
-from inventiv_adapters.deployments.postgres import PostgresQuotas
+from inventiv_adapters.deployments.memory import MemoryPlans, MemoryQuotas
+from inventiv_adapters.deployments.postgres import PostgresPlans, PostgresQuotas
 from inventiv_adapters.finops.memory.costs import MemoryCostBooks, MemoryRentals
 from inventiv_adapters.finops.memory.wallets import MemoryTokens, MemoryWallets
 from inventiv_adapters.finops.postgres.rentals import PostgresCostBooks, PostgresRentals
@@ -119,6 +119,7 @@ class MemoryWork:
         self.cost_books = MemoryCostBooks(draft)
         self.wallets = MemoryWallets(draft)
         self.tokens = MemoryTokens(draft)
+        self.plans = MemoryPlans(draft)
         self.idempotency = MemoryIdempotency(draft)
         self.outbox = MemoryOutbox(draft)
 
@@ -178,6 +179,7 @@ class PostgresWork:
         self.cost_books = PostgresCostBooks(connection)
         self.wallets = PostgresWallets(connection)
         self.tokens = PostgresTokens(connection)
+        self.plans = PostgresPlans(connection)
         self.idempotency = PostgresIdempotency(connection)
         self.outbox = PostgresOutbox(connection)
 

@@ -126,6 +126,7 @@ class Background:
             Periodic("sessions", self._as_platform("forget_sessions"), _HOURLY_S),
             Periodic("events", self._as_platform("forget_events"), _HOURLY_S),
             Periodic("keys", self._as_platform("forget_idempotency_keys"), _HOURLY_S),
+            Periodic("plans", self._as_platform("forget_plans"), _HOURLY_S),
         ]
 
     def _as_platform(self, name: str) -> Job:

@@ -57,8 +57,8 @@ from inventiv_adapters.identity.smtp import SmtpMailer, SmtpServer
 from inventiv_adapters.inference.aiohttp import AiohttpEngines
 from inventiv_adapters.inference.memory import MemoryRoutingQueries
 from inventiv_adapters.inference.postgres import PostgresRoutingQueries
-from inventiv_adapters.instances.memory import MemoryInstanceQueries
-from inventiv_adapters.instances.postgres import PostgresInstanceQueries
+from inventiv_adapters.instances.memory import MemoryBootQueries, MemoryInstanceQueries
+from inventiv_adapters.instances.postgres import PostgresBootQueries, PostgresInstanceQueries
 from inventiv_adapters.kernel.chance import SystemChance
 from inventiv_adapters.kernel.clock import SystemClock
 from inventiv_adapters.kernel.ids import Uuid7
@@ -132,7 +132,9 @@ from inventiv_core.catalog.use_cases.seeding import SeedCatalog
 from inventiv_core.catalog.use_cases.syncing import SyncCatalog
 from inventiv_core.catalog.use_cases.zones import CreateZone, ListZones, SearchZones, UpdateZone
 from inventiv_core.cloud.ports import CloudProvider
-from inventiv_core.deployments.use_cases import CreateDeployment, GetQuota, SetQuota
+from inventiv_core.deployments.use_cases.deployments import CreateDeployment
+from inventiv_core.deployments.use_cases.plans import ForgetPlans, PlanDeployment
+from inventiv_core.deployments.use_cases.quotas import GetQuota, SetQuota
 from inventiv_core.finops.use_cases.charging import ChargeUsage
 from inventiv_core.finops.use_cases.closing import CloseHours
 from inventiv_core.finops.use_cases.costs import (
@@ -573,6 +575,7 @@ class MemoryAdapters(_Common):
     observability_queries = Singleton(MemoryObservabilityQueries, database)
     wallet_queries = Singleton(MemoryWalletQueries, database)
     cost_queries = Singleton(MemoryCostQueries, database)
+    boot_queries = Singleton(MemoryBootQueries, database)
     situation_queries = Singleton(MemorySituationQueries, database)
     routing_queries = Singleton(MemoryRoutingQueries, database)
     mailer = Singleton(MemoryMailer)
@@ -621,6 +624,7 @@ class PostgresAdapters(_Common):
     observability_queries = Singleton(PostgresObservabilityQueries, pool)
     wallet_queries = Singleton(PostgresWalletQueries, pool)
     cost_queries = Singleton(PostgresCostQueries, pool)
+    boot_queries = Singleton(PostgresBootQueries, pool)
     situation_queries = Singleton(PostgresSituationQueries, pool)
     routing_queries = Singleton(PostgresRoutingQueries, pool)
     mailer = Singleton(_mailer, _Common.settings)
@@ -783,6 +787,8 @@ class Application(DeclarativeContainer):
     get_quota = _use_case(GetQuota, adapters)
     set_quota = _use_case(SetQuota, adapters)
     create_deployment = _use_case(CreateDeployment, adapters)
+    plan_deployment = _use_case(PlanDeployment, adapters)
+    forget_plans = _use_case(ForgetPlans, adapters)
     list_instances = _use_case(ListInstances, adapters)
     search_instances = _use_case(SearchInstances, adapters)
     get_instance = _use_case(GetInstance, adapters)

@@ -147,7 +147,7 @@ def _register_clients() -> None:
             fleet.instances,
             fleet.logs,
         ),
-        "Do": (fleet.deploy, chat.chat, fleet.terminate, demo.demo),
+        "Do": (fleet.plan, fleet.deploy, chat.chat, fleet.terminate, demo.demo),
     }
     for panel, commands in panels.items():
         for command in commands:

@@ -18,7 +18,7 @@ from inventiv_adapters.workers.memory import MemoryWorkerQueries
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
 from inventiv_core.action_logs.entities import ActionLog, ActionStatus, ActionType
 from inventiv_core.cloud.entities import Machine, MachineState, MachineTag
-from inventiv_core.deployments.use_cases import CreateDeployment
+from inventiv_core.deployments.use_cases.deployments import CreateDeployment
 from inventiv_core.identity.access import PLATFORM
 from inventiv_core.instances.entities import Instance, InstanceId, InstanceStatus, Lease
 from inventiv_core.instances.use_cases import TerminateInstance

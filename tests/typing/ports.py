@@ -34,8 +34,8 @@ from inventiv_adapters.identity.smtp import SmtpMailer
 from inventiv_adapters.inference.aiohttp import AiohttpEngines, AiohttpReply
 from inventiv_adapters.inference.memory import MemoryRoutingQueries
 from inventiv_adapters.inference.postgres import PostgresRoutingQueries
-from inventiv_adapters.instances.memory import MemoryInstanceQueries
-from inventiv_adapters.instances.postgres import PostgresInstanceQueries
+from inventiv_adapters.instances.memory import MemoryBootQueries, MemoryInstanceQueries
+from inventiv_adapters.instances.postgres import PostgresBootQueries, PostgresInstanceQueries
 from inventiv_adapters.kernel.chance import SeededChance, SystemChance
 from inventiv_adapters.kernel.clock import ManualClock, SystemClock
 from inventiv_adapters.kernel.ids import SerialIds, Uuid7
@@ -76,7 +76,7 @@ from inventiv_core.cloud.ports import (
     Clouds,
     SellsMachines,
 )
-from inventiv_core.deployments.ports import DeploymentWork
+from inventiv_core.deployments.ports import BootQueries, DeploymentWork
 from inventiv_core.finops.ports.costs import CostQueries, RentalWork
 from inventiv_core.finops.ports.wallets import LedgerWork, WalletQueries
 from inventiv_core.finops.ports.work import CostWork
@@ -288,6 +288,10 @@ def action_log_queries(
 def instance_queries(
     memory: MemoryInstanceQueries, postgres: PostgresInstanceQueries
 ) -> Iterable[InstanceQueries]:
+    return memory, postgres
+
+
+def boot_queries(memory: MemoryBootQueries, postgres: PostgresBootQueries) -> Iterable[BootQueries]:
     return memory, postgres
 
 

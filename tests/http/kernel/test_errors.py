@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import fields
+from datetime import UTC, datetime
 from decimal import Decimal
 from importlib import import_module
 from pkgutil import walk_packages
@@ -46,6 +47,8 @@ VALUES: dict[Any, Any] = {
     Sequence[str]: ("something",),
     UUID: UUID(int=7),
     UUID | None: UUID(int=7),
+    datetime: datetime(2026, 1, 1, tzinfo=UTC),
+    Sequence[dict[str, Any]]: ({"field": "something"},),
     tuple[str, ...]: ("something",),
     Sequence[str]: ("something",),
     str | None: "something",
