@@ -40,14 +40,11 @@ VALUES: dict[Any, Any] = {
     int: 7,
     int | Decimal: 7,
     str: "something",
-    int | None: None,
+    int | None: 7,
     str | None: "something",
     Sequence[str]: ("something",),
     UUID: UUID(int=7),
     tuple[str, ...]: ("something",),
-    Sequence[str]: ("something",),
-    str | None: "something",
-    int | None: 7,
 }
 
 
