@@ -42,7 +42,7 @@ VALUES: dict[Any, Any] = {
     Decimal: 7,
     int | Decimal: 7,
     str: "something",
-    int | None: None,
+    int | None: 7,
     str | None: "something",
     Sequence[str]: ("something",),
     UUID: UUID(int=7),
@@ -50,9 +50,6 @@ VALUES: dict[Any, Any] = {
     datetime: datetime(2026, 1, 1, tzinfo=UTC),
     Sequence[dict[str, Any]]: ({"field": "something"},),
     tuple[str, ...]: ("something",),
-    Sequence[str]: ("something",),
-    str | None: "something",
-    int | None: 7,
 }
 
 
