@@ -275,6 +275,55 @@ ALTER TABLE models
     ADD COLUMN IF NOT EXISTS architecture jsonb;  -- what decides how big it is; null: not known
 CREATE INDEX IF NOT EXISTS models_by_name ON models (name, id);
 
+-- What organizations offer of models, as slug/code; prices in euros per million tokens. Without a
+-- price, nobody but the organization itself can use it.
+CREATE TABLE IF NOT EXISTS organization_models (
+    id              uuid PRIMARY KEY,
+    organization_id uuid NOT NULL REFERENCES organizations ON DELETE CASCADE,
+    model_id        uuid NOT NULL REFERENCES models,
+    name            text COLLATE "C" NOT NULL,
+    code            text COLLATE "C" NOT NULL,
+    description     text,
+    is_active       boolean NOT NULL,
+    visibility      text NOT NULL CHECK (visibility IN ('private', 'public')),
+    input_price     numeric(14, 6) CHECK (input_price >= 0),
+    output_price    numeric(14, 6) CHECK (output_price >= 0),
+    cached_price    numeric(14, 6) CHECK (cached_price >= 0),
+    starts_at       timestamptz NOT NULL,
+    ends_at         timestamptz CHECK (ends_at > starts_at),
+    created_at      timestamptz NOT NULL,
+    updated_at      timestamptz NOT NULL,
+    UNIQUE (organization_id, code),
+    CHECK ((input_price IS NULL) = (output_price IS NULL)),
+    CHECK (cached_price IS NULL OR input_price IS NOT NULL)
+);
+CREATE INDEX IF NOT EXISTS organization_models_by_model ON organization_models (model_id);
+
+CREATE TABLE IF NOT EXISTS organization_model_shares (
+    id                       uuid PRIMARY KEY,
+    organization_model_id    uuid NOT NULL REFERENCES organization_models ON DELETE CASCADE,
+    provider_organization_id uuid NOT NULL REFERENCES organizations ON DELETE CASCADE,
+    consumer_organization_id uuid NOT NULL REFERENCES organizations ON DELETE CASCADE,
+    status                   text NOT NULL CHECK (status IN ('active', 'paused', 'revoked')),
+    input_price              numeric(14, 6) CHECK (input_price >= 0),  -- null: the offering's
+    output_price             numeric(14, 6) CHECK (output_price >= 0),
+    cached_price             numeric(14, 6) CHECK (cached_price >= 0),
+    starts_at                timestamptz NOT NULL,
+    ends_at                  timestamptz CHECK (ends_at > starts_at),
+    created_at               timestamptz NOT NULL,
+    updated_at               timestamptz NOT NULL,
+    CHECK (provider_organization_id <> consumer_organization_id),
+    CHECK ((input_price IS NULL) = (output_price IS NULL)),
+    CHECK (cached_price IS NULL OR input_price IS NOT NULL)
+);
+CREATE UNIQUE INDEX IF NOT EXISTS organization_model_shares_once
+    ON organization_model_shares (organization_model_id, consumer_organization_id)
+    WHERE status <> 'revoked';
+CREATE INDEX IF NOT EXISTS organization_model_shares_by_provider
+    ON organization_model_shares (provider_organization_id);
+CREATE INDEX IF NOT EXISTS organization_model_shares_by_consumer
+    ON organization_model_shares (consumer_organization_id);
+
 -- What was there from the start: put there once, whatever has become of it since.
 CREATE TABLE IF NOT EXISTS seeded (
     kind text NOT NULL,
@@ -352,6 +401,8 @@ CREATE UNIQUE INDEX IF NOT EXISTS instances_by_machine
     ON instances (provider_id, provider_instance_id) WHERE provider_instance_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS instances_by_owner
     ON instances (organization_id, is_archived, created_at DESC, id DESC);
+CREATE INDEX IF NOT EXISTS instances_by_status
+    ON instances (organization_id, status, is_archived, created_at DESC, id DESC);
 CREATE INDEX IF NOT EXISTS instances_serving
     ON instances (id) WHERE status = 'ready' AND ip_address IS NOT NULL;
 CREATE INDEX IF NOT EXISTS instances_by_model ON instances (model_id);
@@ -372,6 +423,28 @@ CREATE TABLE IF NOT EXISTS organization_quotas (
     gpus            integer CHECK (gpus >= 0),
     eur_per_hour    numeric(12, 4) CHECK (eur_per_hour >= 0)
 );
+
+-- What deployments would be: to be applied within minutes, as they are, or not at all.
+CREATE TABLE IF NOT EXISTS deployment_plans (
+    id                 uuid PRIMARY KEY,
+    organization_id    uuid NOT NULL REFERENCES organizations ON DELETE CASCADE,
+    provider_id        uuid NOT NULL,  -- outlives what it names, and so do the others
+    zone               text NOT NULL,
+    instance_type      text NOT NULL,
+    model_id           uuid NOT NULL,
+    gpu_count          integer NOT NULL,
+    vram_per_gpu_gb    integer NOT NULL,  -- decimal gigabytes
+    required_vram_gb   integer NOT NULL,  -- decimal gigabytes, all GPUs
+    price_per_hour_eur numeric(10, 4),
+    created_at         timestamptz NOT NULL,
+    expires_at         timestamptz NOT NULL,
+    instance_id        uuid  -- what came of it
+);
+CREATE INDEX IF NOT EXISTS deployment_plans_by_owner ON deployment_plans (organization_id);
+CREATE INDEX IF NOT EXISTS deployment_plans_by_expiry ON deployment_plans (expires_at);
+CREATE INDEX IF NOT EXISTS instances_that_served
+    ON instances (organization_id, model_id, instance_type_id, zone_id, created_at DESC, id DESC)
+    WHERE ready_at IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS instance_state_history (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -642,6 +715,250 @@ CREATE TABLE IF NOT EXISTS inference_usage (
 );
 ALTER TABLE inference_usage ADD COLUMN IF NOT EXISTS api_key_id uuid;
 CREATE INDEX IF NOT EXISTS inference_usage_by_owner ON inference_usage (organization_id, occurred_at DESC);
+
+-- the workbench: what people say there goes with them, and after as many days as their organization wants
+
+CREATE TABLE IF NOT EXISTS workbench_projects (
+    id              uuid PRIMARY KEY,
+    owner_user_id   uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    organization_id uuid REFERENCES organizations ON DELETE CASCADE,  -- null: the personal workspace
+    name            text COLLATE "C" NOT NULL,
+    org_access      text CHECK (org_access IN ('read', 'write')),  -- what other members may
+    created_at      timestamptz NOT NULL,
+    updated_at      timestamptz NOT NULL,
+    deleted_at      timestamptz,
+    CHECK (org_access IS NULL OR organization_id IS NOT NULL)
+);
+CREATE INDEX IF NOT EXISTS workbench_projects_by_owner ON workbench_projects (owner_user_id);
+CREATE INDEX IF NOT EXISTS workbench_projects_shared ON workbench_projects (organization_id)
+    WHERE org_access IS NOT NULL;
+CREATE INDEX IF NOT EXISTS workbench_projects_deleted ON workbench_projects (deleted_at)
+    WHERE deleted_at IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS workbench_runs (
+    id                     uuid PRIMARY KEY,
+    organization_id        uuid REFERENCES organizations ON DELETE CASCADE,
+    created_by_user_id     uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    created_via_api_key_id uuid,
+    project_id             uuid REFERENCES workbench_projects ON DELETE SET NULL,
+    title                  text,
+    model_id               text COLLATE "C" NOT NULL,
+    mode                   text NOT NULL CHECK (mode IN ('chat', 'validation', 'batch')),
+    status                 text NOT NULL CHECK (status IN ('in_progress', 'success', 'failed', 'cancelled')),
+    ttft_ms                bigint,
+    duration_ms            bigint,
+    error_message          text,
+    input_tokens           bigint,
+    output_tokens          bigint,
+    cached_input_tokens    bigint,
+    cost_eur               numeric,
+    message_count          integer NOT NULL,
+    org_access             text CHECK (org_access IN ('read', 'write')),
+    metadata               jsonb NOT NULL,
+    created_at             timestamptz NOT NULL,
+    started_at             timestamptz NOT NULL,
+    updated_at             timestamptz NOT NULL,
+    completed_at           timestamptz,
+    deleted_at             timestamptz,
+    CHECK (org_access IS NULL OR organization_id IS NOT NULL)
+);
+CREATE INDEX IF NOT EXISTS workbench_runs_by_user ON workbench_runs (created_by_user_id, created_at, id);
+CREATE INDEX IF NOT EXISTS workbench_runs_by_key ON workbench_runs (created_via_api_key_id, created_at, id);
+CREATE INDEX IF NOT EXISTS workbench_runs_shared ON workbench_runs (organization_id, created_at, id)
+    WHERE org_access IS NOT NULL;
+CREATE INDEX IF NOT EXISTS workbench_runs_by_age ON workbench_runs (organization_id, updated_at);
+CREATE INDEX IF NOT EXISTS workbench_runs_by_project ON workbench_runs (project_id);
+CREATE INDEX IF NOT EXISTS workbench_runs_deleted ON workbench_runs (deleted_at)
+    WHERE deleted_at IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS workbench_messages (
+    id                  uuid PRIMARY KEY,
+    run_id              uuid NOT NULL REFERENCES workbench_runs ON DELETE CASCADE,
+    message_index       integer NOT NULL CHECK (message_index >= 0),
+    sent_index          integer NOT NULL CHECK (sent_index >= 0),  -- as the client has counted
+    role                text NOT NULL CHECK (role IN ('system', 'user', 'assistant')),
+    content             text NOT NULL,  -- empty where no content is kept
+    created_at          timestamptz NOT NULL,
+    input_tokens        bigint,
+    output_tokens       bigint,
+    cached_input_tokens bigint,
+    UNIQUE (run_id, message_index)
+);
+CREATE INDEX IF NOT EXISTS workbench_messages_as_sent ON workbench_messages (run_id, sent_index);
+
+CREATE TABLE IF NOT EXISTS workbench_retention (
+    organization_id   uuid PRIMARY KEY REFERENCES organizations ON DELETE CASCADE,
+    delete_after_days integer CHECK (delete_after_days BETWEEN 1 AND 3650),  -- null: never
+    keeps_content     boolean NOT NULL
+);
+
+-- finops
+
+-- What providers bill, machine by machine: since it was made, until its end was confirmed.
+CREATE TABLE IF NOT EXISTS rentals (
+    id               uuid PRIMARY KEY,
+    organization_id  uuid NOT NULL REFERENCES organizations,
+    instance_id      uuid NOT NULL REFERENCES instances,
+    provider_id      uuid NOT NULL REFERENCES providers,
+    zone_id          uuid NOT NULL REFERENCES zones,
+    instance_type_id uuid NOT NULL REFERENCES instance_types,
+    machine_id       text COLLATE "C" NOT NULL,  -- the provider's name for it
+    started_at       timestamptz NOT NULL,
+    ended_at         timestamptz CHECK (ended_at >= started_at),
+    UNIQUE (provider_id, machine_id)
+);
+CREATE INDEX IF NOT EXISTS rentals_by_instance ON rentals (instance_id);
+CREATE INDEX IF NOT EXISTS rentals_by_start ON rentals (started_at);
+CREATE INDEX IF NOT EXISTS rentals_by_end
+    ON rentals (organization_id, COALESCE(ended_at, 'infinity'::timestamptz));
+CREATE INDEX IF NOT EXISTS rentals_by_type ON rentals (instance_type_id);
+
+-- A machine that was not written down is billed since its request was answered.
+INSERT INTO rentals (id, organization_id, instance_id, provider_id, zone_id, instance_type_id,
+                     machine_id, started_at, ended_at)
+SELECT gen_random_uuid(), i.organization_id, i.id, i.provider_id, i.zone_id, i.instance_type_id,
+       i.provider_instance_id, since.at, GREATEST(i.terminated_at, since.at)
+FROM instances i
+CROSS JOIN LATERAL (
+    SELECT COALESCE(min(l.completed_at), i.boot_started_at, i.created_at) AS at
+    FROM action_logs l
+    WHERE l.instance_id = i.id AND l.action_type = 'PROVIDER_CREATE' AND l.status = 'success'
+) since
+WHERE i.provider_instance_id IS NOT NULL
+  AND NOT EXISTS (SELECT FROM rentals r WHERE r.instance_id = i.id)
+ON CONFLICT DO NOTHING;
+
+-- The books of hours that are over. Amounts are euros per hour times seconds: 3600 are a euro.
+CREATE TABLE IF NOT EXISTS closed_hours (
+    only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+    until    timestamptz
+);
+INSERT INTO closed_hours DEFAULT VALUES ON CONFLICT DO NOTHING;
+
+CREATE TABLE IF NOT EXISTS cost_hours (
+    organization_id  uuid NOT NULL REFERENCES organizations,
+    hour             timestamptz NOT NULL,
+    provider_id      uuid NOT NULL REFERENCES providers,
+    zone_id          uuid NOT NULL REFERENCES zones,
+    instance_type_id uuid NOT NULL REFERENCES instance_types,
+    amount           numeric NOT NULL,
+    PRIMARY KEY (organization_id, hour, provider_id, zone_id, instance_type_id)
+);
+CREATE INDEX IF NOT EXISTS cost_hours_by_hour ON cost_hours (hour);
+CREATE INDEX IF NOT EXISTS cost_hours_by_type ON cost_hours (instance_type_id, hour);
+
+-- The same by days (UTC), of days of which every hour is closed.
+CREATE TABLE IF NOT EXISTS cost_days (
+    organization_id  uuid NOT NULL REFERENCES organizations,
+    day              timestamptz NOT NULL,
+    provider_id      uuid NOT NULL REFERENCES providers,
+    zone_id          uuid NOT NULL REFERENCES zones,
+    instance_type_id uuid NOT NULL REFERENCES instance_types,
+    amount           numeric NOT NULL,
+    PRIMARY KEY (organization_id, day, provider_id, zone_id, instance_type_id)
+);
+
+-- What closed hours were found to cost more or less. What is booked is never changed.
+CREATE TABLE IF NOT EXISTS cost_adjustments (
+    id               uuid PRIMARY KEY,
+    organization_id  uuid NOT NULL REFERENCES organizations,
+    provider_id      uuid NOT NULL REFERENCES providers,
+    zone_id          uuid NOT NULL REFERENCES zones,
+    instance_type_id uuid NOT NULL REFERENCES instance_types,
+    hour             timestamptz NOT NULL,
+    amount           numeric NOT NULL,
+    reason           text NOT NULL
+        CHECK (reason IN ('rental_began', 'rental_ended', 'price_changed')),
+    instance_id      uuid,
+    recorded_at      timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS cost_adjustments_by_owner ON cost_adjustments (organization_id, hour);
+CREATE INDEX IF NOT EXISTS cost_adjustments_by_time
+    ON cost_adjustments (recorded_at DESC, id DESC);
+CREATE INDEX IF NOT EXISTS cost_adjustments_by_type ON cost_adjustments (instance_type_id, hour);
+
+CREATE OR REPLACE FUNCTION keep_the_costs() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'what is booked is never changed';
+END $$;
+CREATE OR REPLACE TRIGGER cost_hours_are_final
+    BEFORE UPDATE OR DELETE ON cost_hours FOR EACH ROW EXECUTE FUNCTION keep_the_costs();
+CREATE OR REPLACE TRIGGER cost_days_are_final
+    BEFORE UPDATE OR DELETE ON cost_days FOR EACH ROW EXECUTE FUNCTION keep_the_costs();
+CREATE OR REPLACE TRIGGER cost_adjustments_are_final
+    BEFORE UPDATE OR DELETE ON cost_adjustments FOR EACH ROW EXECUTE FUNCTION keep_the_costs();
+
+-- The prices by which hours were closed.
+CREATE TABLE IF NOT EXISTS booked_prices (
+    instance_type_id uuid NOT NULL REFERENCES instance_types ON DELETE CASCADE,
+    valid_from       timestamptz NOT NULL,
+    cost_per_hour    numeric(10, 4),
+    PRIMARY KEY (instance_type_id, valid_from)
+);
+
+
+-- Wallets hold micro-euros; a balance is the sum of its entries.
+DO $$ BEGIN
+    IF (SELECT numeric_scale FROM information_schema.columns
+        WHERE table_schema = current_schema() AND table_name = 'users'
+          AND column_name = 'wallet_balance_eur') < 6 THEN
+        ALTER TABLE users ALTER COLUMN wallet_balance_eur TYPE numeric(18, 6);
+        ALTER TABLE organizations ALTER COLUMN wallet_balance_eur TYPE numeric(18, 6);
+    END IF;
+END $$;
+
+CREATE TABLE IF NOT EXISTS wallet_entries (
+    seq             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id              uuid NOT NULL UNIQUE,
+    user_id         uuid,  -- outlives whom it names
+    organization_id uuid,
+    kind            text NOT NULL CHECK (kind IN ('top_up', 'tokens')),
+    amount_eur      numeric(18, 6) NOT NULL,
+    balance_eur     numeric(18, 6) NOT NULL,
+    note            text,
+    at              timestamptz NOT NULL,
+    CHECK ((user_id IS NULL) <> (organization_id IS NULL))
+);
+CREATE INDEX IF NOT EXISTS wallet_entries_by_user ON wallet_entries (user_id, at)
+    WHERE user_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS wallet_entries_by_organization ON wallet_entries (organization_id, at)
+    WHERE organization_id IS NOT NULL;
+CREATE OR REPLACE TRIGGER wallet_entries_are_final
+    BEFORE UPDATE OR DELETE ON wallet_entries FOR EACH ROW EXECUTE FUNCTION keep_the_costs();
+
+-- What tokens cost from an instant on; what goes before what, the code knows.
+CREATE TABLE IF NOT EXISTS token_prices (
+    id               uuid PRIMARY KEY,
+    kind             text NOT NULL CHECK (kind IN ('model', 'offering', 'share')),
+    key              text COLLATE "C" NOT NULL,
+    input_eur        numeric NOT NULL CHECK (input_eur >= 0),
+    output_eur       numeric NOT NULL CHECK (output_eur >= 0),
+    cached_input_eur numeric NOT NULL CHECK (cached_input_eur >= 0),
+    per_tokens       integer NOT NULL CHECK (per_tokens IN (1000, 1000000)),
+    valid_from       timestamptz NOT NULL,
+    UNIQUE (kind, key, valid_from)
+);
+
+-- What was charged for each request that used tokens, once.
+CREATE TABLE IF NOT EXISTS token_charges (
+    request_id          uuid PRIMARY KEY,
+    user_id             uuid,
+    organization_id     uuid,
+    api_key_id          uuid,
+    instance_id         uuid,
+    model_id            text COLLATE "C" NOT NULL,
+    input_tokens        bigint NOT NULL,
+    cached_input_tokens bigint NOT NULL,
+    output_tokens       bigint NOT NULL,
+    used_at             timestamptz NOT NULL,
+    price_id            uuid,
+    amount_eur          numeric(18, 6) NOT NULL,
+    charged_at          timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS token_charges_by_user ON token_charges (user_id, charged_at)
+    WHERE organization_id IS NULL;
+CREATE INDEX IF NOT EXISTS token_charges_by_organization
+    ON token_charges (organization_id, charged_at) WHERE organization_id IS NOT NULL;
 
 -- What has happened and is to be told. Ids follow the order of insertion, not of commit.
 CREATE TABLE IF NOT EXISTS outbox (

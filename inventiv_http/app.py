@@ -19,6 +19,8 @@ from inventiv_http.catalog.routes.regions import Regions
 from inventiv_http.catalog.routes.zones import Zones
 from inventiv_http.container import OUTAGES, Application
 from inventiv_http.deployments.routes import Deployments, Quotas
+from inventiv_http.finops.routes.costs import CostDashboards, MinuteCosts
+from inventiv_http.finops.routes.wallets import TokenPrices, Wallets
 from inventiv_http.identity.routes.api_keys import ApiKeys, OrganizationKeys
 from inventiv_http.identity.routes.invitations import Acceptances, Invitations
 from inventiv_http.identity.routes.members import Members
@@ -38,7 +40,8 @@ from inventiv_http.kernel.pages import page_request
 from inventiv_http.kernel.request_ids import with_request_ids
 from inventiv_http.kernel.requests import JsonRequest
 from inventiv_http.kernel.routes import VERSION, Public
-from inventiv_http.models.routes import Models, ModelsForType
+from inventiv_http.models.routes.models import Models, ModelsForType
+from inventiv_http.models.routes.offerings import Offerings, Shares
 from inventiv_http.observability.routes import (
     Activities,
     InstanceMetrics,
@@ -48,6 +51,7 @@ from inventiv_http.observability.routes import (
 from inventiv_http.realtime.feed import Feed
 from inventiv_http.realtime.routes import Events
 from inventiv_http.settings.routes import Credentials, GlobalSettings, ProviderSettings
+from inventiv_http.workbench.routes import ChatModels, Projects, RetentionOfRuns, Runs
 from inventiv_http.workers.routes import Workers, WorkerTokens
 
 _MAX_BODY_BYTES = 2 * 1024 * 1024
@@ -89,10 +93,13 @@ def create_app(
             Sessions, Profile, PasswordResets, Users, ApiKeys,
             Organizations, Members, Invitations, Acceptances, OrganizationKeys,
             Providers, Regions, Zones, InstanceTypes, WholeCatalog, Models, ModelsForType,
+            Offerings, Shares,
+            ChatModels, Projects, Runs, RetentionOfRuns,
             Deployments, Quotas, Instances, Workers, WorkerTokens,
             ActionLogs, ActionTypes, PlatformActionLogs, Events,
             Activities, RuntimeModels, InstanceMetrics, Prometheus,
             OpenAiModels, forward,
+            MinuteCosts, CostDashboards, Wallets, TokenPrices,
             Credentials, GlobalSettings, ProviderSettings,
         ],
         dependencies={

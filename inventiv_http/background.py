@@ -41,6 +41,8 @@ _MODELS_S: Final = 10.0
 _FLEET_S: Final = 15.0
 _USES_S: Final = 10.0
 """How late the time of last use of a session may be stored."""
+_HOURS_S: Final = 60.0
+"""How often it is seen to that hours that are over are closed."""
 _MAILS_S: Final = 5.0
 """How late a mail may be that nobody has told of, or that is tried again."""
 _PAUSE_AFTER_ERROR_S: Final = 1.0
@@ -117,12 +119,15 @@ class Background:
             Periodic("models", self._as_platform("note_runtime_models"), _MODELS_S),
             Periodic("fleet", self._count_fleet, _FLEET_S),
             Periodic("sweep", self._as_platform("sweep_machines"), self._sweep_interval_s),
+            Periodic("workbench", self._as_platform("sweep_workbench"), _HOURLY_S),
             Periodic("mails", self._send_mails, _MAILS_S, self._mails),
+            Periodic("hours", self._as_platform("close_hours"), _HOURS_S),
             Periodic("resets", self._as_platform("forget_password_resets"), _HOURLY_S),
             Periodic("old mails", self._as_platform("forget_mails"), _HOURLY_S),
             Periodic("sessions", self._as_platform("forget_sessions"), _HOURLY_S),
             Periodic("events", self._as_platform("forget_events"), _HOURLY_S),
             Periodic("keys", self._as_platform("forget_idempotency_keys"), _HOURLY_S),
+            Periodic("plans", self._as_platform("forget_plans"), _HOURLY_S),
         ]
 
     def _as_platform(self, name: str) -> Job:

@@ -35,6 +35,11 @@ from inventiv_adapters.deployments.memory import MemoryQuotaQueries
 from inventiv_adapters.deployments.postgres import PostgresQuotaQueries
 from inventiv_adapters.embedded.directory import DataDirectory, DataDirectoryUnusable
 from inventiv_adapters.embedded.server import EmbeddedPostgres
+from inventiv_adapters.finops.envelopes import enveloped
+from inventiv_adapters.finops.memory.costs import MemoryCostQueries
+from inventiv_adapters.finops.memory.wallets import MemoryWalletQueries
+from inventiv_adapters.finops.postgres.costs import PostgresCostQueries
+from inventiv_adapters.finops.postgres.wallets import PostgresWalletQueries
 from inventiv_adapters.identity.argon2 import Argon2Passwords
 from inventiv_adapters.identity.jwt import JwtSessionTokens
 from inventiv_adapters.identity.keys import RandomApiKeys
@@ -56,8 +61,8 @@ from inventiv_adapters.identity.smtp import SmtpMailer, SmtpServer
 from inventiv_adapters.inference.aiohttp import AiohttpEngines
 from inventiv_adapters.inference.memory import MemoryRoutingQueries
 from inventiv_adapters.inference.postgres import PostgresRoutingQueries
-from inventiv_adapters.instances.memory import MemoryInstanceQueries
-from inventiv_adapters.instances.postgres import PostgresInstanceQueries
+from inventiv_adapters.instances.memory import MemoryBootQueries, MemoryInstanceQueries
+from inventiv_adapters.instances.postgres import PostgresBootQueries, PostgresInstanceQueries
 from inventiv_adapters.kernel.chance import SystemChance
 from inventiv_adapters.kernel.clock import SystemClock
 from inventiv_adapters.kernel.ids import Uuid7
@@ -70,8 +75,10 @@ from inventiv_adapters.kernel.postgres import (
     open_later,
 )
 from inventiv_adapters.kernel.redis import RedisBus
-from inventiv_adapters.models.memory import MemoryMachineQueries, MemoryModelQueries
-from inventiv_adapters.models.postgres import PostgresMachineQueries, PostgresModelQueries
+from inventiv_adapters.models.memory.models import MemoryMachineQueries, MemoryModelQueries
+from inventiv_adapters.models.memory.offerings import MemoryOfferingQueries
+from inventiv_adapters.models.postgres.models import PostgresMachineQueries, PostgresModelQueries
+from inventiv_adapters.models.postgres.offerings import PostgresOfferingQueries
 from inventiv_adapters.observability.memory import MemoryObservabilityQueries
 from inventiv_adapters.observability.postgres import PostgresObservabilityQueries
 from inventiv_adapters.orchestration.http import HttpEngineProbe
@@ -83,6 +90,14 @@ from inventiv_adapters.settings.aes import AesSecretBox
 from inventiv_adapters.settings.memory import MemorySettingQueries
 from inventiv_adapters.settings.postgres import PostgresSettingQueries
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork, PostgresUnitOfWork
+from inventiv_adapters.workbench.memory.chat_models import MemoryLiveModelQueries
+from inventiv_adapters.workbench.memory.projects import MemoryProjectQueries
+from inventiv_adapters.workbench.memory.retention import MemoryRetentionQueries
+from inventiv_adapters.workbench.memory.runs import MemoryRunQueries
+from inventiv_adapters.workbench.postgres.chat_models import PostgresLiveModelQueries
+from inventiv_adapters.workbench.postgres.projects import PostgresProjectQueries
+from inventiv_adapters.workbench.postgres.retention import PostgresRetentionQueries
+from inventiv_adapters.workbench.postgres.runs import PostgresRunQueries
 from inventiv_adapters.workers.memory import MemoryWorkerQueries
 from inventiv_adapters.workers.postgres import PostgresWorkerQueries
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
@@ -121,7 +136,28 @@ from inventiv_core.catalog.use_cases.seeding import SeedCatalog
 from inventiv_core.catalog.use_cases.syncing import SyncCatalog
 from inventiv_core.catalog.use_cases.zones import CreateZone, ListZones, SearchZones, UpdateZone
 from inventiv_core.cloud.ports import CloudProvider
-from inventiv_core.deployments.use_cases import CreateDeployment, GetQuota, SetQuota
+from inventiv_core.deployments.use_cases.deployments import CreateDeployment
+from inventiv_core.deployments.use_cases.plans import ForgetPlans, PlanDeployment
+from inventiv_core.deployments.use_cases.quotas import GetQuota, SetQuota
+from inventiv_core.finops.use_cases.charging import ChargeUsage
+from inventiv_core.finops.use_cases.closing import CloseHours
+from inventiv_core.finops.use_cases.costs import (
+    GetCostSeries,
+    GetCostSummary,
+    GetSpent,
+    ListActualCosts,
+    ListAdjustments,
+    ListCumulativeCosts,
+    ListForecasts,
+)
+from inventiv_core.finops.use_cases.wallets import (
+    ChangePlan,
+    GetStatement,
+    GetWallet,
+    ListTokenPrices,
+    SetTokenPrice,
+    TopUpWallet,
+)
 from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances, ResetAllowances
 from inventiv_core.identity.use_cases.acceptances import (
     AcceptInvitation,
@@ -209,7 +245,23 @@ from inventiv_core.models.use_cases.models import (
     SearchModels,
     UpdateModel,
 )
+from inventiv_core.models.use_cases.offerings import (
+    CreateOffering,
+    DeleteOffering,
+    GetOffering,
+    ListUsableModels,
+    SearchOfferings,
+    SetOfferingPrice,
+    UpdateOffering,
+)
 from inventiv_core.models.use_cases.seeding import SeedModels
+from inventiv_core.models.use_cases.shares import (
+    ListShares,
+    RevokeShare,
+    SetSharePrice,
+    ShareOffering,
+    UpdateShare,
+)
 from inventiv_core.observability.entities import Kept, MeasurementQueue
 from inventiv_core.observability.use_cases import (
     CountFleet,
@@ -255,6 +307,24 @@ from inventiv_core.settings.use_cases.globals import (
 from inventiv_core.settings.use_cases.params import ChangeProviderParams, ListProviderParams
 from inventiv_core.settings.use_cases.rotation import RotateSecrets
 from inventiv_core.settings.use_cases.seeding import SeedCredentials
+from inventiv_core.workbench.use_cases.chat_models import ListChatModels
+from inventiv_core.workbench.use_cases.messages import AppendMessage
+from inventiv_core.workbench.use_cases.projects import (
+    CreateProject,
+    DeleteProject,
+    ListProjects,
+    UpdateProject,
+)
+from inventiv_core.workbench.use_cases.retention import GetRetention, SetRetention, SweepWorkbench
+from inventiv_core.workbench.use_cases.runs import (
+    CompleteRun,
+    CreateRun,
+    DeleteRun,
+    GetRun,
+    ListRuns,
+    SearchRuns,
+    UpdateRun,
+)
 from inventiv_core.workers.use_cases.heartbeats import FlushHeartbeats, Heartbeat, Roster
 from inventiv_core.workers.use_cases.registrations import RegisterWorker
 from inventiv_core.workers.use_cases.tokens import RotateWorkerToken
@@ -452,7 +522,9 @@ def _hub_token(settings: Settings) -> Secret | None:
 
 
 def _bus(settings: Settings) -> MemoryBus | RedisBus:
-    return MemoryBus() if settings.redis_url is None else RedisBus(settings.redis_url)
+    return (
+        MemoryBus() if settings.redis_url is None else RedisBus(settings.redis_url, told=enveloped)
+    )
 
 
 def _public_url(settings: Settings) -> str:
@@ -526,11 +598,19 @@ class MemoryAdapters(_Common):
     )
     model_queries = Singleton(MemoryModelQueries, database)
     machine_queries = Singleton(MemoryMachineQueries, database)
+    offering_queries = Singleton(MemoryOfferingQueries, database)
     action_log_queries = Singleton(MemoryActionLogQueries, database)
     instance_queries = Singleton(MemoryInstanceQueries, database)
     quota_queries = Singleton(MemoryQuotaQueries, database)
+    live_model_queries = Singleton(MemoryLiveModelQueries, database)
+    project_queries = Singleton(MemoryProjectQueries, database)
+    run_queries = Singleton(MemoryRunQueries, database)
+    retention_queries = Singleton(MemoryRetentionQueries, database)
     worker_queries = Singleton(MemoryWorkerQueries, database)
     observability_queries = Singleton(MemoryObservabilityQueries, database)
+    wallet_queries = Singleton(MemoryWalletQueries, database)
+    cost_queries = Singleton(MemoryCostQueries, database)
+    boot_queries = Singleton(MemoryBootQueries, database)
     situation_queries = Singleton(MemorySituationQueries, database)
     routing_queries = Singleton(MemoryRoutingQueries, database)
     mailer = Singleton(MemoryMailer)
@@ -567,11 +647,19 @@ class PostgresAdapters(_Common):
     )
     model_queries = Singleton(PostgresModelQueries, pool)
     machine_queries = Singleton(PostgresMachineQueries, pool)
+    offering_queries = Singleton(PostgresOfferingQueries, pool)
     action_log_queries = Singleton(PostgresActionLogQueries, pool)
     instance_queries = Singleton(PostgresInstanceQueries, pool)
     quota_queries = Singleton(PostgresQuotaQueries, pool)
+    live_model_queries = Singleton(PostgresLiveModelQueries, pool)
+    project_queries = Singleton(PostgresProjectQueries, pool)
+    run_queries = Singleton(PostgresRunQueries, pool)
+    retention_queries = Singleton(PostgresRetentionQueries, pool)
     worker_queries = Singleton(PostgresWorkerQueries, pool)
     observability_queries = Singleton(PostgresObservabilityQueries, pool)
+    wallet_queries = Singleton(PostgresWalletQueries, pool)
+    cost_queries = Singleton(PostgresCostQueries, pool)
+    boot_queries = Singleton(PostgresBootQueries, pool)
     situation_queries = Singleton(PostgresSituationQueries, pool)
     routing_queries = Singleton(PostgresRoutingQueries, pool)
     mailer = Singleton(_mailer, _Common.settings)
@@ -717,6 +805,20 @@ class Application(DeclarativeContainer):
     fit_architecture = _use_case(FitArchitecture, adapters)
     seed_models = _use_case(SeedModels, adapters)
 
+    # offerings
+    list_usable_models = _use_case(ListUsableModels, adapters)
+    search_offerings = _use_case(SearchOfferings, adapters)
+    get_offering = _use_case(GetOffering, adapters)
+    create_offering = _use_case(CreateOffering, adapters)
+    update_offering = _use_case(UpdateOffering, adapters)
+    set_offering_price = _use_case(SetOfferingPrice, adapters)
+    delete_offering = _use_case(DeleteOffering, adapters)
+    list_shares = _use_case(ListShares, adapters)
+    share_offering = _use_case(ShareOffering, adapters)
+    update_share = _use_case(UpdateShare, adapters)
+    set_share_price = _use_case(SetSharePrice, adapters)
+    revoke_share = _use_case(RevokeShare, adapters)
+
     # settings
     list_setting_definitions = _use_case(ListSettingDefinitions, adapters)
     list_global_settings = _use_case(ListGlobalSettings, adapters)
@@ -735,6 +837,8 @@ class Application(DeclarativeContainer):
     get_quota = _use_case(GetQuota, adapters)
     set_quota = _use_case(SetQuota, adapters)
     create_deployment = _use_case(CreateDeployment, adapters)
+    plan_deployment = _use_case(PlanDeployment, adapters)
+    forget_plans = _use_case(ForgetPlans, adapters)
     list_instances = _use_case(ListInstances, adapters)
     search_instances = _use_case(SearchInstances, adapters)
     get_instance = _use_case(GetInstance, adapters)
@@ -746,6 +850,24 @@ class Application(DeclarativeContainer):
     export_action_logs = _use_case(ExportActionLogs, adapters)
     list_action_kinds = _use_case(ListActionKinds, adapters)
     list_platform_actions = _use_case(ListPlatformActions, adapters)
+
+    # the workbench
+    list_chat_models = _use_case(ListChatModels, adapters)
+    list_projects = _use_case(ListProjects, adapters)
+    create_project = _use_case(CreateProject, adapters)
+    update_project = _use_case(UpdateProject, adapters)
+    delete_project = _use_case(DeleteProject, adapters)
+    list_runs = _use_case(ListRuns, adapters)
+    search_runs = _use_case(SearchRuns, adapters)
+    get_run = _use_case(GetRun, adapters)
+    create_run = _use_case(CreateRun, adapters)
+    update_run = _use_case(UpdateRun, adapters)
+    delete_run = _use_case(DeleteRun, adapters)
+    complete_run = _use_case(CompleteRun, adapters)
+    append_message = _use_case(AppendMessage, adapters)
+    get_retention = _use_case(GetRetention, adapters)
+    set_retention = _use_case(SetRetention, adapters)
+    sweep_workbench = _use_case(SweepWorkbench, adapters)
 
     # workers
     register_worker = _use_case(RegisterWorker, adapters)
@@ -775,6 +897,23 @@ class Application(DeclarativeContainer):
     renew_lease = _use_case(RenewLease, adapters)
     reconcile_instance = _use_case(ReconcileInstance, adapters)
     sweep_machines = _use_case(SweepMachines, adapters)
+
+    # finops
+    get_cost_summary = _use_case(GetCostSummary, adapters)
+    get_spent = _use_case(GetSpent, adapters)
+    get_cost_series = _use_case(GetCostSeries, adapters)
+    list_actual_costs = _use_case(ListActualCosts, adapters)
+    list_cumulative_costs = _use_case(ListCumulativeCosts, adapters)
+    list_forecasts = _use_case(ListForecasts, adapters)
+    list_adjustments = _use_case(ListAdjustments, adapters)
+    close_hours = _use_case(CloseHours, adapters)
+    get_wallet = _use_case(GetWallet, adapters)
+    get_statement = _use_case(GetStatement, adapters)
+    top_up_wallet = _use_case(TopUpWallet, adapters)
+    change_plan = _use_case(ChangePlan, adapters)
+    list_token_prices = _use_case(ListTokenPrices, adapters)
+    set_token_price = _use_case(SetTokenPrice, adapters)
+    charge_usage = _use_case(ChargeUsage, adapters)
 
     # realtime
     watch_events = _use_case(WatchEvents, adapters)

@@ -39,11 +39,13 @@ from inventiv_http.cli.wire import (
     Model,
     Organization,
     Place,
+    Plan,
     Provider,
     ProviderParams,
     Region,
     Row,
     SettingDefinition,
+    Usable,
     User,
     Zone,
     parsed,
@@ -199,6 +201,10 @@ class Server:
         """List the models that can be deployed."""
         return await self._list(Model, "/models", active="true")
 
+    async def usable(self) -> list[Usable]:
+        """List what the workspace may use, through what, and at what price."""
+        return await self._list(Usable, "/offerings/usable")
+
     async def providers(self) -> list[Provider]:
         """List providers, active or not."""
         return await self._list(Provider, "/providers")
@@ -291,14 +297,20 @@ class Server:
         path = f"/providers/{quote(provider, safe='')}/credentials/test"
         return read_row(Checked, _json(await self._call("POST", path)))
 
+    async def plan(self, place: Place, *, model_id: str) -> Plan:
+        """Ask what it would be to have a machine that serves this model."""
+        body = _deployment(place, model_id)
+        return read_row(Plan, _json(await self._call("POST", "/deployments/plan", body=body)))
+
     async def deploy(self, place: Place, *, model_id: str) -> str:
         """Ask for a machine that serves this model; return the id of the instance."""
-        body = {
-            "provider_code": place.provider,
-            "zone": place.zone,
-            "instance_type": place.type,
-            "model_id": model_id,
-        }
+        return await self._deploy(_deployment(place, model_id))
+
+    async def apply(self, plan_id: str) -> str:
+        """Ask for the machine that was planned; return the id of the instance."""
+        return await self._deploy({"plan_id": plan_id})
+
+    async def _deploy(self, body: Json) -> str:
         response = await self._call(
             "POST",
             "/deployments",
@@ -455,3 +467,12 @@ def _session_token(response: httpx.Response) -> str | None:
 
 def _json(response: httpx.Response) -> object:
     return parsed(response.text)
+
+
+def _deployment(place: Place, model_id: str) -> Json:
+    return {
+        "provider_code": place.provider,
+        "zone": place.zone,
+        "instance_type": place.type,
+        "model_id": model_id,
+    }

@@ -139,8 +139,15 @@ def _register_clients() -> None:
     panels: dict[str, tuple[Callable[..., None], ...]] = {
         "Sign in": (access.login, access.logout, users.passwd),
         "Work together": (organizations.members, organizations.invite),
-        "See": (catalog.models, catalog.types, fit.fit, fleet.instances, fleet.logs),
-        "Do": (fleet.deploy, chat.chat, fleet.terminate, demo.demo),
+        "See": (
+            catalog.models,
+            catalog.offerings,
+            catalog.types,
+            fit.fit,
+            fleet.instances,
+            fleet.logs,
+        ),
+        "Do": (fleet.plan, fleet.deploy, chat.chat, fleet.terminate, demo.demo),
     }
     for panel, commands in panels.items():
         for command in commands:

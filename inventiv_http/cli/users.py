@@ -7,7 +7,8 @@ import typer
 
 from inventiv_http.cli.errors import UsageWrong
 from inventiv_http.cli.options import AsJson, Password, Url, Username, run
-from inventiv_http.cli.output import Output, instant
+from inventiv_http.cli.output import Output
+from inventiv_http.cli.people import show_people
 from inventiv_http.cli.session import Asked, ask, asked, connected
 
 PASSWORD_BYTES = 15
@@ -83,21 +84,7 @@ def draw_password() -> str:
 async def _list(wanted: Asked, out: Output) -> None:
     async with connected(wanted) as server:
         rows = await server.users()
-    out.table(
-        ("Username", "Email", "Name", "Role", "Since (UTC)"),
-        (
-            (
-                row["username"],
-                row["email"],
-                " ".join(filter(None, (row["first_name"], row["last_name"]))) or "-",
-                row["role"],
-                instant(row["created_at"]),
-            )
-            for row in rows
-        ),
-        empty="There is nobody.",
-    )
-    out.document(rows)
+    show_people(rows, out, empty="There is nobody.")
 
 
 async def _create(

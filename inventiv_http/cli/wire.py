@@ -95,6 +95,23 @@ class Model(TypedDict):
     context_length: int
 
 
+class PriceOfTokens(TypedDict):
+    """What a million tokens cost."""
+
+    input_per_1m_tokens_eur: float
+    output_per_1m_tokens_eur: float
+
+
+class Usable(TypedDict):
+    """Something that the workspace may use; `model` is what to send."""
+
+    model: str
+    name: str
+    model_id: str
+    through: str
+    price: PriceOfTokens | None
+
+
 class Provider(TypedDict):
     """Someone who rents machines out."""
 
@@ -213,6 +230,7 @@ class MachineFit(TypedDict):
     cost_per_hour: float | None
     zones: list[str]
     fits: bool
+    is_deployable: bool
     sentence: str | None
     max_context: int | None
     max_concurrency: int | None
@@ -232,6 +250,28 @@ class Fit(TypedDict):
     demand: Demand
     terms: list[Term]
     machines: list[MachineFit]
+
+
+class TimeToReady(TypedDict):
+    """How long until it serves; None is not known."""
+
+    boots: int
+    p50_s: float | None
+    p90_s: float | None
+
+
+class Plan(TypedDict):
+    """What a deployment would be; the amounts are in EUR."""
+
+    plan_id: str
+    expires_at: str
+    zone: str
+    instance_type: str
+    price_per_hour_eur: float | None
+    price_per_day_eur: float | None
+    price_per_month_eur: float | None
+    time_to_ready: TimeToReady
+    fit: Fit
 
 
 class Instance(TypedDict):

@@ -38,6 +38,7 @@ def test_there_are_statements_to_check() -> None:
         "action_logs",
         "catalog",
         "deployments",
+        "finops",
         "identity",
         "inference",
         "instances",
@@ -47,6 +48,7 @@ def test_there_are_statements_to_check() -> None:
         "orchestration",
         "realtime",
         "settings",
+        "workbench",
         "workers",
     }
 

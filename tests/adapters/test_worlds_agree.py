@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,7 @@ from hypothesis.stateful import (
 from inventiv_core.action_logs.entities import ActionLog, ActionStatus, ActionType, Component
 from inventiv_core.action_logs.use_cases import SearchActionLogs
 from inventiv_core.action_logs.views import ActionLogFilter, action_log_keys
+from inventiv_core.deployments.entities import Plan, PlanId
 from inventiv_core.identity.access import (
     GLOBAL_PERMISSIONS,
     OrganizationId,
@@ -58,6 +60,7 @@ from inventiv_core.observability.views import SeriesFilter
 from inventiv_core.settings.entities import Credential
 from inventiv_core.workers.entities import Heard, WorkerReport, WorkerStatus
 from tests.adapters.catalog.shop import Shop
+from tests.adapters.finops.accounts import Accounts
 from tests.adapters.two_worlds import TERM, InBothWorlds, seconds, two_worlds
 from tests.builders import (
     ACME,
@@ -80,6 +83,7 @@ from tests.core.models import published
 
 owners = st.sampled_from([ACME, OTHER])
 limits = st.integers(min_value=0, max_value=5)
+prices = st.none() | st.sampled_from([Decimal("0.0000"), Decimal("0.7500"), Decimal("99.9999")])
 some = st.integers(min_value=0, max_value=2)
 """Which of three."""
 names = st.sampled_from(["a", "A", "b", "B", "é", "a b", "ab", "a-c", ""])
@@ -197,6 +201,7 @@ class Fleet(WithInstances):
                 ip_address=address,
                 provider_instance_id=str(wanted),
                 is_archived=is_archived,
+                ready_at=self.clock.now() if status is InstanceStatus.READY else before.ready_at,
             )
             stored = replace(before, version=before.version - 1) if is_stale else before
             await work.instances.save(stored, after, reason="for the test")
@@ -272,6 +277,16 @@ class Fleet(WithInstances):
 
         self.work(living)
         self.both(situations)
+        for owner in (ACME, OTHER):
+            self.both(
+                lambda adapters, owner=owner: adapters.boot_queries().times(  # type: ignore[misc]
+                    owner,
+                    model_id=self.market.model.id,
+                    instance_type_id=self.market.kind.id,
+                    zone_id=self.market.zone.id,
+                    limit=2,
+                )
+            )
         self.both(
             lambda adapters: adapters.routing_queries().snapshot(
                 now=self.clock.now(), stale_after=TERM
@@ -407,6 +422,61 @@ class Meters(WithInstances):
         self.both(counted)
         self.work(marked)
         self.work(standings)
+
+
+class Plans(InBothWorlds):
+    """Deployments that are planned, applied and forgotten."""
+
+    plans: list[Plan]
+
+    @initialize(ids=three_ids, prices=st.lists(prices, min_size=3, max_size=3))
+    def intend(self, ids: list[UUID], prices: list[Decimal | None]) -> None:
+        self.begin()
+        self.plans = [
+            Plan(
+                id=PlanId(number),
+                organization_id=ACME if place else OTHER,
+                provider_id=self.market.provider.id,
+                zone="a",
+                instance_type="b",
+                model_id=self.market.model.id,
+                gpu_count=1,
+                vram_per_gpu_gb=24,
+                required_vram_gb=16,
+                price_per_hour_eur=prices[place],
+                created_at=self.clock.now(),
+                expires_at=self.clock.now() + TERM,
+            )
+            for place, number in enumerate(ids)
+        ]
+        for plan in self.plans:
+            self.work(lambda work, plan=plan: work.plans.add(plan))  # type: ignore[misc]
+
+    @rule(which=some, owner=owners)
+    def look(self, which: int, owner: OrganizationId) -> None:
+        self.work(lambda work: work.plans.lock(self.plans[which].id, owner=owner))
+
+    @rule(which=some, number=some, undone=st.booleans())
+    def apply(self, which: int, number: int, *, undone: bool) -> None:
+        async def run(work: Any) -> None:
+            plan = self.plans[which]
+            await work.plans.lock(plan.id, owner=plan.organization_id)
+            await work.plans.apply(plan.id, instance_id=UUID(int=number))
+            if undone:
+                raise DomainError
+
+        self.work(run)
+
+    @rule()
+    def forget(self) -> None:
+        self.work(lambda work: work.plans.forget(before=self.clock.now()))
+
+    @invariant()
+    def all_that_is_planned_is_the_same(self) -> None:
+        for plan in self.plans:
+            self.work(
+                lambda work, plan=plan: work.plans.lock(plan.id, owner=plan.organization_id)  # type: ignore[misc]
+            )
 
 
 class Books(WithInstances):
@@ -979,7 +1049,20 @@ class Staff(InBothWorlds):
 
 
 @pytest.mark.parametrize(
-    "machine", [Reconcilers, Fleet, Meters, Books, Office, Library, Shop, Cabinet, Staff]
+    "machine",
+    [
+        Reconcilers,
+        Fleet,
+        Plans,
+        Meters,
+        Books,
+        Office,
+        Library,
+        Shop,
+        Cabinet,
+        Staff,
+        Accounts,
+    ],
 )
 def test_memory_and_postgres_give_the_same_answers(
     database_url: str, machine: type[InBothWorlds]

@@ -18,11 +18,12 @@ from inventiv_adapters.workers.memory import MemoryWorkerQueries
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
 from inventiv_core.action_logs.entities import ActionLog, ActionStatus, ActionType
 from inventiv_core.cloud.entities import Machine, MachineState, MachineTag
-from inventiv_core.deployments.use_cases import CreateDeployment
+from inventiv_core.deployments.use_cases.deployments import CreateDeployment
 from inventiv_core.identity.access import PLATFORM
 from inventiv_core.instances.entities import Instance, InstanceId, InstanceStatus, Lease
 from inventiv_core.instances.use_cases import TerminateInstance
 from inventiv_core.kernel.errors import DomainError
+from inventiv_core.kernel.events import DomainEvent
 from inventiv_core.observability.entities import MeasurementQueue
 from inventiv_core.orchestration.entities import Patience
 from inventiv_core.orchestration.use_cases.reconciling import (
@@ -71,6 +72,8 @@ class World:
         """What they say once they have registered."""
         self.roster = Roster()
         self.measurement_queue = MeasurementQueue()
+        self.told: list[DomainEvent] = []
+        """What was told before time passed last."""
         self._agents: set[str] = set()
         self._tokens: dict[InstanceId, str] = {}
         self._next_beat = NOON
@@ -200,7 +203,8 @@ class World:
         if self._reporting():
             pauses.append(self._next_beat - now)
         self.clock.advance(max(min(pauses), timedelta(milliseconds=1)))
-        self.database.outbox.clear()  # nobody listens here
+        self.told += [message.event for message in self.database.outbox]
+        self.database.outbox.clear()
 
     def _reporting(self) -> list[Machine]:
         machines = self.cloud.machines.values() if self.agents_work else ()

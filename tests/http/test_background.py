@@ -108,7 +108,8 @@ async def test_a_deployment_gets_ready_by_itself_and_is_gone_when_nobody_wants_i
         await eventually(lambda: is_in(memory, InstanceStatus.TERMINATED))
         await eventually(lambda: not memory.router().served(the_only(memory).organization_id))
     assert (len(cloud.orders), cloud.machines) == (1, {})
-    assert {"InstanceChanged", "ActionLogged"} == set(heard)
+    costs = {"InstanceCostStarted", "InstanceCostStopped"}
+    assert {"InstanceChanged", "ActionLogged"} | costs == set(heard)
 
 
 class Fragile:
@@ -127,7 +128,15 @@ class Fragile:
 
 
 @pytest.mark.parametrize(
-    "name", ["refresh_routes", "flush_usage", "sweep_machines", "forget_sessions", "forget_events"]
+    "name",
+    [
+        "refresh_routes",
+        "flush_usage",
+        "sweep_machines",
+        "forget_sessions",
+        "forget_events",
+        "sweep_workbench",
+    ],
 )
 async def test_a_job_that_fails_does_not_stop_the_others(
     application: Application, memory: MemoryAdapters, market: Market, name: str

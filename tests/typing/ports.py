@@ -12,6 +12,10 @@ from inventiv_adapters.cloud.accounts import AccountClouds
 from inventiv_adapters.cloud.memory import FixedClouds, MemoryCloud
 from inventiv_adapters.cloud.mock.provider import MockCloud
 from inventiv_adapters.cloud.scaleway.provider import ScalewayCloud
+from inventiv_adapters.finops.memory.costs import MemoryCostQueries
+from inventiv_adapters.finops.memory.wallets import MemoryWalletQueries
+from inventiv_adapters.finops.postgres.costs import PostgresCostQueries
+from inventiv_adapters.finops.postgres.wallets import PostgresWalletQueries
 from inventiv_adapters.identity.argon2 import Argon2Passwords
 from inventiv_adapters.identity.jwt import JwtSessionTokens
 from inventiv_adapters.identity.keys import RandomApiKeys
@@ -32,16 +36,18 @@ from inventiv_adapters.identity.smtp import SmtpMailer
 from inventiv_adapters.inference.aiohttp import AiohttpEngines, AiohttpReply
 from inventiv_adapters.inference.memory import MemoryRoutingQueries
 from inventiv_adapters.inference.postgres import PostgresRoutingQueries
-from inventiv_adapters.instances.memory import MemoryInstanceQueries
-from inventiv_adapters.instances.postgres import PostgresInstanceQueries
+from inventiv_adapters.instances.memory import MemoryBootQueries, MemoryInstanceQueries
+from inventiv_adapters.instances.postgres import PostgresBootQueries, PostgresInstanceQueries
 from inventiv_adapters.kernel.chance import SeededChance, SystemChance
 from inventiv_adapters.kernel.clock import ManualClock, SystemClock
 from inventiv_adapters.kernel.ids import SerialIds, Uuid7
 from inventiv_adapters.kernel.memory import MemoryBus, MemoryRelay
 from inventiv_adapters.kernel.postgres import PostgresRelay
 from inventiv_adapters.kernel.redis import RedisBus
-from inventiv_adapters.models.memory import MemoryMachineQueries, MemoryModelQueries
-from inventiv_adapters.models.postgres import PostgresMachineQueries, PostgresModelQueries
+from inventiv_adapters.models.memory.models import MemoryMachineQueries, MemoryModelQueries
+from inventiv_adapters.models.memory.offerings import MemoryOfferingQueries
+from inventiv_adapters.models.postgres.models import PostgresMachineQueries, PostgresModelQueries
+from inventiv_adapters.models.postgres.offerings import PostgresOfferingQueries
 from inventiv_adapters.observability.memory import MemoryObservabilityQueries
 from inventiv_adapters.observability.postgres import PostgresObservabilityQueries
 from inventiv_adapters.orchestration.http import HttpEngineProbe
@@ -53,6 +59,14 @@ from inventiv_adapters.settings.aes import AesSecretBox
 from inventiv_adapters.settings.memory import MemorySettingQueries
 from inventiv_adapters.settings.postgres import PostgresSettingQueries
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork, PostgresUnitOfWork
+from inventiv_adapters.workbench.memory.chat_models import MemoryLiveModelQueries
+from inventiv_adapters.workbench.memory.projects import MemoryProjectQueries
+from inventiv_adapters.workbench.memory.retention import MemoryRetentionQueries
+from inventiv_adapters.workbench.memory.runs import MemoryRunQueries
+from inventiv_adapters.workbench.postgres.chat_models import PostgresLiveModelQueries
+from inventiv_adapters.workbench.postgres.projects import PostgresProjectQueries
+from inventiv_adapters.workbench.postgres.retention import PostgresRetentionQueries
+from inventiv_adapters.workbench.postgres.runs import PostgresRunQueries
 from inventiv_adapters.workers.memory import MemoryWorkerQueries
 from inventiv_adapters.workers.postgres import PostgresWorkerQueries
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
@@ -65,7 +79,10 @@ from inventiv_core.cloud.ports import (
     ForgetsSetups,
     SellsMachines,
 )
-from inventiv_core.deployments.ports import DeploymentWork
+from inventiv_core.deployments.ports import BootQueries, DeploymentWork
+from inventiv_core.finops.ports.costs import CostQueries, RentalWork
+from inventiv_core.finops.ports.wallets import LedgerWork, WalletQueries
+from inventiv_core.finops.ports.work import CostWork
 from inventiv_core.identity.ports.api_keys import ApiKeyQueries, ApiKeySecrets
 from inventiv_core.identity.ports.invitations import InvitationQueries
 from inventiv_core.identity.ports.mails import LinkTokens, Mailer
@@ -82,7 +99,13 @@ from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
 from inventiv_core.kernel.secrets import SecretBox
 from inventiv_core.kernel.unit_of_work import UnitOfWork
-from inventiv_core.models.ports import MachineQueries, ModelQueries, ModelWork
+from inventiv_core.models.ports import (
+    MachineQueries,
+    ModelQueries,
+    ModelWork,
+    OfferingQueries,
+    OfferingWork,
+)
 from inventiv_core.observability.ports import (
     MeasurementWork,
     ObservabilityQueries,
@@ -90,6 +113,13 @@ from inventiv_core.observability.ports import (
 )
 from inventiv_core.orchestration.ports import EngineProbe, OrchestrationWork, SituationQueries
 from inventiv_core.settings.ports import SettingQueries, SettingsWork
+from inventiv_core.workbench.ports import (
+    LiveModelQueries,
+    ProjectQueries,
+    RetentionQueries,
+    RunQueries,
+    WorkbenchWork,
+)
 from inventiv_core.workers.ports import (
     WorkerQueries,
     WorkerTokens,
@@ -208,6 +238,10 @@ def price_queries(
     return memory, postgres
 
 
+def cost_queries(memory: MemoryCostQueries, postgres: PostgresCostQueries) -> Iterable[CostQueries]:
+    return memory, postgres
+
+
 def checkers(
     memory: MemoryCloud, mock: MockCloud, scaleway: ScalewayCloud
 ) -> Iterable[ChecksCredentials]:
@@ -246,6 +280,12 @@ def model_queries(
     return memory, postgres
 
 
+def offering_queries(
+    memory: MemoryOfferingQueries, postgres: PostgresOfferingQueries
+) -> Iterable[OfferingQueries]:
+    return memory, postgres
+
+
 def machine_queries(
     memory: MemoryMachineQueries, postgres: PostgresMachineQueries
 ) -> Iterable[MachineQueries]:
@@ -261,6 +301,10 @@ def action_log_queries(
 def instance_queries(
     memory: MemoryInstanceQueries, postgres: PostgresInstanceQueries
 ) -> Iterable[InstanceQueries]:
+    return memory, postgres
+
+
+def boot_queries(memory: MemoryBootQueries, postgres: PostgresBootQueries) -> Iterable[BootQueries]:
     return memory, postgres
 
 
@@ -318,6 +362,12 @@ def catalog(
     return memory, postgres
 
 
+def offerings(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[OfferingWork]]:
+    return memory, postgres
+
+
 def models(
     memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
 ) -> Iterable[UnitOfWork[ModelWork]]:
@@ -357,4 +407,56 @@ def usage(
 def orchestration(
     memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
 ) -> Iterable[UnitOfWork[OrchestrationWork]]:
+    return memory, postgres
+
+
+def live_model_queries(
+    memory: MemoryLiveModelQueries, postgres: PostgresLiveModelQueries
+) -> Iterable[LiveModelQueries]:
+    return memory, postgres
+
+
+def project_queries(
+    memory: MemoryProjectQueries, postgres: PostgresProjectQueries
+) -> Iterable[ProjectQueries]:
+    return memory, postgres
+
+
+def run_queries(memory: MemoryRunQueries, postgres: PostgresRunQueries) -> Iterable[RunQueries]:
+    return memory, postgres
+
+
+def retention_queries(
+    memory: MemoryRetentionQueries, postgres: PostgresRetentionQueries
+) -> Iterable[RetentionQueries]:
+    return memory, postgres
+
+
+def workbench(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[WorkbenchWork]]:
+    return memory, postgres
+
+
+def wallet_queries(
+    memory: MemoryWalletQueries, postgres: PostgresWalletQueries
+) -> Iterable[WalletQueries]:
+    return memory, postgres
+
+
+def rentals(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[RentalWork]]:
+    return memory, postgres
+
+
+def cost_books(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[CostWork]]:
+    return memory, postgres
+
+
+def ledgers(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[LedgerWork]]:
     return memory, postgres

@@ -88,16 +88,7 @@ class FitModel:
         model = await self.model_queries.find(model_id)
         if model is None:
             raise ModelNotFound(model_id=model_id)
-        demand = wish.demand(model.context_length)
-        machines = await self.machine_queries.list(limit=MAX_PAGE_ROWS)
-        if model.architecture is None:
-            return _by_required_vram(model, demand, machines)
-        fit = _by_architecture(model.architecture, demand, machines)
-        placed = (
-            replace(each, is_deployable=_is_deployable(model, each.machine))
-            for each in fit.machines
-        )
-        return replace(fit, machines=tuple(placed))
+        return fit_on(model, wish, await self.machine_queries.list(limit=MAX_PAGE_ROWS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +140,22 @@ class RecommendDataVolume:
             default_gb=default_gb,
             stored_data_volume_gb=model.data_volume_gb,
         )
+
+
+def fit_on(model: Model, wish: Wish, machines: Iterable[Machine]) -> Fit:
+    """Return on which of the machines the model can be served.
+
+    Raises:
+        DemandInvalid: Nothing can be served like this.
+    """
+    demand = wish.demand(model.context_length)
+    if model.architecture is None:
+        return _by_required_vram(model, demand, machines)
+    fit = _by_architecture(model.architecture, demand, machines)
+    placed = (
+        replace(each, is_deployable=_is_deployable(model, each.machine)) for each in fit.machines
+    )
+    return replace(fit, machines=tuple(placed))
 
 
 def _is_deployable(model: Model, machine: Machine) -> bool:

@@ -20,6 +20,8 @@ from inventiv_core.cloud.entities import (
     Unknown,
 )
 from inventiv_core.cloud.ports import CloudProvider
+from inventiv_core.finops.events import StopReason
+from inventiv_core.finops.use_cases.rentals import begin_rental, end_rentals
 from inventiv_core.identity.access import PLATFORM
 from inventiv_core.instances.entities import (
     STARTING_UP,
@@ -140,6 +142,30 @@ class Desk:
         """Store ``after`` in place of the moment's instance."""
         await change(moment.instance, after, moment.work, reason=reason, at=moment.now)
         moment.instance = after
+
+    async def note_rental(self, moment: Moment, machine: Machine) -> None:
+        """Note that the provider bills a machine; again is not news."""
+        await begin_rental(
+            moment.instance,
+            machine.id,
+            moment.work,
+            created_at=machine.created_at,
+            at=moment.now,
+            new_id=self.tools.new_id,
+        )
+
+    async def note_rental_over(
+        self, moment: Moment, machine_id: str, *, reason: StopReason
+    ) -> None:
+        """Note that the provider bills a machine no longer, while the instance goes on."""
+        await end_rentals(
+            moment.instance,
+            moment.work,
+            machine_id=machine_id,
+            reason=reason,
+            at=moment.now,
+            new_id=self.tools.new_id,
+        )
 
     def begin(
         self, moment: Moment, action: ActionType, metadata: Mapping[str, Any] | None = None
@@ -296,6 +322,7 @@ class Case(Desk):
     async def delete(self, machine: Machine, *, reason: str) -> Next:
         """Stop renting a machine."""
         async with self.moment() as moment:
+            await self.note_rental(moment, machine)
             log = await self.start_action(
                 moment,
                 ActionType.PROVIDER_TERMINATE,
@@ -309,6 +336,10 @@ class Case(Desk):
                 )
                 return self.trouble(outcome)
             await self.succeed(moment, log)
+            if machine.id != moment.instance.provider_instance_id:  # of a double, nobody asks again
+                await self.note_rental_over(
+                    moment, machine.id, reason=StopReason.TERMINATION_CONFIRMED
+                )
         return Next(after=self.tools.patience.poll)
 
 

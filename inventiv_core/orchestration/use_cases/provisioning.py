@@ -19,6 +19,7 @@ from inventiv_core.cloud.entities import (
     Unknown,
     WorkerSetup,
 )
+from inventiv_core.finops.events import StopReason
 from inventiv_core.instances.entities import DeletionReason, ErrorCode, InstanceStatus
 from inventiv_core.models.entities import recommended_volume_gb
 from inventiv_core.orchestration.entities import AT_ONCE, NEVER, Next
@@ -126,8 +127,7 @@ async def _needs(case: Case, moment: Moment) -> MachineNeeds:
 async def _created(case: Case, moment: Moment, log: ActionLog, outcome: CreateOutcome) -> Next:
     match outcome:
         case Created(machine=machine):
-            after = moment.instance.change(provider_instance_id=machine.id)
-            await case.alter(moment, after, reason="rented")
+            await _take(case, moment, machine, reason="rented")
             await case.succeed(moment, log, {"server_id": machine.id})
             return AT_ONCE
         case Refused(reason=reason, detail=detail):
@@ -160,13 +160,22 @@ async def refuse_unconfigured(case: Desk, message: str) -> Next | None:
     return await abandon(case) if case.overdue else None
 
 
+async def _take(case: Case, moment: Moment, machine: Machine, *, reason: str) -> None:
+    """Record the instance's machine. One that it had before is gone."""
+    gone = moment.instance.provider_instance_id
+    if gone is not None and gone != machine.id:
+        await case.note_rental_over(moment, gone, reason=StopReason.PROVIDER_DELETED)
+    await case.note_rental(moment, machine)
+    after = moment.instance.change(provider_instance_id=machine.id)
+    await case.alter(moment, after, reason=reason)
+
+
 async def _adopt(case: Case, machine: Machine) -> None:
     """Record a machine that was rented by someone who could not say so any more."""
     if case.instance.provider_instance_id == machine.id:
         return
     async with case.moment() as moment:
-        after = moment.instance.change(provider_instance_id=machine.id)
-        await case.alter(moment, after, reason="found by its tag")
+        await _take(case, moment, machine, reason="found by its tag")
         asked = await case.open_action(moment, ActionType.PROVIDER_CREATE)
         if asked is not None:
             await case.succeed(moment, asked, {"server_id": machine.id, "found_by_tag": True})

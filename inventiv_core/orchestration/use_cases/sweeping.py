@@ -1,14 +1,19 @@
 """From the provider's side: is there a machine that nobody should pay for?"""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
 from inventiv_core.action_logs.entities import ActionLog, ActionLogId, ActionType
 from inventiv_core.action_logs.use_cases import record
 from inventiv_core.cloud.entities import Denied, Listed, Machine, MachineState, Throttled, Unknown
 from inventiv_core.cloud.ports import CloudProvider, Clouds
+from inventiv_core.finops.events import StopReason
+from inventiv_core.finops.use_cases.rentals import begin_rental, end_rentals
 from inventiv_core.identity.access import PLATFORM, Actor, OrganizationId, Permission
 from inventiv_core.instances.entities import Instance, InstanceId
+from inventiv_core.instances.errors import InstanceNotFound
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
 from inventiv_core.kernel.unit_of_work import UnitOfWork
@@ -119,9 +124,26 @@ class SweepMachines:
         )
         outcome = await account.delete(stray.id, zone=stray.zone)
         now = self.clock.now()
-        if isinstance(outcome, Denied | Throttled | Unknown):
-            ended = log.fail(code="PROVIDER_TERMINATE_FAILED", message=said(outcome), at=now)
-        else:
-            ended = log.succeed(at=now)
         async with self.unit_of_work() as work:
-            await record(ended, work)
+            if isinstance(outcome, Denied | Throttled | Unknown):
+                failed = log.fail(code="PROVIDER_TERMINATE_FAILED", message=said(outcome), at=now)
+                await record(failed, work)
+                return
+            await record(log.succeed(at=now), work)
+            await self._note_rental(stray, work, at=now)
+
+    async def _note_rental(self, stray: Machine, work: OrchestrationWork, *, at: datetime) -> None:
+        """Note what a machine has cost that nobody knew of, if it is known for whom it was."""
+        with suppress(InstanceNotFound):
+            instance = await work.instances.lock(InstanceId(stray.tag.instance_id), owner=None)
+            await begin_rental(
+                instance, stray.id, work, created_at=stray.created_at, at=at, new_id=self.new_id
+            )
+            await end_rentals(
+                instance,
+                work,
+                machine_id=stray.id,
+                reason=StopReason.TERMINATION_CONFIRMED,
+                at=at,
+                new_id=self.new_id,
+            )

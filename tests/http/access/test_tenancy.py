@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from litestar import Litestar
 
-from inventiv_core.identity.access import HOLDERS, PLATFORM, Holder
+from inventiv_core.identity.access import HOLDERS, PLATFORM, Holder, OrganizationId
 from inventiv_core.identity.entities.sessions import Session
 from inventiv_core.instances.entities import InstanceStatus
 from inventiv_core.observability.entities import (
@@ -18,6 +18,7 @@ from inventiv_core.observability.entities import (
     Measurement,
     SystemReading,
 )
+from inventiv_core.workbench.entities import Access
 from inventiv_http.container import Application, MemoryAdapters
 from inventiv_http.kernel.auth import permission_of
 from tests.builders import (
@@ -25,10 +26,18 @@ from tests.builders import (
     NOON,
     Market,
     a_key,
+    a_message,
     a_model,
+    a_number,
+    a_price,
+    a_project,
+    a_run,
+    a_share,
     a_worker,
     an_action,
     an_invitation,
+    an_offering,
+    an_organization,
     given,
 )
 from tests.http.access.calls import call
@@ -45,6 +54,10 @@ BODIES = {
     ("POST", "/v1/chat/completions"): b'{"model": "%s/model"}' % MARK.encode(),
     ("POST", "/v1/completions"): b'{"model": "%s/model"}' % MARK.encode(),
     ("POST", "/v1/embeddings"): b'{"model": "%s/model"}' % MARK.encode(),
+    ("POST", "/workbench/runs/{run_id:str}/messages"): (
+        b'{"message_index": 1, "role": "user", "content": "x"}'
+    ),
+    ("POST", "/workbench/runs/{run_id:str}/complete"): b'{"status": "failed"}',
 }
 """Bodies that name something of ACME's."""
 
@@ -69,6 +82,12 @@ class Estate:
         self.log = an_action(instance_id=self.instance.id, metadata={"of": MARK})
         self.invitation = an_invitation(email=f"{MARK}@example.org")
         self.key = a_key(name=MARK)
+        self.partner = an_organization(id=OrganizationId(a_number()), slug="partner")
+        self.offering = an_offering(self.model, code=MARK, price=a_price())
+        self.project = a_project(name=MARK, org_access=Access.WRITE)
+        self.run = a_run(title=MARK, org_access=Access.WRITE)
+        self.message = a_message(self.run, content=MARK)
+        self.share = a_share(self.offering, consumer=self.partner.id)
         self.ids: dict[str, object] = {
             "invitation_id": self.invitation.id,
             "token": MARK,
@@ -76,6 +95,10 @@ class Estate:
             "session_id": session.id,
             "user_id": session.user_id,
             "key_id": self.key.id,
+            "offering_id": self.offering.id,
+            "share_id": self.share.id,
+            "project_id": self.project.id,
+            "run_id": self.run.id,
             "provider_id": market.provider.id,
             "provider_code": market.provider.code,
             "region_id": market.region.id,
@@ -88,7 +111,10 @@ class Estate:
     @property
     def things(self) -> tuple[Any, ...]:
         """What has to be stored, in order."""
-        return self.model, self.instance, self.worker, self.log, self.invitation, self.key
+        return (
+            self.model, self.instance, self.worker, self.log, self.invitation, self.key,
+            self.partner, self.offering, self.share, self.project, self.run, self.message,
+        )  # fmt: skip
 
     async def measure(self, application: Application) -> None:
         """Have the machine measure something, and answer a request."""
@@ -175,7 +201,9 @@ async def test_acme_itself_sees_what_is_its_own(
     assert seen >= {
         "/action_logs", "/instances", "/instances/{instance_id:str}", "/v1/models",
         "/organizations/current/invitations", "/organizations/current/api_keys",
-        "/providers/params",
+        "/providers/params", "/offerings", "/offerings/{offering_id:str}", "/offerings/usable",
+        "/workbench/runs", "/workbench/runs/search", "/workbench/runs/{run_id:str}",
+        "/workbench/runs/{run_id:str}/export", "/workbench/projects",
         "/gpu/activity", "/runtime/models", "/system/activity",
     }  # fmt: skip
 
@@ -218,7 +246,8 @@ async def test_a_foreigner_sees_nothing_and_changes_nothing(
 
 def is_no_news(method: str, path: str) -> bool:
     """Tell whether an answer says what the caller has said, or what everybody may know."""
-    return (method == "POST" and path.startswith("/v1/")) or path in {"/models", "/models/search"}
+    models = {"/models", "/models/search", "/offerings/usable"}  # the catalog is everybody's
+    return (method == "POST" and path.startswith("/v1/")) or path in models
 
 
 def belongs(row: Any) -> bool:

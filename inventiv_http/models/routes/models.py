@@ -34,7 +34,7 @@ from inventiv_core.models.use_cases.models import (
 from inventiv_core.models.views import ModelFilter, ModelOrder, VolumeAdvice
 from inventiv_http.kernel.auth import needs
 from inventiv_http.kernel.pages import SearchBody, search_body
-from inventiv_http.models.schemas import (
+from inventiv_http.models.schemas.models import (
     DeletedBody,
     FitBody,
     FitRequest,
