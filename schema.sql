@@ -275,6 +275,55 @@ ALTER TABLE models
     ADD COLUMN IF NOT EXISTS architecture jsonb;  -- what decides how big it is; null: not known
 CREATE INDEX IF NOT EXISTS models_by_name ON models (name, id);
 
+-- What organizations offer of models, as slug/code; prices in euros per million tokens. Without a
+-- price, nobody but the organization itself can use it.
+CREATE TABLE IF NOT EXISTS organization_models (
+    id              uuid PRIMARY KEY,
+    organization_id uuid NOT NULL REFERENCES organizations ON DELETE CASCADE,
+    model_id        uuid NOT NULL REFERENCES models,
+    name            text COLLATE "C" NOT NULL,
+    code            text COLLATE "C" NOT NULL,
+    description     text,
+    is_active       boolean NOT NULL,
+    visibility      text NOT NULL CHECK (visibility IN ('private', 'public')),
+    input_price     numeric(14, 6) CHECK (input_price >= 0),
+    output_price    numeric(14, 6) CHECK (output_price >= 0),
+    cached_price    numeric(14, 6) CHECK (cached_price >= 0),
+    starts_at       timestamptz NOT NULL,
+    ends_at         timestamptz CHECK (ends_at > starts_at),
+    created_at      timestamptz NOT NULL,
+    updated_at      timestamptz NOT NULL,
+    UNIQUE (organization_id, code),
+    CHECK ((input_price IS NULL) = (output_price IS NULL)),
+    CHECK (cached_price IS NULL OR input_price IS NOT NULL)
+);
+CREATE INDEX IF NOT EXISTS organization_models_by_model ON organization_models (model_id);
+
+CREATE TABLE IF NOT EXISTS organization_model_shares (
+    id                       uuid PRIMARY KEY,
+    organization_model_id    uuid NOT NULL REFERENCES organization_models ON DELETE CASCADE,
+    provider_organization_id uuid NOT NULL REFERENCES organizations ON DELETE CASCADE,
+    consumer_organization_id uuid NOT NULL REFERENCES organizations ON DELETE CASCADE,
+    status                   text NOT NULL CHECK (status IN ('active', 'paused', 'revoked')),
+    input_price              numeric(14, 6) CHECK (input_price >= 0),  -- null: the offering's
+    output_price             numeric(14, 6) CHECK (output_price >= 0),
+    cached_price             numeric(14, 6) CHECK (cached_price >= 0),
+    starts_at                timestamptz NOT NULL,
+    ends_at                  timestamptz CHECK (ends_at > starts_at),
+    created_at               timestamptz NOT NULL,
+    updated_at               timestamptz NOT NULL,
+    CHECK (provider_organization_id <> consumer_organization_id),
+    CHECK ((input_price IS NULL) = (output_price IS NULL)),
+    CHECK (cached_price IS NULL OR input_price IS NOT NULL)
+);
+CREATE UNIQUE INDEX IF NOT EXISTS organization_model_shares_once
+    ON organization_model_shares (organization_model_id, consumer_organization_id)
+    WHERE status <> 'revoked';
+CREATE INDEX IF NOT EXISTS organization_model_shares_by_provider
+    ON organization_model_shares (provider_organization_id);
+CREATE INDEX IF NOT EXISTS organization_model_shares_by_consumer
+    ON organization_model_shares (consumer_organization_id);
+
 -- What was there from the start: put there once, whatever has become of it since.
 CREATE TABLE IF NOT EXISTS seeded (
     kind text NOT NULL,
@@ -352,6 +401,8 @@ CREATE UNIQUE INDEX IF NOT EXISTS instances_by_machine
     ON instances (provider_id, provider_instance_id) WHERE provider_instance_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS instances_by_owner
     ON instances (organization_id, is_archived, created_at DESC, id DESC);
+CREATE INDEX IF NOT EXISTS instances_by_status
+    ON instances (organization_id, status, is_archived, created_at DESC, id DESC);
 CREATE INDEX IF NOT EXISTS instances_serving
     ON instances (id) WHERE status = 'ready' AND ip_address IS NOT NULL;
 CREATE INDEX IF NOT EXISTS instances_by_model ON instances (model_id);
@@ -372,6 +423,28 @@ CREATE TABLE IF NOT EXISTS organization_quotas (
     gpus            integer CHECK (gpus >= 0),
     eur_per_hour    numeric(12, 4) CHECK (eur_per_hour >= 0)
 );
+
+-- What deployments would be: to be applied within minutes, as they are, or not at all.
+CREATE TABLE IF NOT EXISTS deployment_plans (
+    id                 uuid PRIMARY KEY,
+    organization_id    uuid NOT NULL REFERENCES organizations ON DELETE CASCADE,
+    provider_id        uuid NOT NULL,  -- outlives what it names, and so do the others
+    zone               text NOT NULL,
+    instance_type      text NOT NULL,
+    model_id           uuid NOT NULL,
+    gpu_count          integer NOT NULL,
+    vram_per_gpu_gb    integer NOT NULL,  -- decimal gigabytes
+    required_vram_gb   integer NOT NULL,  -- decimal gigabytes, all GPUs
+    price_per_hour_eur numeric(10, 4),
+    created_at         timestamptz NOT NULL,
+    expires_at         timestamptz NOT NULL,
+    instance_id        uuid  -- what came of it
+);
+CREATE INDEX IF NOT EXISTS deployment_plans_by_owner ON deployment_plans (organization_id);
+CREATE INDEX IF NOT EXISTS deployment_plans_by_expiry ON deployment_plans (expires_at);
+CREATE INDEX IF NOT EXISTS instances_that_served
+    ON instances (organization_id, model_id, instance_type_id, zone_id, created_at DESC, id DESC)
+    WHERE ready_at IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS instance_state_history (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -409,6 +482,9 @@ CREATE TABLE IF NOT EXISTS workers (
     registered_at     timestamptz NOT NULL,
     last_heartbeat_at timestamptz NOT NULL
 );
+ALTER TABLE workers
+    ADD COLUMN IF NOT EXISTS former_id uuid,  -- the process before: what comes of it is too late
+    SET (fillfactor = 50);  -- every row is written anew every few seconds, in its own page
 
 CREATE TABLE IF NOT EXISTS worker_auth_tokens (
     instance_id  uuid PRIMARY KEY REFERENCES instances ON DELETE CASCADE,
@@ -418,6 +494,167 @@ CREATE TABLE IF NOT EXISTS worker_auth_tokens (
     created_at   timestamptz NOT NULL,
     last_seen_at timestamptz,
     revoked_at   timestamptz
+);
+ALTER TABLE worker_auth_tokens
+    ADD COLUMN IF NOT EXISTS previous_hash text,
+    ADD COLUMN IF NOT EXISTS previous_until timestamptz;  -- null: until the present one is used
+
+
+-- observability
+
+-- Makes the partition of a table that begins there, if it is missing. It is attached, not
+-- created in place, so that nobody who reads or writes has to wait.
+CREATE OR REPLACE FUNCTION make_partition(parent text, begins timestamptz, ends timestamptz)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    name text := parent || to_char(begins AT TIME ZONE 'UTC', '"_"YYYYMMDD"t"HH24');
+BEGIN
+    IF to_regclass(quote_ident(name)) IS NOT NULL THEN
+        RETURN;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext(name));
+    IF to_regclass(quote_ident(name)) IS NULL THEN
+        EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', name, parent);
+        EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
+                       parent, name, begins, ends);
+    END IF;
+END $$;
+
+-- Drops the partitions of a table that end by then. Whoever is in the way for long is not
+-- waited for: there is another time.
+CREATE OR REPLACE FUNCTION drop_partitions(parent text, ended_by timestamptz)
+RETURNS void LANGUAGE plpgsql SET lock_timeout = '2s' AS $$
+DECLARE
+    old regclass;
+BEGIN
+    FOR old IN
+        SELECT c.oid::regclass FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid
+        WHERE h.inhparent = parent::regclass
+          AND (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''([^'']+)''\)'))[1]::timestamptz
+              <= ended_by
+    LOOP
+        EXECUTE format('DROP TABLE %s', old);
+    END LOOP;
+END $$;
+
+CREATE TABLE IF NOT EXISTS gpu_samples (
+    instance_id   uuid NOT NULL,
+    gpu_index     integer NOT NULL,
+    at            timestamptz NOT NULL,  -- when we heard of it
+    gpu_pct       double precision,
+    vram_used_mb  double precision,
+    vram_total_mb double precision,
+    temp_c        double precision,
+    power_w       double precision,
+    power_limit_w double precision,
+    PRIMARY KEY (instance_id, gpu_index, at)
+) PARTITION BY RANGE (at);
+
+CREATE TABLE IF NOT EXISTS system_samples (
+    instance_id        uuid NOT NULL,
+    at                 timestamptz NOT NULL,
+    cpu_pct            double precision,
+    load1              double precision,
+    mem_used_bytes     double precision,
+    mem_total_bytes    double precision,
+    disk_used_bytes    double precision,
+    disk_total_bytes   double precision,
+    net_rx_bytes_per_s double precision,
+    net_tx_bytes_per_s double precision,
+    PRIMARY KEY (instance_id, at)
+) PARTITION BY RANGE (at);
+
+-- Sums and counts, so that means are exact at every level; of what there is in all, the most.
+CREATE TABLE IF NOT EXISTS gpu_samples_1m (
+    instance_id        uuid NOT NULL,
+    gpu_index          integer NOT NULL,
+    at                 timestamptz NOT NULL,  -- where it begins
+    gpu_pct_sum        double precision,
+    gpu_pct_count      bigint NOT NULL,
+    gpu_pct_min        double precision,
+    gpu_pct_max        double precision,
+    vram_used_mb_sum   double precision,
+    vram_used_mb_count bigint NOT NULL,
+    vram_used_mb_min   double precision,
+    vram_used_mb_max   double precision,
+    temp_c_sum         double precision,
+    temp_c_count       bigint NOT NULL,
+    temp_c_min         double precision,
+    temp_c_max         double precision,
+    power_w_sum        double precision,
+    power_w_count      bigint NOT NULL,
+    power_w_min        double precision,
+    power_w_max        double precision,
+    vram_total_mb      double precision,
+    power_limit_w      double precision,
+    PRIMARY KEY (instance_id, gpu_index, at)
+) PARTITION BY RANGE (at);
+CREATE TABLE IF NOT EXISTS gpu_samples_1h (LIKE gpu_samples_1m INCLUDING ALL) PARTITION BY RANGE (at);
+CREATE TABLE IF NOT EXISTS gpu_samples_1d (LIKE gpu_samples_1m INCLUDING ALL) PARTITION BY RANGE (at);
+
+CREATE TABLE IF NOT EXISTS system_samples_1m (
+    instance_id              uuid NOT NULL,
+    at                       timestamptz NOT NULL,
+    cpu_pct_sum              double precision,
+    cpu_pct_count            bigint NOT NULL,
+    cpu_pct_min              double precision,
+    cpu_pct_max              double precision,
+    load1_sum                double precision,
+    load1_count              bigint NOT NULL,
+    load1_min                double precision,
+    load1_max                double precision,
+    mem_used_bytes_sum       double precision,
+    mem_used_bytes_count     bigint NOT NULL,
+    mem_used_bytes_min       double precision,
+    mem_used_bytes_max       double precision,
+    disk_used_bytes_sum      double precision,
+    disk_used_bytes_count    bigint NOT NULL,
+    disk_used_bytes_min      double precision,
+    disk_used_bytes_max      double precision,
+    net_rx_bytes_per_s_sum   double precision,
+    net_rx_bytes_per_s_count bigint NOT NULL,
+    net_rx_bytes_per_s_min   double precision,
+    net_rx_bytes_per_s_max   double precision,
+    net_tx_bytes_per_s_sum   double precision,
+    net_tx_bytes_per_s_count bigint NOT NULL,
+    net_tx_bytes_per_s_min   double precision,
+    net_tx_bytes_per_s_max   double precision,
+    mem_total_bytes          double precision,
+    disk_total_bytes         double precision,
+    PRIMARY KEY (instance_id, at)
+) PARTITION BY RANGE (at);
+CREATE TABLE IF NOT EXISTS system_samples_1h (LIKE system_samples_1m INCLUDING ALL) PARTITION BY RANGE (at);
+CREATE TABLE IF NOT EXISTS system_samples_1d (LIKE system_samples_1m INCLUDING ALL) PARTITION BY RANGE (at);
+
+-- Which sums have to be computed anew, because something they are made of has changed.
+CREATE TABLE IF NOT EXISTS sample_marks (
+    level     text NOT NULL CHECK (level IN ('minute', 'hour', 'day')),
+    begins    timestamptz NOT NULL,
+    marked_at timestamptz NOT NULL,
+    PRIMARY KEY (level, begins)
+);
+
+-- What workers have served, and how it went.
+CREATE TABLE IF NOT EXISTS runtime_models (
+    organization_id uuid NOT NULL,
+    model_id        text COLLATE "C" NOT NULL,
+    first_seen_at   timestamptz NOT NULL,
+    last_seen_at    timestamptz NOT NULL,
+    total_requests  bigint NOT NULL DEFAULT 0,
+    failed_requests bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (organization_id, model_id)
+);
+
+CREATE TABLE IF NOT EXISTS instance_request_metrics (
+    instance_id         uuid PRIMARY KEY REFERENCES instances ON DELETE CASCADE,
+    total_requests      bigint NOT NULL,
+    successful_requests bigint NOT NULL,
+    failed_requests     bigint NOT NULL,
+    total_input_tokens  bigint NOT NULL,
+    total_output_tokens bigint NOT NULL,
+    total_tokens        bigint NOT NULL,
+    first_request_at    timestamptz NOT NULL,
+    last_request_at     timestamptz NOT NULL
 );
 
 
@@ -480,10 +717,257 @@ ALTER TABLE inference_usage ADD COLUMN IF NOT EXISTS api_key_id uuid;
 ALTER TABLE inference_usage ADD COLUMN IF NOT EXISTS request_id text NOT NULL DEFAULT '';
 ALTER TABLE inference_usage ADD COLUMN IF NOT EXISTS provider_organization_id uuid;
 ALTER TABLE inference_usage ADD COLUMN IF NOT EXISTS offering_id uuid;
+ALTER TABLE inference_usage ADD COLUMN IF NOT EXISTS share_id uuid;
+ALTER TABLE inference_usage ADD COLUMN IF NOT EXISTS price jsonb;  -- what the provider took then; null: one's own
+ALTER TABLE inference_usage ALTER COLUMN organization_id DROP NOT NULL;  -- null: a personal workspace
 ALTER TABLE inference_usage ADD COLUMN IF NOT EXISTS outcome text NOT NULL DEFAULT 'complete';
 ALTER TABLE inference_usage ADD COLUMN IF NOT EXISTS cached_tokens bigint;
 ALTER TABLE inference_usage ALTER COLUMN instance_id DROP NOT NULL;  -- null: there was none to ask
 CREATE INDEX IF NOT EXISTS inference_usage_by_owner ON inference_usage (organization_id, occurred_at DESC);
+
+-- the workbench: what people say there goes with them, and after as many days as their organization wants
+
+CREATE TABLE IF NOT EXISTS workbench_projects (
+    id              uuid PRIMARY KEY,
+    owner_user_id   uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    organization_id uuid REFERENCES organizations ON DELETE CASCADE,  -- null: the personal workspace
+    name            text COLLATE "C" NOT NULL,
+    org_access      text CHECK (org_access IN ('read', 'write')),  -- what other members may
+    created_at      timestamptz NOT NULL,
+    updated_at      timestamptz NOT NULL,
+    deleted_at      timestamptz,
+    CHECK (org_access IS NULL OR organization_id IS NOT NULL)
+);
+CREATE INDEX IF NOT EXISTS workbench_projects_by_owner ON workbench_projects (owner_user_id);
+CREATE INDEX IF NOT EXISTS workbench_projects_shared ON workbench_projects (organization_id)
+    WHERE org_access IS NOT NULL;
+CREATE INDEX IF NOT EXISTS workbench_projects_deleted ON workbench_projects (deleted_at)
+    WHERE deleted_at IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS workbench_runs (
+    id                     uuid PRIMARY KEY,
+    organization_id        uuid REFERENCES organizations ON DELETE CASCADE,
+    created_by_user_id     uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    created_via_api_key_id uuid,
+    project_id             uuid REFERENCES workbench_projects ON DELETE SET NULL,
+    title                  text,
+    model_id               text COLLATE "C" NOT NULL,
+    mode                   text NOT NULL CHECK (mode IN ('chat', 'validation', 'batch')),
+    status                 text NOT NULL CHECK (status IN ('in_progress', 'success', 'failed', 'cancelled')),
+    ttft_ms                bigint,
+    duration_ms            bigint,
+    error_message          text,
+    input_tokens           bigint,
+    output_tokens          bigint,
+    cached_input_tokens    bigint,
+    cost_eur               numeric,
+    message_count          integer NOT NULL,
+    org_access             text CHECK (org_access IN ('read', 'write')),
+    metadata               jsonb NOT NULL,
+    created_at             timestamptz NOT NULL,
+    started_at             timestamptz NOT NULL,
+    updated_at             timestamptz NOT NULL,
+    completed_at           timestamptz,
+    deleted_at             timestamptz,
+    CHECK (org_access IS NULL OR organization_id IS NOT NULL)
+);
+CREATE INDEX IF NOT EXISTS workbench_runs_by_user ON workbench_runs (created_by_user_id, created_at, id);
+CREATE INDEX IF NOT EXISTS workbench_runs_by_key ON workbench_runs (created_via_api_key_id, created_at, id);
+CREATE INDEX IF NOT EXISTS workbench_runs_shared ON workbench_runs (organization_id, created_at, id)
+    WHERE org_access IS NOT NULL;
+CREATE INDEX IF NOT EXISTS workbench_runs_by_age ON workbench_runs (organization_id, updated_at);
+CREATE INDEX IF NOT EXISTS workbench_runs_by_project ON workbench_runs (project_id);
+CREATE INDEX IF NOT EXISTS workbench_runs_deleted ON workbench_runs (deleted_at)
+    WHERE deleted_at IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS workbench_messages (
+    id                  uuid PRIMARY KEY,
+    run_id              uuid NOT NULL REFERENCES workbench_runs ON DELETE CASCADE,
+    message_index       integer NOT NULL CHECK (message_index >= 0),
+    sent_index          integer NOT NULL CHECK (sent_index >= 0),  -- as the client has counted
+    role                text NOT NULL CHECK (role IN ('system', 'user', 'assistant')),
+    content             text NOT NULL,  -- empty where no content is kept
+    created_at          timestamptz NOT NULL,
+    input_tokens        bigint,
+    output_tokens       bigint,
+    cached_input_tokens bigint,
+    UNIQUE (run_id, message_index)
+);
+CREATE INDEX IF NOT EXISTS workbench_messages_as_sent ON workbench_messages (run_id, sent_index);
+
+CREATE TABLE IF NOT EXISTS workbench_retention (
+    organization_id   uuid PRIMARY KEY REFERENCES organizations ON DELETE CASCADE,
+    delete_after_days integer CHECK (delete_after_days BETWEEN 1 AND 3650),  -- null: never
+    keeps_content     boolean NOT NULL
+);
+
+-- finops
+
+-- What providers bill, machine by machine: since it was made, until its end was confirmed.
+CREATE TABLE IF NOT EXISTS rentals (
+    id               uuid PRIMARY KEY,
+    organization_id  uuid NOT NULL REFERENCES organizations,
+    instance_id      uuid NOT NULL REFERENCES instances,
+    provider_id      uuid NOT NULL REFERENCES providers,
+    zone_id          uuid NOT NULL REFERENCES zones,
+    instance_type_id uuid NOT NULL REFERENCES instance_types,
+    machine_id       text COLLATE "C" NOT NULL,  -- the provider's name for it
+    started_at       timestamptz NOT NULL,
+    ended_at         timestamptz CHECK (ended_at >= started_at),
+    UNIQUE (provider_id, machine_id)
+);
+CREATE INDEX IF NOT EXISTS rentals_by_instance ON rentals (instance_id);
+CREATE INDEX IF NOT EXISTS rentals_by_start ON rentals (started_at);
+CREATE INDEX IF NOT EXISTS rentals_by_end
+    ON rentals (organization_id, COALESCE(ended_at, 'infinity'::timestamptz));
+CREATE INDEX IF NOT EXISTS rentals_by_type ON rentals (instance_type_id);
+
+-- A machine that was not written down is billed since its request was answered.
+INSERT INTO rentals (id, organization_id, instance_id, provider_id, zone_id, instance_type_id,
+                     machine_id, started_at, ended_at)
+SELECT gen_random_uuid(), i.organization_id, i.id, i.provider_id, i.zone_id, i.instance_type_id,
+       i.provider_instance_id, since.at, GREATEST(i.terminated_at, since.at)
+FROM instances i
+CROSS JOIN LATERAL (
+    SELECT COALESCE(min(l.completed_at), i.boot_started_at, i.created_at) AS at
+    FROM action_logs l
+    WHERE l.instance_id = i.id AND l.action_type = 'PROVIDER_CREATE' AND l.status = 'success'
+) since
+WHERE i.provider_instance_id IS NOT NULL
+  AND NOT EXISTS (SELECT FROM rentals r WHERE r.instance_id = i.id)
+ON CONFLICT DO NOTHING;
+
+-- The books of hours that are over. Amounts are euros per hour times seconds: 3600 are a euro.
+CREATE TABLE IF NOT EXISTS closed_hours (
+    only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+    until    timestamptz
+);
+INSERT INTO closed_hours DEFAULT VALUES ON CONFLICT DO NOTHING;
+
+CREATE TABLE IF NOT EXISTS cost_hours (
+    organization_id  uuid NOT NULL REFERENCES organizations,
+    hour             timestamptz NOT NULL,
+    provider_id      uuid NOT NULL REFERENCES providers,
+    zone_id          uuid NOT NULL REFERENCES zones,
+    instance_type_id uuid NOT NULL REFERENCES instance_types,
+    amount           numeric NOT NULL,
+    PRIMARY KEY (organization_id, hour, provider_id, zone_id, instance_type_id)
+);
+CREATE INDEX IF NOT EXISTS cost_hours_by_hour ON cost_hours (hour);
+CREATE INDEX IF NOT EXISTS cost_hours_by_type ON cost_hours (instance_type_id, hour);
+
+-- The same by days (UTC), of days of which every hour is closed.
+CREATE TABLE IF NOT EXISTS cost_days (
+    organization_id  uuid NOT NULL REFERENCES organizations,
+    day              timestamptz NOT NULL,
+    provider_id      uuid NOT NULL REFERENCES providers,
+    zone_id          uuid NOT NULL REFERENCES zones,
+    instance_type_id uuid NOT NULL REFERENCES instance_types,
+    amount           numeric NOT NULL,
+    PRIMARY KEY (organization_id, day, provider_id, zone_id, instance_type_id)
+);
+
+-- What closed hours were found to cost more or less. What is booked is never changed.
+CREATE TABLE IF NOT EXISTS cost_adjustments (
+    id               uuid PRIMARY KEY,
+    organization_id  uuid NOT NULL REFERENCES organizations,
+    provider_id      uuid NOT NULL REFERENCES providers,
+    zone_id          uuid NOT NULL REFERENCES zones,
+    instance_type_id uuid NOT NULL REFERENCES instance_types,
+    hour             timestamptz NOT NULL,
+    amount           numeric NOT NULL,
+    reason           text NOT NULL
+        CHECK (reason IN ('rental_began', 'rental_ended', 'price_changed')),
+    instance_id      uuid,
+    recorded_at      timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS cost_adjustments_by_owner ON cost_adjustments (organization_id, hour);
+CREATE INDEX IF NOT EXISTS cost_adjustments_by_time
+    ON cost_adjustments (recorded_at DESC, id DESC);
+CREATE INDEX IF NOT EXISTS cost_adjustments_by_type ON cost_adjustments (instance_type_id, hour);
+
+CREATE OR REPLACE FUNCTION keep_the_costs() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'what is booked is never changed';
+END $$;
+CREATE OR REPLACE TRIGGER cost_hours_are_final
+    BEFORE UPDATE OR DELETE ON cost_hours FOR EACH ROW EXECUTE FUNCTION keep_the_costs();
+CREATE OR REPLACE TRIGGER cost_days_are_final
+    BEFORE UPDATE OR DELETE ON cost_days FOR EACH ROW EXECUTE FUNCTION keep_the_costs();
+CREATE OR REPLACE TRIGGER cost_adjustments_are_final
+    BEFORE UPDATE OR DELETE ON cost_adjustments FOR EACH ROW EXECUTE FUNCTION keep_the_costs();
+
+-- The prices by which hours were closed.
+CREATE TABLE IF NOT EXISTS booked_prices (
+    instance_type_id uuid NOT NULL REFERENCES instance_types ON DELETE CASCADE,
+    valid_from       timestamptz NOT NULL,
+    cost_per_hour    numeric(10, 4),
+    PRIMARY KEY (instance_type_id, valid_from)
+);
+
+
+-- Wallets hold micro-euros; a balance is the sum of its entries.
+DO $$ BEGIN
+    IF (SELECT numeric_scale FROM information_schema.columns
+        WHERE table_schema = current_schema() AND table_name = 'users'
+          AND column_name = 'wallet_balance_eur') < 6 THEN
+        ALTER TABLE users ALTER COLUMN wallet_balance_eur TYPE numeric(18, 6);
+        ALTER TABLE organizations ALTER COLUMN wallet_balance_eur TYPE numeric(18, 6);
+    END IF;
+END $$;
+
+CREATE TABLE IF NOT EXISTS wallet_entries (
+    seq             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id              uuid NOT NULL UNIQUE,
+    user_id         uuid,  -- outlives whom it names
+    organization_id uuid,
+    kind            text NOT NULL CHECK (kind IN ('top_up', 'tokens')),
+    amount_eur      numeric(18, 6) NOT NULL,
+    balance_eur     numeric(18, 6) NOT NULL,
+    note            text,
+    at              timestamptz NOT NULL,
+    CHECK ((user_id IS NULL) <> (organization_id IS NULL))
+);
+CREATE INDEX IF NOT EXISTS wallet_entries_by_user ON wallet_entries (user_id, at)
+    WHERE user_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS wallet_entries_by_organization ON wallet_entries (organization_id, at)
+    WHERE organization_id IS NOT NULL;
+CREATE OR REPLACE TRIGGER wallet_entries_are_final
+    BEFORE UPDATE OR DELETE ON wallet_entries FOR EACH ROW EXECUTE FUNCTION keep_the_costs();
+
+-- What tokens cost from an instant on; what goes before what, the code knows.
+CREATE TABLE IF NOT EXISTS token_prices (
+    id               uuid PRIMARY KEY,
+    kind             text NOT NULL CHECK (kind IN ('model', 'offering', 'share')),
+    key              text COLLATE "C" NOT NULL,
+    input_eur        numeric NOT NULL CHECK (input_eur >= 0),
+    output_eur       numeric NOT NULL CHECK (output_eur >= 0),
+    cached_input_eur numeric NOT NULL CHECK (cached_input_eur >= 0),
+    per_tokens       integer NOT NULL CHECK (per_tokens IN (1000, 1000000)),
+    valid_from       timestamptz NOT NULL,
+    UNIQUE (kind, key, valid_from)
+);
+
+-- What was charged for each request that used tokens, once.
+CREATE TABLE IF NOT EXISTS token_charges (
+    request_id          uuid PRIMARY KEY,
+    user_id             uuid,
+    organization_id     uuid,
+    api_key_id          uuid,
+    instance_id         uuid,
+    model_id            text COLLATE "C" NOT NULL,
+    input_tokens        bigint NOT NULL,
+    cached_input_tokens bigint NOT NULL,
+    output_tokens       bigint NOT NULL,
+    used_at             timestamptz NOT NULL,
+    price_id            uuid,
+    amount_eur          numeric(18, 6) NOT NULL,
+    charged_at          timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS token_charges_by_user ON token_charges (user_id, charged_at)
+    WHERE organization_id IS NULL;
+CREATE INDEX IF NOT EXISTS token_charges_by_organization
+    ON token_charges (organization_id, charged_at) WHERE organization_id IS NOT NULL;
 
 -- What has happened and is to be told. Ids follow the order of insertion, not of commit.
 CREATE TABLE IF NOT EXISTS outbox (
@@ -493,8 +977,45 @@ CREATE TABLE IF NOT EXISTS outbox (
     occurred_at  timestamptz NOT NULL,
     published_at timestamptz
 );
-CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (id) WHERE published_at IS NULL;
+ALTER TABLE outbox
+    ADD COLUMN IF NOT EXISTS organization_id uuid,  -- whose it is; null: nobody's
+    ADD COLUMN IF NOT EXISTS sequence bigint;  -- its place among what is told; null: not yet known
+DROP INDEX IF EXISTS outbox_waiting;
+CREATE UNIQUE INDEX IF NOT EXISTS outbox_by_sequence ON outbox (sequence);
+CREATE INDEX IF NOT EXISTS outbox_by_owner
+    ON outbox (organization_id, sequence) WHERE sequence IS NOT NULL;
+CREATE INDEX IF NOT EXISTS outbox_without_number
+    ON outbox (id) WHERE sequence IS NULL AND published_at IS NULL;
+CREATE INDEX IF NOT EXISTS outbox_unpublished ON outbox (sequence) WHERE published_at IS NULL;
 CREATE INDEX IF NOT EXISTS outbox_published ON outbox (occurred_at) WHERE published_at IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS outbox_numbers (
+    only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+    last     bigint NOT NULL DEFAULT 0  -- the number that was given last
+);
+
+-- Numbers what was committed, without gaps. Whoever does so waits for the one before to commit:
+-- so a number is never seen before all smaller ones. In one call, so that nobody's lock ever
+-- waits for a client; in several statements, so that what is numbered is looked up under the lock.
+CREATE OR REPLACE FUNCTION number_events(at_most integer) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM outbox WHERE sequence IS NULL AND published_at IS NULL) THEN
+        RETURN;
+    END IF;
+    INSERT INTO outbox_numbers DEFAULT VALUES ON CONFLICT DO NOTHING;
+    PERFORM FROM outbox_numbers FOR UPDATE;
+    WITH waiting AS (
+        SELECT id FROM outbox WHERE sequence IS NULL AND published_at IS NULL
+        ORDER BY id LIMIT at_most
+    ), placed AS (
+        SELECT id, row_number() OVER (ORDER BY id) AS place FROM waiting
+    ), numbered AS (
+        UPDATE outbox SET sequence = outbox_numbers.last + placed.place
+        FROM placed, outbox_numbers WHERE outbox.id = placed.id
+        RETURNING outbox.id
+    )
+    UPDATE outbox_numbers SET last = last + (SELECT count(*) FROM numbered);
+END $$;
 
 -- Requests that had an Idempotency-Key, and what came of them.
 CREATE TABLE IF NOT EXISTS idempotency_keys (

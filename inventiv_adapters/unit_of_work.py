@@ -9,8 +9,12 @@ from inventiv_adapters.action_logs.memory import MemoryActionLogs, MemoryActs
 from inventiv_adapters.action_logs.postgres import PostgresActionLogs, PostgresActs
 from inventiv_adapters.catalog.memory.entries import MemoryCatalog
 from inventiv_adapters.catalog.postgres.entries import PostgresCatalog
-from inventiv_adapters.deployments.memory import MemoryQuotas
-from inventiv_adapters.deployments.postgres import PostgresQuotas
+from inventiv_adapters.deployments.memory import MemoryPlans, MemoryQuotas
+from inventiv_adapters.deployments.postgres import PostgresPlans, PostgresQuotas
+from inventiv_adapters.finops.memory.costs import MemoryCostBooks, MemoryRentals
+from inventiv_adapters.finops.memory.wallets import MemoryTokens, MemoryWallets
+from inventiv_adapters.finops.postgres.rentals import PostgresCostBooks, PostgresRentals
+from inventiv_adapters.finops.postgres.wallets import PostgresTokens, PostgresWallets
 from inventiv_adapters.identity.memory.api_keys import MemoryApiKeys
 from inventiv_adapters.identity.memory.attempts import MemoryAttempts
 from inventiv_adapters.identity.memory.invitations import MemoryInvitations
@@ -44,10 +48,28 @@ from inventiv_adapters.kernel.postgres import (
     PostgresOutbox,
     PostgresSeedRecord,
 )
-from inventiv_adapters.models.memory import MemoryModels
-from inventiv_adapters.models.postgres import PostgresModels
+from inventiv_adapters.models.memory.models import MemoryModels
+from inventiv_adapters.models.memory.offerings import MemoryOfferings
+from inventiv_adapters.models.postgres.models import PostgresModels
+from inventiv_adapters.models.postgres.offerings import PostgresOfferings
+from inventiv_adapters.observability.memory import (
+    MemoryMeasurements,
+    MemoryRequestCounts,
+    MemoryRuntimeModels,
+)
+from inventiv_adapters.observability.postgres import (
+    PostgresMeasurements,
+    PostgresRequestCounts,
+    PostgresRuntimeModels,
+)
 from inventiv_adapters.settings.memory import MemoryCredentials, MemorySettings
 from inventiv_adapters.settings.postgres import PostgresCredentials, PostgresSettings
+from inventiv_adapters.workbench.memory.projects import MemoryProjects
+from inventiv_adapters.workbench.memory.retention import MemoryRetention
+from inventiv_adapters.workbench.memory.runs import MemoryRuns
+from inventiv_adapters.workbench.postgres.projects import PostgresProjects
+from inventiv_adapters.workbench.postgres.retention import PostgresRetention
+from inventiv_adapters.workbench.postgres.runs import PostgresRuns
 from inventiv_adapters.workers.memory import MemoryWorkers, MemoryWorkerTokens
 from inventiv_adapters.workers.postgres import PostgresWorkers, PostgresWorkerTokens
 from inventiv_core.kernel.events import DomainEvent
@@ -78,14 +100,26 @@ class MemoryWork:
         self.settings = MemorySettings(draft)
         self.credentials = MemoryCredentials(draft)
         self.models = MemoryModels(draft)
+        self.offerings = MemoryOfferings(draft)
         self.seeded = MemorySeedRecord(draft)
         self.action_logs = MemoryActionLogs(draft)
         self.instances = MemoryInstances(draft)
         self.leases = MemoryLeases(draft)
         self.workers = MemoryWorkers(draft)
         self.worker_tokens = MemoryWorkerTokens(draft)
+        self.measurements = MemoryMeasurements(draft)
+        self.request_counts = MemoryRequestCounts(draft)
+        self.runtime_models = MemoryRuntimeModels(draft)
         self.usage = MemoryUsage(draft)
         self.quotas = MemoryQuotas(draft)
+        self.projects = MemoryProjects(draft)
+        self.runs = MemoryRuns(draft)
+        self.retention = MemoryRetention(draft)
+        self.rentals = MemoryRentals(draft)
+        self.cost_books = MemoryCostBooks(draft)
+        self.wallets = MemoryWallets(draft)
+        self.tokens = MemoryTokens(draft)
+        self.plans = MemoryPlans(draft)
         self.idempotency = MemoryIdempotency(draft)
         self.outbox = MemoryOutbox(draft)
 
@@ -126,14 +160,26 @@ class PostgresWork:
         self.settings = PostgresSettings(connection)
         self.credentials = PostgresCredentials(connection)
         self.models = PostgresModels(connection)
+        self.offerings = PostgresOfferings(connection)
         self.seeded = PostgresSeedRecord(connection)
         self.action_logs = PostgresActionLogs(connection)
         self.instances = PostgresInstances(connection)
         self.leases = PostgresLeases(connection)
         self.workers = PostgresWorkers(connection)
         self.worker_tokens = PostgresWorkerTokens(connection)
+        self.measurements = PostgresMeasurements(connection)
+        self.request_counts = PostgresRequestCounts(connection)
+        self.runtime_models = PostgresRuntimeModels(connection)
         self.usage = PostgresUsage(connection)
         self.quotas = PostgresQuotas(connection)
+        self.projects = PostgresProjects(connection)
+        self.runs = PostgresRuns(connection)
+        self.retention = PostgresRetention(connection)
+        self.rentals = PostgresRentals(connection)
+        self.cost_books = PostgresCostBooks(connection)
+        self.wallets = PostgresWallets(connection)
+        self.tokens = PostgresTokens(connection)
+        self.plans = PostgresPlans(connection)
         self.idempotency = PostgresIdempotency(connection)
         self.outbox = PostgresOutbox(connection)
 

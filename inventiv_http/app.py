@@ -19,6 +19,8 @@ from inventiv_http.catalog.routes.regions import Regions
 from inventiv_http.catalog.routes.zones import Zones
 from inventiv_http.container import OUTAGES, Application
 from inventiv_http.deployments.routes import Deployments, Quotas
+from inventiv_http.finops.routes.costs import CostDashboards, MinuteCosts
+from inventiv_http.finops.routes.wallets import TokenPrices, Wallets
 from inventiv_http.identity.routes.api_keys import ApiKeys, OrganizationKeys
 from inventiv_http.identity.routes.invitations import Acceptances, Invitations
 from inventiv_http.identity.routes.members import Members
@@ -33,14 +35,24 @@ from inventiv_http.instances.routes import Instances
 from inventiv_http.kernel.auth import check_access, current_actor, current_session
 from inventiv_http.kernel.errors import domain_error, http_error, outage, unexpected
 from inventiv_http.kernel.idempotency import idempotency_key
+from inventiv_http.kernel.metrics import counted_by
 from inventiv_http.kernel.pages import page_request
 from inventiv_http.kernel.request_ids import with_request_ids
+from inventiv_http.kernel.requests import JsonRequest
 from inventiv_http.kernel.routes import VERSION, Public
-from inventiv_http.models.routes import Models, ModelsForType
+from inventiv_http.models.routes.models import Models, ModelsForType
+from inventiv_http.models.routes.offerings import Offerings, Shares
+from inventiv_http.observability.routes import (
+    Activities,
+    InstanceMetrics,
+    Prometheus,
+    RuntimeModels,
+)
 from inventiv_http.realtime.feed import Feed
 from inventiv_http.realtime.routes import Events
 from inventiv_http.settings.routes import Credentials, GlobalSettings, ProviderSettings
-from inventiv_http.workers.routes import Workers
+from inventiv_http.workbench.routes import ChatModels, Projects, RetentionOfRuns, Runs
+from inventiv_http.workers.routes import Workers, WorkerTokens
 
 _MAX_BODY_BYTES = 2 * 1024 * 1024
 
@@ -54,15 +66,17 @@ def create_app(
     """
     adapters = application.adapters
     settings = adapters.settings()
-    feed = Feed(adapters.clock())
+    feed = Feed(adapters.clock(), application.follow_events())
     adapters.bus().subscribe(feed.hear)
     adapters.bus().subscribe(adapters.known_callers().hear)
+    metrics = adapters.metrics()
+    metrics.watch_readers(lambda: feed.readers)
     use_cases = {
         name: _supply(provider)
         for name, provider in application.providers.items()
         if isinstance(provider, Factory)
     }
-    things = {"settings": settings, "feed": feed, "readiness": readiness or {}}
+    things = {"settings": settings, "feed": feed, "metrics": metrics, "readiness": readiness or {}}
     state = State(
         {
             "settings": settings,
@@ -72,6 +86,7 @@ def create_app(
             "gateway": Gateway(
                 application.forward_inference(),
                 adapters.clock(),
+                metrics,
                 body_limit_bytes=settings.gateway_body_limit_mb * 1024 * 1024,
                 prefix_bytes=settings.gateway_prefix_bytes,
             ),
@@ -84,9 +99,13 @@ def create_app(
             Sessions, Profile, PasswordResets, Users, ApiKeys,
             Organizations, Members, Invitations, Acceptances, OrganizationKeys,
             Providers, Regions, Zones, InstanceTypes, WholeCatalog, Models, ModelsForType,
-            Deployments, Quotas, Instances, Workers,
+            Offerings, Shares,
+            ChatModels, Projects, Runs, RetentionOfRuns,
+            Deployments, Quotas, Instances, Workers, WorkerTokens,
             ActionLogs, ActionTypes, PlatformActionLogs, Events,
+            Activities, RuntimeModels, InstanceMetrics, Prometheus,
             OpenAiModels, forward,
+            MinuteCosts, CostDashboards, Wallets, TokenPrices,
             Credentials, GlobalSettings, ProviderSettings,
         ],
         dependencies={
@@ -97,6 +116,7 @@ def create_app(
             **{name: _supply_same(thing) for name, thing in things.items()},
             **use_cases,
         },
+        request_class=JsonRequest,
         exception_handlers={
             DomainError: domain_error,
             HTTPException: http_error,
@@ -112,6 +132,8 @@ def create_app(
     )  # fmt: skip
     # outside of the router: what no route answers has an id, too
     app.asgi_handler = with_request_ids(adapters.new_id())(app.asgi_handler)
+    if settings.counts:
+        app.asgi_handler = counted_by(metrics)(app.asgi_handler)
     return app
 
 

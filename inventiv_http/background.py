@@ -4,6 +4,7 @@ Any number of processes may run it. What must be done once is claimed, in the da
 """
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -20,15 +21,29 @@ from inventiv_core.instances.entities import Lease
 from inventiv_core.instances.errors import LeaseLost
 from inventiv_core.instances.events import InstanceChanged
 from inventiv_core.kernel.bus import Message
+from inventiv_core.models.events import GrantsChanged
+from inventiv_core.orchestration.events import MassLossDoubted
 from inventiv_core.settings.events import GlobalSettingChanged
+from inventiv_core.workers.use_cases.heartbeats import Roster
 from inventiv_http.container import Application
+from inventiv_http.kernel.metrics import Metrics
 
 _AT_ONCE: Final = 32
 """Instances that one process works on at the same time."""
 _IDLE: Final = timedelta(seconds=2)
 _HOURLY_S: Final = 3600.0
+_HEARTBEATS_S: Final = 0.5
+"""How late it may be stored how workers are. With `_ROUTES_S` it bounds how old the router's
+knowledge of their queues is."""
+_SAMPLES_S: Final = 1.0
+_ROUTES_S: Final = 1.0
+_SUMS_S: Final = 10.0
+_MODELS_S: Final = 10.0
+_FLEET_S: Final = 15.0
 _USES_S: Final = 10.0
 """How late the time of last use of a session may be stored."""
+_HOURS_S: Final = 60.0
+"""How often it is seen to that hours that are over are closed."""
 _MAILS_S: Final = 5.0
 """How late a mail may be that nobody has told of, or that is tried again."""
 _PAUSE_AFTER_ERROR_S: Final = 1.0
@@ -61,6 +76,8 @@ class Background:
         self._routes = asyncio.Event()
         self._mails = asyncio.Event()
         self._free = _AT_ONCE
+        self._metrics: Metrics = application.adapters.metrics()
+        self._roster: Roster = application.adapters.roster()
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -81,34 +98,59 @@ class Background:
             await _stop(tasks)
             with suppress(Exception):  # the last second's usage: otherwise it waits on disk
                 await self._application.flush_usage()(actor=PLATFORM)
+            with suppress(Exception):
+                await self._application.flush_heartbeats()(actor=PLATFORM)
+            with suppress(Exception):
+                await self._application.flush_measurements()(actor=PLATFORM)
 
     def _table(self) -> list[Periodic]:
         everywhere = [
-            Periodic("routes", self._as_platform("refresh_routes"), 2.0, self._routes),
+            Periodic("routes", self._as_platform("refresh_routes"), _ROUTES_S, self._routes),
             Periodic("usage", self._as_platform("flush_usage"), 1.0),
+            Periodic("heartbeats", self._as_platform("flush_heartbeats"), _HEARTBEATS_S),
+            Periodic("samples", self._as_platform("flush_measurements"), _SAMPLES_S),
             Periodic("uses", self._as_platform("store_uses"), _USES_S),
         ]
         if not self._works:
             return everywhere
         return [
             *everywhere,
+            Periodic("sums", self._as_platform("roll_up_measurements"), _SUMS_S),
+            Periodic("room", self._as_platform("keep_measurements"), _HOURLY_S),
+            Periodic("models", self._as_platform("note_runtime_models"), _MODELS_S),
+            Periodic("fleet", self._count_fleet, _FLEET_S),
             Periodic("sweep", self._as_platform("sweep_machines"), self._sweep_interval_s),
+            Periodic("workbench", self._as_platform("sweep_workbench"), _HOURLY_S),
             Periodic("mails", self._send_mails, _MAILS_S, self._mails),
+            Periodic("hours", self._as_platform("close_hours"), _HOURS_S),
             Periodic("resets", self._as_platform("forget_password_resets"), _HOURLY_S),
             Periodic("old mails", self._as_platform("forget_mails"), _HOURLY_S),
             Periodic("sessions", self._as_platform("forget_sessions"), _HOURLY_S),
             Periodic("events", self._as_platform("forget_events"), _HOURLY_S),
             Periodic("keys", self._as_platform("forget_idempotency_keys"), _HOURLY_S),
+            Periodic("plans", self._as_platform("forget_plans"), _HOURLY_S),
         ]
 
     def _as_platform(self, name: str) -> Job:
         use_case = self._application.providers[name]()
         return lambda: use_case(actor=PLATFORM)
 
+    async def _count_fleet(self) -> None:
+        self._metrics.fleet(await self._application.count_fleet()(actor=PLATFORM))
+
     def _hear(self, message: Message) -> None:
         self._application.adapters.effective_settings().hear(message)
-        if isinstance(message.event, GlobalSettingChanged):
+        if isinstance(message.event, GlobalSettingChanged | GrantsChanged):
             self._routes.set()
+        self._roster.learn_of(message.event)
+        if isinstance(message.event, MassLossDoubted):
+            log.error(
+                "mass_loss_doubted",
+                doubt=message.event.doubt,
+                provider=message.event.provider_code,
+                lost=message.event.lost,
+                fleet=message.event.fleet,
+            )
         if isinstance(message.event, InstanceChanged):
             self._due.set()
             self._routes.set()
@@ -136,14 +178,14 @@ class Background:
 
     async def _repeat(self, periodic: Periodic) -> None:
         while True:
-            await _guarded(periodic.name, periodic.job)
+            await self._guarded(periodic.name, periodic.job)
             await _sleep(periodic.every_s, periodic.wake)
 
     async def _relay(self) -> None:
         relay = self._application.adapters.relay()
         relay_events = self._as_platform("relay_events")
         while True:
-            delivered = await _guarded("relay", relay_events)
+            delivered = await self._guarded("relay", relay_events)
             if not delivered:
                 await _guarded("relay", lambda: relay.wait(at_most=_IDLE))
 
@@ -156,7 +198,7 @@ class Background:
                     await _sleep(_IDLE.total_seconds(), self._due)
                     continue
                 free = self._free
-                claimed = await _guarded("claim", partial(claim, limit=free, actor=PLATFORM))
+                claimed = await self._guarded("claim", partial(claim, limit=free, actor=PLATFORM))
                 if claimed is None:
                     continue
                 for lease in claimed.leases:
@@ -169,7 +211,7 @@ class Background:
     async def _work_on(self, lease: Lease) -> None:
         """Work on one instance, and keep the right to as long as that takes."""
         work = asyncio.create_task(
-            _guarded(
+            self._guarded(
                 "reconcile",
                 lambda: self._application.reconcile_instance()(lease, actor=PLATFORM),
             )
@@ -183,6 +225,24 @@ class Background:
             await asyncio.gather(work, keep, return_exceptions=True)
             self._free += 1
             self._due.set()
+
+    async def _guarded(self, name: str, job: Job) -> Any:
+        """Do a job, count it, and survive it."""
+        result = None
+        began_s = time.perf_counter()
+
+        async def measured() -> Any:
+            nonlocal result
+            is_done = False
+            try:
+                result = await job()
+                is_done = True
+            finally:
+                taken_s = time.perf_counter() - began_s
+                self._metrics.job(name, taken_s, is_done=is_done, result=result)
+            return result
+
+        return await _guarded(name, measured)
 
     async def _renew(self, lease: Lease) -> None:
         """Renew a lease until it is lost: then the work on it stops, too."""

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 from dependency_injector.containers import DeclarativeContainer
 from dependency_injector.providers import (
     Callable,
@@ -22,15 +23,23 @@ from inventiv_adapters.catalog.memory.lists import MemoryCatalogQueries
 from inventiv_adapters.catalog.memory.prices import MemoryPriceQueries
 from inventiv_adapters.catalog.postgres.lists import PostgresCatalogQueries
 from inventiv_adapters.catalog.postgres.prices import PostgresPriceQueries
+from inventiv_adapters.cloud.accounts import AccountClouds
 from inventiv_adapters.cloud.memory import FixedClouds, MemoryCloud
 from inventiv_adapters.cloud.mock.behaviour import MockBehaviour, parse_faults
 from inventiv_adapters.cloud.mock.datacenter import Datacenter
 from inventiv_adapters.cloud.mock.ledger import Ledger
 from inventiv_adapters.cloud.mock.provider import MockCloud
+from inventiv_adapters.cloud.scaleway.accounts import ScalewayAccounts
+from inventiv_adapters.cloud.scaleway.servers import ZONES, ScalewayChoices
 from inventiv_adapters.deployments.memory import MemoryQuotaQueries
 from inventiv_adapters.deployments.postgres import PostgresQuotaQueries
 from inventiv_adapters.embedded.directory import DataDirectory, DataDirectoryUnusable
 from inventiv_adapters.embedded.server import EmbeddedPostgres
+from inventiv_adapters.finops.envelopes import enveloped
+from inventiv_adapters.finops.memory.costs import MemoryCostQueries
+from inventiv_adapters.finops.memory.wallets import MemoryWalletQueries
+from inventiv_adapters.finops.postgres.costs import PostgresCostQueries
+from inventiv_adapters.finops.postgres.wallets import PostgresWalletQueries
 from inventiv_adapters.identity.argon2 import Argon2Passwords
 from inventiv_adapters.identity.jwt import JwtSessionTokens
 from inventiv_adapters.identity.keys import RandomApiKeys
@@ -52,15 +61,13 @@ from inventiv_adapters.identity.smtp import SmtpMailer, SmtpServer
 from inventiv_adapters.inference.aiohttp import AiohttpEngines
 from inventiv_adapters.inference.deadlines import Deadlines
 from inventiv_adapters.inference.memory import (
-    FreeOfCharge,
-    MemoryOfferings,
     MemoryRoutingQueries,
     MemorySpool,
 )
 from inventiv_adapters.inference.postgres import PostgresRoutingQueries
 from inventiv_adapters.inference.spool import FileSpool
-from inventiv_adapters.instances.memory import MemoryInstanceQueries
-from inventiv_adapters.instances.postgres import PostgresInstanceQueries
+from inventiv_adapters.instances.memory import MemoryBootQueries, MemoryInstanceQueries
+from inventiv_adapters.instances.postgres import PostgresBootQueries, PostgresInstanceQueries
 from inventiv_adapters.kernel.chance import SystemChance
 from inventiv_adapters.kernel.clock import SystemClock
 from inventiv_adapters.kernel.ids import Uuid7
@@ -73,15 +80,31 @@ from inventiv_adapters.kernel.postgres import (
     open_later,
 )
 from inventiv_adapters.kernel.redis import RedisBus
-from inventiv_adapters.models.memory import MemoryMachineQueries, MemoryModelQueries
-from inventiv_adapters.models.postgres import PostgresMachineQueries, PostgresModelQueries
+from inventiv_adapters.models.memory.models import MemoryMachineQueries, MemoryModelQueries
+from inventiv_adapters.models.memory.offerings import MemoryOfferingQueries
+from inventiv_adapters.models.postgres.models import PostgresMachineQueries, PostgresModelQueries
+from inventiv_adapters.models.postgres.offerings import PostgresOfferingQueries
+from inventiv_adapters.observability.memory import MemoryObservabilityQueries
+from inventiv_adapters.observability.postgres import PostgresObservabilityQueries
 from inventiv_adapters.orchestration.http import HttpEngineProbe
 from inventiv_adapters.orchestration.memory import HealthyEngines, MemorySituationQueries
 from inventiv_adapters.orchestration.postgres import PostgresSituationQueries
+from inventiv_adapters.realtime.memory import MemoryEventLog
+from inventiv_adapters.realtime.postgres import PostgresEventLog
 from inventiv_adapters.settings.aes import AesSecretBox
 from inventiv_adapters.settings.memory import MemorySettingQueries
 from inventiv_adapters.settings.postgres import PostgresSettingQueries
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork, PostgresUnitOfWork
+from inventiv_adapters.workbench.memory.chat_models import MemoryLiveModelQueries
+from inventiv_adapters.workbench.memory.projects import MemoryProjectQueries
+from inventiv_adapters.workbench.memory.retention import MemoryRetentionQueries
+from inventiv_adapters.workbench.memory.runs import MemoryRunQueries
+from inventiv_adapters.workbench.postgres.chat_models import PostgresLiveModelQueries
+from inventiv_adapters.workbench.postgres.projects import PostgresProjectQueries
+from inventiv_adapters.workbench.postgres.retention import PostgresRetentionQueries
+from inventiv_adapters.workbench.postgres.runs import PostgresRunQueries
+from inventiv_adapters.workers.memory import MemoryWorkerQueries
+from inventiv_adapters.workers.postgres import PostgresWorkerQueries
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
 from inventiv_core.action_logs.use_cases import (
     ExportActionLogs,
@@ -118,7 +141,28 @@ from inventiv_core.catalog.use_cases.seeding import SeedCatalog
 from inventiv_core.catalog.use_cases.syncing import SyncCatalog
 from inventiv_core.catalog.use_cases.zones import CreateZone, ListZones, SearchZones, UpdateZone
 from inventiv_core.cloud.ports import CloudProvider
-from inventiv_core.deployments.use_cases import CreateDeployment, GetQuota, SetQuota
+from inventiv_core.deployments.use_cases.deployments import CreateDeployment
+from inventiv_core.deployments.use_cases.plans import ForgetPlans, PlanDeployment
+from inventiv_core.deployments.use_cases.quotas import GetQuota, SetQuota
+from inventiv_core.finops.use_cases.charging import ChargeUsage
+from inventiv_core.finops.use_cases.closing import CloseHours
+from inventiv_core.finops.use_cases.costs import (
+    GetCostSeries,
+    GetCostSummary,
+    GetSpent,
+    ListActualCosts,
+    ListAdjustments,
+    ListCumulativeCosts,
+    ListForecasts,
+)
+from inventiv_core.finops.use_cases.wallets import (
+    ChangePlan,
+    GetStatement,
+    GetWallet,
+    ListTokenPrices,
+    SetTokenPrice,
+    TopUpWallet,
+)
 from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances, ResetAllowances
 from inventiv_core.identity.use_cases.acceptances import (
     AcceptInvitation,
@@ -175,6 +219,7 @@ from inventiv_core.identity.use_cases.users import (
     SearchUsers,
     UpdateUser,
 )
+from inventiv_core.inference.entities.offerings import Offerings
 from inventiv_core.inference.entities.retries import RetryBudget
 from inventiv_core.inference.entities.routing import Router
 from inventiv_core.inference.use_cases.forwarding import ForwardInference
@@ -189,6 +234,7 @@ from inventiv_core.instances.use_cases import (
     TerminateInstance,
 )
 from inventiv_core.kernel.ids import NewId
+from inventiv_core.kernel.secrets import Secret
 from inventiv_core.models.use_cases.fits import (
     FitArchitecture,
     FitModel,
@@ -203,7 +249,35 @@ from inventiv_core.models.use_cases.models import (
     SearchModels,
     UpdateModel,
 )
+from inventiv_core.models.use_cases.offerings import (
+    CreateOffering,
+    DeleteOffering,
+    GetOffering,
+    ListUsableModels,
+    SearchOfferings,
+    SetOfferingPrice,
+    UpdateOffering,
+)
 from inventiv_core.models.use_cases.seeding import SeedModels
+from inventiv_core.models.use_cases.shares import (
+    ListShares,
+    RevokeShare,
+    SetSharePrice,
+    ShareOffering,
+    UpdateShare,
+)
+from inventiv_core.observability.entities import Kept, MeasurementQueue
+from inventiv_core.observability.use_cases import (
+    CountFleet,
+    FlushMeasurements,
+    GetRequestMetrics,
+    KeepMeasurements,
+    ListRuntimeModels,
+    NoteRuntimeModels,
+    RollUpMeasurements,
+    ShowGpuActivity,
+    ShowSystemActivity,
+)
 from inventiv_core.orchestration.entities import Patience
 from inventiv_core.orchestration.use_cases.reconciling import (
     ClaimInstances,
@@ -211,8 +285,14 @@ from inventiv_core.orchestration.use_cases.reconciling import (
     RenewLease,
 )
 from inventiv_core.orchestration.use_cases.sweeping import SweepMachines
-from inventiv_core.realtime.use_cases import ForgetEvents, RelayEvents, WatchEvents
-from inventiv_core.settings.definitions import DEFINITIONS
+from inventiv_core.realtime.use_cases import (
+    FollowEvents,
+    ForgetEvents,
+    RelayEvents,
+    ReplayEvents,
+    WatchEvents,
+)
+from inventiv_core.settings.definitions import DEFINITIONS, SCALEWAY
 from inventiv_core.settings.entities import Value
 from inventiv_core.settings.errors import SettingInvalid
 from inventiv_core.settings.use_cases.credentials import (
@@ -231,7 +311,28 @@ from inventiv_core.settings.use_cases.globals import (
 from inventiv_core.settings.use_cases.params import ChangeProviderParams, ListProviderParams
 from inventiv_core.settings.use_cases.rotation import RotateSecrets
 from inventiv_core.settings.use_cases.seeding import SeedCredentials
-from inventiv_core.workers.use_cases import Heartbeat, RegisterWorker
+from inventiv_core.workbench.use_cases.chat_models import ListChatModels
+from inventiv_core.workbench.use_cases.messages import AppendMessage
+from inventiv_core.workbench.use_cases.projects import (
+    CreateProject,
+    DeleteProject,
+    ListProjects,
+    UpdateProject,
+)
+from inventiv_core.workbench.use_cases.retention import GetRetention, SetRetention, SweepWorkbench
+from inventiv_core.workbench.use_cases.runs import (
+    CompleteRun,
+    CreateRun,
+    DeleteRun,
+    GetRun,
+    ListRuns,
+    SearchRuns,
+    UpdateRun,
+)
+from inventiv_core.workers.use_cases.heartbeats import FlushHeartbeats, Heartbeat, Roster
+from inventiv_core.workers.use_cases.registrations import RegisterWorker
+from inventiv_core.workers.use_cases.tokens import RotateWorkerToken
+from inventiv_http.kernel.metrics import Metrics
 from inventiv_http.settings import Settings, SettingsInvalid
 from inventiv_http.settings.environment import CHANGEABLE
 
@@ -326,7 +427,9 @@ def _mailer(settings: Settings) -> SmtpMailer | FileMailer:
 
 
 def _patience(settings: Settings) -> Patience:
-    return Patience(lease=timedelta(seconds=settings.lease_s))
+    return Patience(
+        lease=timedelta(seconds=settings.lease_s), losses_believed=settings.losses_believed
+    )
 
 
 def _environment(settings: Settings) -> dict[str, Value]:
@@ -344,6 +447,15 @@ def _environment(settings: Settings) -> dict[str, Value]:
 
 def _secret_box(settings: Settings) -> AesSecretBox:
     return AesSecretBox(settings.secrets_keys())
+
+
+def _kept(settings: Settings) -> Kept:
+    return Kept(
+        seconds=timedelta(hours=settings.samples_kept_h),
+        minutes=timedelta(days=settings.minutes_kept_d),
+        hours=timedelta(days=settings.hours_kept_d),
+        days=timedelta(days=settings.days_kept_d),
+    )
 
 
 def _login_allowances(settings: Settings) -> LoginAllowances:
@@ -393,8 +505,37 @@ def _mock_only(cloud: CloudProvider) -> FixedClouds:
     return FixedClouds({MOCK: cloud})
 
 
+def _scaleway_choices(settings: Settings) -> ScalewayChoices:
+    return ScalewayChoices(
+        zones=settings.zones_of_scaleway() or ZONES,
+        image=settings.scaleway_image,
+        callers=settings.gateway_addresses(),
+    )
+
+
+def _scaleway_url(settings: Settings) -> str:
+    if not settings.scaleway_url.startswith(("https://", "http://")):
+        message = "INVENTIV_SCALEWAY_URL is no URL: it begins with https://."
+        raise SettingsInvalid(message)
+    return settings.scaleway_url
+
+
+def _by_code(mock: CloudProvider) -> dict[str, CloudProvider]:
+    return {MOCK: mock}
+
+
+def _makers(scaleway: ScalewayAccounts) -> dict[str, ScalewayAccounts]:
+    return {SCALEWAY: scaleway}
+
+
+def _hub_token(settings: Settings) -> Secret | None:
+    return settings.hub_token()
+
+
 def _bus(settings: Settings) -> MemoryBus | RedisBus:
-    return MemoryBus() if settings.redis_url is None else RedisBus(settings.redis_url)
+    return (
+        MemoryBus() if settings.redis_url is None else RedisBus(settings.redis_url, told=enveloped)
+    )
 
 
 def _deadlines(settings: Settings) -> Deadlines:
@@ -423,9 +564,10 @@ class _Common(DeclarativeContainer):
     session_lifetime = Factory(timedelta, seconds=settings.provided.session_lifetime_s)
     local_session_lifetime = Object(timedelta(days=30))
     keep_expired = Object(timedelta(days=7))
-    keep_events = Object(timedelta(days=1))
+    keep_events = Factory(timedelta, hours=settings.provided.events_kept_h)
     environment = Singleton(_environment, settings)
     secret_box = Singleton(_secret_box, settings)
+    hub_token = Callable(_hub_token, settings)
     login_allowances = Factory(_login_allowances, settings)
     password_reset_allowances = Factory(_password_reset_allowances, settings)
     invitation_allowance = Factory(_invitation_allowance, settings)
@@ -443,10 +585,17 @@ class _Common(DeclarativeContainer):
     )
     link_tokens = Singleton(DerivedLinkTokens, settings.provided.jwt_secret)
     frontend_url = settings.provided.console_url
-    worker_tokens = Singleton(DerivedWorkerTokens, settings.provided.jwt_secret)
+    worker_tokens = Singleton(
+        DerivedWorkerTokens,
+        settings.provided.jwt_secret,
+        good_for_all=settings.provided.worker_auth_token,
+    )
+    roster = Singleton(Roster)
+    measurement_queue = Singleton(MeasurementQueue)
+    samples_kept = Factory(_kept, settings)
+    metrics = Singleton(Metrics, roster, measurement_queue)
     router = Singleton(Router)
-    offerings = Singleton(MemoryOfferings)
-    charge_usage = Singleton(FreeOfCharge)
+    offerings = Singleton(Offerings)
     retry_budget = Singleton(RetryBudget)
     failover_for = Factory(timedelta, seconds=settings.provided.gateway_failover_s)
     engines = Singleton(AiohttpEngines, Callable(_deadlines, settings))
@@ -474,15 +623,26 @@ class MemoryAdapters(_Common):
     )
     model_queries = Singleton(MemoryModelQueries, database)
     machine_queries = Singleton(MemoryMachineQueries, database)
+    offering_queries = Singleton(MemoryOfferingQueries, database)
     action_log_queries = Singleton(MemoryActionLogQueries, database)
     instance_queries = Singleton(MemoryInstanceQueries, database)
     quota_queries = Singleton(MemoryQuotaQueries, database)
+    live_model_queries = Singleton(MemoryLiveModelQueries, database)
+    project_queries = Singleton(MemoryProjectQueries, database)
+    run_queries = Singleton(MemoryRunQueries, database)
+    retention_queries = Singleton(MemoryRetentionQueries, database)
+    worker_queries = Singleton(MemoryWorkerQueries, database)
+    observability_queries = Singleton(MemoryObservabilityQueries, database)
+    wallet_queries = Singleton(MemoryWalletQueries, database)
+    cost_queries = Singleton(MemoryCostQueries, database)
+    boot_queries = Singleton(MemoryBootQueries, database)
     situation_queries = Singleton(MemorySituationQueries, database)
     routing_queries = Singleton(MemoryRoutingQueries, database)
     usage_spool = Singleton(MemorySpool)
     mailer = Singleton(MemoryMailer)
     bus = Singleton(MemoryBus)
     relay = Singleton(MemoryRelay, database)
+    event_log = Singleton(MemoryEventLog, database)
     cloud = Singleton(MemoryCloud, clock=_Common.clock, new_id=_Common.new_id)
     clouds = Singleton(_mock_only, cloud)
     engine_probe = Singleton(HealthyEngines)
@@ -514,15 +674,26 @@ class PostgresAdapters(_Common):
     )
     model_queries = Singleton(PostgresModelQueries, pool)
     machine_queries = Singleton(PostgresMachineQueries, pool)
+    offering_queries = Singleton(PostgresOfferingQueries, pool)
     action_log_queries = Singleton(PostgresActionLogQueries, pool)
     instance_queries = Singleton(PostgresInstanceQueries, pool)
     quota_queries = Singleton(PostgresQuotaQueries, pool)
+    live_model_queries = Singleton(PostgresLiveModelQueries, pool)
+    project_queries = Singleton(PostgresProjectQueries, pool)
+    run_queries = Singleton(PostgresRunQueries, pool)
+    retention_queries = Singleton(PostgresRetentionQueries, pool)
+    worker_queries = Singleton(PostgresWorkerQueries, pool)
+    observability_queries = Singleton(PostgresObservabilityQueries, pool)
+    wallet_queries = Singleton(PostgresWalletQueries, pool)
+    cost_queries = Singleton(PostgresCostQueries, pool)
+    boot_queries = Singleton(PostgresBootQueries, pool)
     situation_queries = Singleton(PostgresSituationQueries, pool)
     routing_queries = Singleton(PostgresRoutingQueries, pool)
     usage_spool = Singleton(_usage_spool, _Common.settings, _Common.new_id)
     mailer = Singleton(_mailer, _Common.settings)
     bus = Singleton(_bus, _Common.settings)
     relay = Singleton(PostgresRelay, pool, _Common.settings.provided.database_url)
+    event_log = Singleton(PostgresEventLog, pool)
     mock_behaviour = Singleton(_behaviour, _Common.settings)
     mock_ledger = Singleton(Ledger, Callable(mock_directory, _Common.settings.provided.data_dir))
     datacenter = Singleton(
@@ -540,15 +711,29 @@ class PostgresAdapters(_Common):
         new_id=_Common.new_id,
         wake=datacenter.provided.wake,
     )
-    clouds = Singleton(_mock_only, mock_cloud)
+    scaleway_client = Singleton(httpx.AsyncClient)
+    scaleway_choices = Singleton(_scaleway_choices, _Common.settings)
+    scaleway = Singleton(
+        ScalewayAccounts,
+        scaleway_client,
+        base_url=Callable(_scaleway_url, _Common.settings),
+        choices=scaleway_choices,
+        chance=_Common.chance,
+    )
+    clouds = Singleton(
+        AccountClouds,
+        shared=Callable(_by_code, mock_cloud),
+        makers=Callable(_makers, scaleway),
+        setting_queries=setting_queries,
+        secret_box=_Common.secret_box,
+    )
     engine_probe = Singleton(HttpEngineProbe)
 
 
-def _use_case(use_case: Any, adapters: Any) -> Factory[Any]:
-    """Build ``use_case`` from the adapters that are named like its fields."""
-    return Factory(
-        use_case, **{need.name: getattr(adapters, need.name) for need in fields(use_case)}
-    )
+def _use_case(use_case: Any, adapters: Any, **others: Factory[Any]) -> Factory[Any]:
+    """Build ``use_case`` from the adapters that are named like its fields, and from ``others``."""
+    needs = [need.name for need in fields(use_case) if need.name not in others]
+    return Factory(use_case, **{name: getattr(adapters, name) for name in needs}, **others)
 
 
 class Application(DeclarativeContainer):
@@ -647,6 +832,20 @@ class Application(DeclarativeContainer):
     fit_architecture = _use_case(FitArchitecture, adapters)
     seed_models = _use_case(SeedModels, adapters)
 
+    # offerings
+    list_usable_models = _use_case(ListUsableModels, adapters)
+    search_offerings = _use_case(SearchOfferings, adapters)
+    get_offering = _use_case(GetOffering, adapters)
+    create_offering = _use_case(CreateOffering, adapters)
+    update_offering = _use_case(UpdateOffering, adapters)
+    set_offering_price = _use_case(SetOfferingPrice, adapters)
+    delete_offering = _use_case(DeleteOffering, adapters)
+    list_shares = _use_case(ListShares, adapters)
+    share_offering = _use_case(ShareOffering, adapters)
+    update_share = _use_case(UpdateShare, adapters)
+    set_share_price = _use_case(SetSharePrice, adapters)
+    revoke_share = _use_case(RevokeShare, adapters)
+
     # settings
     list_setting_definitions = _use_case(ListSettingDefinitions, adapters)
     list_global_settings = _use_case(ListGlobalSettings, adapters)
@@ -665,6 +864,8 @@ class Application(DeclarativeContainer):
     get_quota = _use_case(GetQuota, adapters)
     set_quota = _use_case(SetQuota, adapters)
     create_deployment = _use_case(CreateDeployment, adapters)
+    plan_deployment = _use_case(PlanDeployment, adapters)
+    forget_plans = _use_case(ForgetPlans, adapters)
     list_instances = _use_case(ListInstances, adapters)
     search_instances = _use_case(SearchInstances, adapters)
     get_instance = _use_case(GetInstance, adapters)
@@ -677,15 +878,47 @@ class Application(DeclarativeContainer):
     list_action_kinds = _use_case(ListActionKinds, adapters)
     list_platform_actions = _use_case(ListPlatformActions, adapters)
 
+    # the workbench
+    list_chat_models = _use_case(ListChatModels, adapters)
+    list_projects = _use_case(ListProjects, adapters)
+    create_project = _use_case(CreateProject, adapters)
+    update_project = _use_case(UpdateProject, adapters)
+    delete_project = _use_case(DeleteProject, adapters)
+    list_runs = _use_case(ListRuns, adapters)
+    search_runs = _use_case(SearchRuns, adapters)
+    get_run = _use_case(GetRun, adapters)
+    create_run = _use_case(CreateRun, adapters)
+    update_run = _use_case(UpdateRun, adapters)
+    delete_run = _use_case(DeleteRun, adapters)
+    complete_run = _use_case(CompleteRun, adapters)
+    append_message = _use_case(AppendMessage, adapters)
+    get_retention = _use_case(GetRetention, adapters)
+    set_retention = _use_case(SetRetention, adapters)
+    sweep_workbench = _use_case(SweepWorkbench, adapters)
+
     # workers
     register_worker = _use_case(RegisterWorker, adapters)
     heartbeat = _use_case(Heartbeat, adapters)
+    flush_heartbeats = _use_case(FlushHeartbeats, adapters)
+    rotate_worker_token = _use_case(RotateWorkerToken, adapters)
+
+    # observability
+    show_gpu_activity = _use_case(ShowGpuActivity, adapters)
+    show_system_activity = _use_case(ShowSystemActivity, adapters)
+    list_runtime_models = _use_case(ListRuntimeModels, adapters)
+    get_request_metrics = _use_case(GetRequestMetrics, adapters)
+    flush_measurements = _use_case(FlushMeasurements, adapters)
+    roll_up_measurements = _use_case(RollUpMeasurements, adapters)
+    keep_measurements = _use_case(KeepMeasurements, adapters)
+    note_runtime_models = _use_case(NoteRuntimeModels, adapters)
+    count_fleet = _use_case(CountFleet, adapters)
 
     # inference
     forward_inference = _use_case(ForwardInference, adapters)
     list_served_models = _use_case(ListServedModels, adapters)
     refresh_routes = _use_case(RefreshRoutes, adapters)
-    flush_usage = _use_case(FlushUsage, adapters)
+    charge_usage = _use_case(ChargeUsage, adapters)
+    flush_usage = _use_case(FlushUsage, adapters, charge_usage=charge_usage)
 
     # orchestration
     claim_instances = _use_case(ClaimInstances, adapters)
@@ -693,7 +926,25 @@ class Application(DeclarativeContainer):
     reconcile_instance = _use_case(ReconcileInstance, adapters)
     sweep_machines = _use_case(SweepMachines, adapters)
 
+    # finops
+    get_cost_summary = _use_case(GetCostSummary, adapters)
+    get_spent = _use_case(GetSpent, adapters)
+    get_cost_series = _use_case(GetCostSeries, adapters)
+    list_actual_costs = _use_case(ListActualCosts, adapters)
+    list_cumulative_costs = _use_case(ListCumulativeCosts, adapters)
+    list_forecasts = _use_case(ListForecasts, adapters)
+    list_adjustments = _use_case(ListAdjustments, adapters)
+    close_hours = _use_case(CloseHours, adapters)
+    get_wallet = _use_case(GetWallet, adapters)
+    get_statement = _use_case(GetStatement, adapters)
+    top_up_wallet = _use_case(TopUpWallet, adapters)
+    change_plan = _use_case(ChangePlan, adapters)
+    list_token_prices = _use_case(ListTokenPrices, adapters)
+    set_token_price = _use_case(SetTokenPrice, adapters)
+
     # realtime
     watch_events = _use_case(WatchEvents, adapters)
+    replay_events = _use_case(ReplayEvents, adapters)
+    follow_events = _use_case(FollowEvents, adapters)
     relay_events = _use_case(RelayEvents, adapters)
     forget_events = _use_case(ForgetEvents, adapters)

@@ -15,6 +15,7 @@ from inventiv_http.container import (
     mail_directory,
     schema_text,
 )
+from inventiv_http.observability.port import metrics_port
 from inventiv_http.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -34,7 +35,12 @@ async def running(
     if works and directory is not None:
         log.warning("mails_go_to_files", directory=str(directory), because="no SMTP server is set")
     adapters.mailer()  # what is wrong with its settings is better known now than later
-    for thing in (adapters.environment, adapters.secret_box):
+    for thing in (
+        adapters.environment,
+        adapters.secret_box,
+        adapters.hub_token,
+        adapters.scaleway,
+    ):
         thing()  # a setting that is wrong stops the server now, and no request later
     await apply_schema(settings.database_url or "", schema_text())
     async with AsyncExitStack() as stack:
@@ -48,6 +54,7 @@ async def running(
         stack.callback(adapters.usage_spool().close)
         await adapters.engines().open()
         stack.push_async_callback(adapters.engines().close)
+        stack.push_async_callback(adapters.scaleway_client().aclose)
         stack.callback(adapters.mock_ledger().close)
         if works:
             await stack.enter_async_context(adapters.datacenter())
@@ -55,6 +62,7 @@ async def running(
             application, works=works, sweep_interval_s=settings.sweep_interval_s
         )
         await stack.enter_async_context(background.running())
+        await stack.enter_async_context(metrics_port(settings, adapters.metrics()))
         yield
 
 

@@ -42,8 +42,32 @@ from inventiv_core.identity.ports.work import IdentityWork
 from inventiv_core.instances.entities import Instance, InstanceId
 from inventiv_core.instances.ports import InstanceWork
 from inventiv_core.kernel.unit_of_work import UnitOfWork
-from inventiv_core.models.entities import MOCK_MODEL, Model, ModelId
-from inventiv_core.models.ports import ModelWork
+from inventiv_core.models.entities import (
+    MOCK_MODEL,
+    Model,
+    ModelId,
+    Offering,
+    OfferingId,
+    Price,
+    Share,
+    ShareId,
+    ShareStatus,
+    Visibility,
+)
+from inventiv_core.models.ports import ModelWork, OfferingWork
+from inventiv_core.models.views import Channel, Grant
+from inventiv_core.workbench.entities import (
+    Message,
+    MessageId,
+    MessageRole,
+    Mode,
+    Project,
+    ProjectId,
+    Run,
+    RunId,
+    RunStatus,
+)
+from inventiv_core.workbench.ports import WorkbenchWork
 from inventiv_core.workers.entities import Worker, WorkerStatus
 from inventiv_core.workers.ports import WorkerWork
 
@@ -247,6 +271,75 @@ def a_model(
     )
 
 
+def a_price(input_eur: str = "0.5", output_eur: str = "1.5", cached: str | None = None) -> Price:
+    return Price(
+        input_per_1m_tokens_eur=Decimal(input_eur),
+        output_per_1m_tokens_eur=Decimal(output_eur),
+        cached_input_per_1m_tokens_eur=None if cached is None else Decimal(cached),
+    )
+
+
+def an_offering(
+    model: Model,
+    *,
+    owner: OrganizationId = ACME,
+    code: str = "chat",
+    price: Price | None = None,
+    **facts: Any,
+) -> Offering:
+    offering = Offering(
+        id=OfferingId(a_number()),
+        organization_id=owner,
+        model_id=model.id,
+        name=code.title(),
+        code=code,
+        description=None,
+        is_active=True,
+        visibility=Visibility.PRIVATE,
+        price=price,
+        starts_at=NOON,
+        ends_at=None,
+        created_at=NOON,
+        updated_at=NOON,
+    )
+    return replace(offering, **facts)
+
+
+def a_share(offering: Offering, *, consumer: OrganizationId = OTHER, **facts: Any) -> Share:
+    share = Share(
+        id=ShareId(a_number()),
+        offering_id=offering.id,
+        organization_id=offering.organization_id,
+        consumer_organization_id=consumer,
+        status=ShareStatus.ACTIVE,
+        price=None,
+        starts_at=NOON,
+        ends_at=None,
+        created_at=NOON,
+        updated_at=NOON,
+    )
+    return replace(share, **facts)
+
+
+def a_grant(channel: Channel, consumer: OrganizationId | None, **facts: Any) -> Grant:
+    """Somebody may use ``acme/chat``."""
+    grant = Grant(
+        channel=channel,
+        consumer_organization_id=consumer,
+        provider_organization_id=ACME,
+        provider_slug="acme",
+        code="chat",
+        offering_id=OfferingId(a_number()),
+        share_id=None,
+        name="Chat",
+        model_id="vendor/chat-8b",
+        price=a_price("0.1", "0.2"),
+        starts_at=NOON,
+        ends_at=None,
+    )
+    return replace(grant, **facts)
+
+
 class Market:
     """A provider with one zone, one instance type on sale there, and one model that fits.
 
@@ -319,15 +412,87 @@ def a_worker(instance: Instance, *, at: datetime = NOON, **facts: Any) -> Worker
     return replace(worker, **facts)
 
 
+def a_project(
+    *, owner: UserId = ALICE, organization: OrganizationId | None = ACME, **facts: Any
+) -> Project:
+    number = a_number()
+    project = Project(
+        id=ProjectId(number),
+        owner_user_id=owner,
+        organization_id=organization,
+        name=f"project {number.int:x}",
+        org_access=None,
+        created_at=NOON,
+        updated_at=NOON,
+    )
+    return replace(project, **facts)
+
+
+def a_run(
+    *,
+    by: UserId = ALICE,
+    organization: OrganizationId | None = ACME,
+    at: datetime = NOON,
+    **facts: Any,
+) -> Run:
+    run = Run(
+        id=RunId(a_number()),
+        organization_id=organization,
+        created_by_user_id=by,
+        created_via_api_key_id=None,
+        project_id=None,
+        title=None,
+        model_id="vendor/chat-8b",
+        mode=Mode.CHAT,
+        status=RunStatus.IN_PROGRESS,
+        ttft_ms=None,
+        duration_ms=None,
+        error_message=None,
+        input_tokens=None,
+        output_tokens=None,
+        cached_input_tokens=None,
+        cost_eur=None,
+        message_count=0,
+        org_access=None,
+        created_at=at,
+        started_at=at,
+        updated_at=at,
+        completed_at=None,
+    )
+    return replace(run, **facts)
+
+
+def a_message(run: Run, index: int = 1, content: str = "Hello", **facts: Any) -> Message:
+    message = Message(
+        id=MessageId(a_number()),
+        run_id=run.id,
+        message_index=index,
+        sent_index=index,
+        role=MessageRole.USER,
+        content=content,
+        created_at=NOON,
+    )
+    return replace(message, **facts)
+
+
 class WholeWork(
-    ActionLogWork, CatalogWork, IdentityWork, InstanceWork, ModelWork, WorkerWork, Protocol
+    ActionLogWork,
+    CatalogWork,
+    IdentityWork,
+    InstanceWork,
+    ModelWork,
+    OfferingWork,
+    WorkbenchWork,
+    WorkerWork,
+    Protocol,
 ):
     """What a test may prepare."""
 
 
 Thing = (
     User | ApiKey | Organization | Membership | Invitation | Provider | Region | Zone | InstanceType
-    | InstanceTypeZone | Model | Instance | Worker | ActionLog
+    | InstanceTypeZone | Model | Offering | Share | Instance | Worker | ActionLog
+    | Project | Run | Message
 )  # fmt: skip
 
 
@@ -362,8 +527,18 @@ async def _store(thing: Thing, work: WholeWork) -> None:  # noqa: C901, PLR0912 
             await work.catalog.put_on_sale(thing)
         case Model():
             await work.models.add(thing)
+        case Offering():
+            await work.offerings.add(thing)
+        case Share():
+            await work.offerings.add_share(thing)
         case Instance():
             await work.instances.add(thing)
+        case Project():
+            await work.projects.add(thing)
+        case Run():
+            await work.runs.add(thing, {})
+        case Message():
+            await work.runs.add_message(thing)
         case Worker():
             await work.workers.put(thing)
         case ActionLog():

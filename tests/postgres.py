@@ -55,5 +55,5 @@ async def load_schema(url: str) -> None:
 
 def rows(url: str, statement: LiteralString) -> list[tuple[Any, ...]]:
     """Return what a statement finds."""
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(url, autocommit=True) as connection:
         return connection.execute(statement).fetchall()

@@ -27,7 +27,13 @@ from inventiv_core.cloud.entities import (
     Unknown,
 )
 from inventiv_core.cloud.errors import NoCloudAdapter
-from inventiv_core.cloud.ports import ChecksCredentials, CloudProvider, Clouds, SellsMachines
+from inventiv_core.cloud.ports import (
+    ChecksCredentials,
+    CloudProvider,
+    Clouds,
+    ForgetsSetups,
+    SellsMachines,
+)
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
 from inventiv_core.kernel.secrets import Secret
@@ -61,7 +67,7 @@ class Script(Generic[Outcome]):
         return outcome
 
 
-class MemoryCloud(CloudProvider, SellsMachines, ChecksCredentials):
+class MemoryCloud(CloudProvider, SellsMachines, ChecksCredentials, ForgetsSetups):
     """Machines in a dictionary: running as soon as they are started, gone as soon as deleted.
 
     Any credentials will do.
@@ -86,6 +92,9 @@ class MemoryCloud(CloudProvider, SellsMachines, ChecksCredentials):
         self.next_list: Script[ListOutcome] = Script()
         self.next_offers: Script[OffersOutcome] = Script()
         self.next_check: Script[CheckOutcome] = Script()
+        self.next_forget: Script[ActionOutcome] = Script()
+        self.forgotten: list[str] = []
+        """The ids of machines of which nobody can read any more what they were told."""
         self.checked: list[Mapping[str, Secret]] = []
         """All credentials that somebody wanted to try, in order."""
 
@@ -110,6 +119,16 @@ class MemoryCloud(CloudProvider, SellsMachines, ChecksCredentials):
     async def check_credentials(self, credentials: Mapping[str, Secret]) -> CheckOutcome:
         self.checked.append(credentials)
         return self.next_check.play(Accepted)
+
+    async def forget_setup(self, machine_id: str, *, zone: str) -> ActionOutcome:
+        return self.next_forget.play(lambda: self._forget(machine_id, zone))
+
+    def _forget(self, machine_id: str, zone: str) -> ActionOutcome:
+        machine = self.machines.get(machine_id)
+        if machine is None or machine.zone != zone:
+            return Absent()
+        self.forgotten.append(machine_id)
+        return Accepted()
 
     def _create(self, order: MachineOrder) -> CreateOutcome:
         machine = Machine(
@@ -158,7 +177,7 @@ class FixedClouds(Clouds):
         """Take the accounts by provider code; two codes may share an account."""
         self._accounts = dict(accounts)
 
-    def of(
+    async def of(
         self,
         provider_code: str,
         *,
@@ -168,12 +187,12 @@ class FixedClouds(Clouds):
             raise NoCloudAdapter(provider_code=provider_code)
         return self._accounts[provider_code]
 
-    def sellers(self) -> Mapping[str, SellsMachines]:
+    async def sellers(self) -> Mapping[str, SellsMachines]:
         return {
             code: account
             for code, account in self._accounts.items()
             if isinstance(account, SellsMachines)
         }
 
-    def accounts(self) -> tuple[CloudProvider, ...]:
+    async def accounts(self) -> tuple[CloudProvider, ...]:
         return tuple({id(account): account for account in self._accounts.values()}.values())

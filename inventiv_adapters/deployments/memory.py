@@ -1,12 +1,18 @@
-"""Quotas, in memory."""
+"""Quotas and plans, in memory."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
 
 from inventiv_adapters.kernel.memory import MemoryDatabase
 from inventiv_core.catalog.entities import InstanceType
-from inventiv_core.deployments.entities import InUse, Quota
-from inventiv_core.deployments.errors import QuotaOwnerNotFound
-from inventiv_core.deployments.ports import QuotaQueries, QuotaRepository
+from inventiv_core.deployments.entities import InUse, Plan, PlanId, Quota
+from inventiv_core.deployments.errors import PlanNotFound, QuotaOwnerNotFound
+from inventiv_core.deployments.ports import (
+    PlanRepository,
+    QuotaQueries,
+    QuotaRepository,
+)
 from inventiv_core.deployments.views import QuotaStanding
 from inventiv_core.identity.access import OrganizationId
 from inventiv_core.identity.entities.organizations import Organization
@@ -20,6 +26,31 @@ class _OwnQuota:
 
     organization_id: OrganizationId
     quota: Quota
+
+
+class MemoryPlans(PlanRepository):
+    """The plans."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._table = database.table(Plan)
+
+    async def add(self, plan: Plan) -> None:
+        self._table[plan.id] = plan
+
+    async def lock(self, plan_id: PlanId, *, owner: OrganizationId) -> Plan:
+        plan = self._table.get(plan_id)
+        if plan is None or plan.organization_id != owner:
+            raise PlanNotFound(plan_id=plan_id)
+        return plan
+
+    async def apply(self, plan_id: PlanId, *, instance_id: UUID) -> None:
+        self._table[plan_id] = replace(self._table[plan_id], instance_id=instance_id)
+
+    async def forget(self, *, before: datetime) -> int:
+        old = [plan.id for plan in self._table.values() if plan.expires_at < before]
+        for plan_id in old:
+            del self._table[plan_id]
+        return len(old)
 
 
 class MemoryQuotas(QuotaRepository):

@@ -1,14 +1,27 @@
-"""Quotas, in Postgres."""
+"""Quotas and plans, in Postgres."""
 
 from dataclasses import asdict
+from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 import msgspec
 
-from inventiv_adapters.kernel.postgres import Connection, Pool, fetch_all, fetch_one, fetch_value
-from inventiv_core.deployments.entities import InUse, Quota
-from inventiv_core.deployments.errors import QuotaOwnerNotFound
-from inventiv_core.deployments.ports import QuotaQueries, QuotaRepository
+from inventiv_adapters.kernel.postgres import (
+    Connection,
+    Pool,
+    count_rows,
+    fetch_all,
+    fetch_one,
+    fetch_value,
+)
+from inventiv_core.deployments.entities import InUse, Plan, PlanId, Quota
+from inventiv_core.deployments.errors import PlanNotFound, QuotaOwnerNotFound
+from inventiv_core.deployments.ports import (
+    PlanRepository,
+    QuotaQueries,
+    QuotaRepository,
+)
 from inventiv_core.deployments.views import QuotaStanding
 from inventiv_core.identity.access import OrganizationId
 from inventiv_core.instances.entities import AT_REST
@@ -48,6 +61,52 @@ _STANDING = """
     ) AS u
     LEFT JOIN organization_quotas q ON q.organization_id = %(owner)s
 """
+
+_ADD_PLAN = """
+    INSERT INTO deployment_plans
+        (id, organization_id, provider_id, zone, instance_type, model_id, gpu_count,
+         vram_per_gpu_gb, required_vram_gb, price_per_hour_eur, created_at, expires_at,
+         instance_id)
+    VALUES
+        (%(id)s, %(organization_id)s, %(provider_id)s, %(zone)s, %(instance_type)s, %(model_id)s,
+         %(gpu_count)s, %(vram_per_gpu_gb)s, %(required_vram_gb)s, %(price_per_hour_eur)s,
+         %(created_at)s, %(expires_at)s, %(instance_id)s)
+"""
+
+_LOCK_PLAN = """
+    SELECT id, organization_id, provider_id, zone, instance_type, model_id, gpu_count,
+           vram_per_gpu_gb, required_vram_gb, price_per_hour_eur, created_at, expires_at,
+           instance_id
+    FROM deployment_plans
+    WHERE id = %(id)s AND organization_id = %(owner)s
+    FOR UPDATE
+"""
+
+_APPLY_PLAN = "UPDATE deployment_plans SET instance_id = %(instance_id)s WHERE id = %(id)s"
+
+_FORGET_PLANS = "DELETE FROM deployment_plans WHERE expires_at < %(before)s"
+
+
+class PostgresPlans(PlanRepository):
+    """The plans."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add(self, plan: Plan) -> None:
+        await self._connection.execute(_ADD_PLAN, asdict(plan))
+
+    async def lock(self, plan_id: PlanId, *, owner: OrganizationId) -> Plan:
+        plan = await fetch_one(self._connection, Plan, _LOCK_PLAN, id=plan_id, owner=owner)
+        if plan is None:
+            raise PlanNotFound(plan_id=plan_id)
+        return plan
+
+    async def apply(self, plan_id: PlanId, *, instance_id: UUID) -> None:
+        await count_rows(self._connection, _APPLY_PLAN, id=plan_id, instance_id=instance_id)
+
+    async def forget(self, *, before: datetime) -> int:
+        return await count_rows(self._connection, _FORGET_PLANS, before=before)
 
 
 class PostgresQuotas(QuotaRepository):

@@ -1,17 +1,14 @@
 """Routing and usage, in memory."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
 from inventiv_adapters.kernel.memory import MemoryDatabase
-from inventiv_core.identity.access import OrganizationId
-from inventiv_core.inference.entities.routes import Route, ServableModel, Target
+from inventiv_core.inference.entities.routes import Route, ServableModel
 from inventiv_core.inference.entities.usage import InferenceUsage
 from inventiv_core.inference.ports import (
-    ChargesUsage,
-    Offerings,
     RoutingQueries,
     UsageRepository,
     UsageSpool,
@@ -59,27 +56,6 @@ class MemorySpool(UsageSpool):
     def forget(self, count: int) -> None:
         for _ in range(count):
             self._waiting.popleft()
-
-
-class MemoryOfferings(Offerings):
-    """What it was last told. At first, nobody offers anything."""
-
-    def __init__(self) -> None:
-        self._targets: Mapping[tuple[OrganizationId, str], Target] = {}
-
-    def replace(self, targets: Mapping[tuple[OrganizationId, str], Target]) -> None:
-        """Make these all there is, by consumer and name."""
-        self._targets = targets
-
-    def find(self, name: str, *, consumer: OrganizationId) -> Target | None:
-        return self._targets.get((consumer, name))
-
-
-class FreeOfCharge(ChargesUsage):
-    """Nobody pays for calls: machines are paid for by the hour."""
-
-    async def __call__(self, usages: Sequence[InferenceUsage]) -> None:
-        pass
 
 
 class MemoryRoutingQueries(RoutingQueries):

@@ -19,17 +19,18 @@ from inventiv_core.workers.entities import engine_url
 _ADD = """
     INSERT INTO inference_usage
         (id, request_id, occurred_at, organization_id, user_id, api_key_id,
-         provider_organization_id, offering_id, instance_id, model_id, path, streamed,
-         status_code, outcome, input_tokens, output_tokens, total_tokens, cached_tokens,
-         ttft_ms, duration_ms)
+         provider_organization_id, offering_id, share_id, price, instance_id, model_id, path,
+         streamed, status_code, outcome, input_tokens, output_tokens, total_tokens,
+         cached_tokens, ttft_ms, duration_ms)
     SELECT id, request_id, occurred_at, organization_id, user_id, api_key_id,
-           provider_organization_id, offering_id, instance_id, model_id, path, streamed,
-           status_code, outcome, input_tokens, output_tokens, total_tokens, cached_tokens,
-           ttft_ms, duration_ms
+           provider_organization_id, offering_id, share_id, price, instance_id, model_id, path,
+           streamed, status_code, outcome, input_tokens, output_tokens, total_tokens,
+           cached_tokens, ttft_ms, duration_ms
     FROM jsonb_to_recordset(%(usages)s::jsonb) AS u (
         id uuid, request_id text, occurred_at timestamptz, organization_id uuid, user_id uuid,
-        api_key_id uuid, provider_organization_id uuid, offering_id uuid, instance_id uuid,
-        model_id text, path text, streamed boolean, status_code integer, outcome text,
+        api_key_id uuid, provider_organization_id uuid, offering_id uuid, share_id uuid,
+        price jsonb, instance_id uuid, model_id text, path text, streamed boolean,
+        status_code integer, outcome text,
         input_tokens bigint, output_tokens bigint, total_tokens bigint, cached_tokens bigint,
         ttft_ms bigint, duration_ms bigint)
     ON CONFLICT (id) DO NOTHING

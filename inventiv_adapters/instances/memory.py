@@ -6,7 +6,16 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from inventiv_adapters.kernel.memory import MemoryDatabase, within
-from inventiv_core.catalog.entities import InstanceType, Provider, Region, Zone
+from inventiv_core.catalog.entities import (
+    InstanceType,
+    InstanceTypeId,
+    Provider,
+    Region,
+    Zone,
+    ZoneId,
+)
+from inventiv_core.deployments.ports import BootQueries
+from inventiv_core.deployments.views import BootTimes
 from inventiv_core.identity.access import OrganizationId
 from inventiv_core.identity.ports.estates import Estates
 from inventiv_core.instances.entities import AT_REST, Instance, InstanceId, InstanceStatus, Lease
@@ -18,7 +27,7 @@ from inventiv_core.instances.errors import (
 from inventiv_core.instances.ports import InstanceQueries, InstanceRepository, LeaseRepository
 from inventiv_core.instances.views import InstanceFilter, InstanceRow, counted_off
 from inventiv_core.kernel.pagination import Rows, Window
-from inventiv_core.models.entities import Model
+from inventiv_core.models.entities import Model, ModelId
 from inventiv_core.workers.entities import Worker
 
 
@@ -87,6 +96,56 @@ class MemoryEstates(Estates):
         return sum(
             instance.organization_id == owner and instance.status not in AT_REST
             for instance in self._database.table(Instance).values()
+        )
+
+
+class MemoryBootQueries(BootQueries):
+    """How long boots took."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def times(
+        self,
+        owner: OrganizationId,
+        *,
+        model_id: ModelId,
+        instance_type_id: InstanceTypeId,
+        zone_id: ZoneId,
+        limit: int,
+    ) -> BootTimes:
+        wanted = (owner, model_id, instance_type_id, zone_id)
+        served = [
+            instance
+            for instance in self._database.table(Instance).values()
+            if instance.ready_at is not None
+            and (
+                instance.organization_id,
+                instance.model_id,
+                instance.instance_type_id,
+                instance.zone_id,
+            )
+            == wanted
+        ]
+        served.sort(key=lambda instance: (instance.created_at, instance.id), reverse=True)
+        histories = self._database.table(History)
+        took = sorted(
+            min(readies) - instance.created_at
+            for instance in served[:limit]
+            if (
+                readies := [
+                    change.at
+                    for change in histories[instance.id].changes
+                    if change.to_status is InstanceStatus.READY
+                ]
+            )
+        )
+        if not took:
+            return BootTimes()
+        return BootTimes(
+            boots=len(took),
+            p50=took[(len(took) + 1) // 2 - 1],
+            p90=took[-(-len(took) * 9 // 10) - 1],
         )
 
 

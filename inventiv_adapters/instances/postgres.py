@@ -17,6 +17,9 @@ from inventiv_adapters.kernel.postgres import (
     fetch_window,
     searches,
 )
+from inventiv_core.catalog.entities import InstanceTypeId, ZoneId
+from inventiv_core.deployments.ports import BootQueries
+from inventiv_core.deployments.views import BootTimes
 from inventiv_core.identity.access import OrganizationId
 from inventiv_core.identity.ports.estates import Estates
 from inventiv_core.instances.entities import AT_REST, Instance, InstanceId, Lease
@@ -28,6 +31,7 @@ from inventiv_core.instances.errors import (
 from inventiv_core.instances.ports import InstanceQueries, InstanceRepository, LeaseRepository
 from inventiv_core.instances.views import TOTAL_COST, InstanceFilter, InstanceRow, counted_off
 from inventiv_core.kernel.pagination import Rows, Window
+from inventiv_core.models.entities import ModelId
 
 _ADD = """
     INSERT INTO instances
@@ -82,6 +86,23 @@ _COUNT_LIVING = """
 _LIVING = f"""
     {_ENTITY}
     WHERE id = ANY(%(ids)s) AND status <> ALL(%(at_rest)s)
+"""
+
+_BOOT_TIMES = """
+    SELECT count(*) AS boots,
+           percentile_disc(0.5) WITHIN GROUP (ORDER BY took) AS p50,
+           percentile_disc(0.9) WITHIN GROUP (ORDER BY took) AS p90
+    FROM (
+        SELECT (SELECT min(h.created_at) FROM instance_state_history h
+                WHERE h.instance_id = i.id AND h.to_status = 'ready') - i.created_at AS took
+        FROM instances i
+        WHERE i.organization_id = %(owner)s AND i.model_id = %(model_id)s
+          AND i.instance_type_id = %(instance_type_id)s AND i.zone_id = %(zone_id)s
+          AND i.ready_at IS NOT NULL
+        ORDER BY i.created_at DESC, i.id DESC
+        LIMIT %(limit)s
+    ) AS boots
+    WHERE took IS NOT NULL
 """
 
 _SCHEDULE = """
@@ -267,6 +288,35 @@ class PostgresEstates(Estates):
             at_rest=[status.value for status in AT_REST],
         )
         return living
+
+
+class PostgresBootQueries(BootQueries):
+    """How long boots took."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def times(
+        self,
+        owner: OrganizationId,
+        *,
+        model_id: ModelId,
+        instance_type_id: InstanceTypeId,
+        zone_id: ZoneId,
+        limit: int,
+    ) -> BootTimes:
+        async with self._pool.connection() as connection:
+            [times] = await fetch_all(
+                connection,
+                BootTimes,
+                _BOOT_TIMES,
+                owner=owner,
+                model_id=model_id,
+                instance_type_id=instance_type_id,
+                zone_id=zone_id,
+                limit=limit,
+            )
+        return times
 
 
 class PostgresLeases(LeaseRepository):

@@ -48,6 +48,11 @@ class MemoryDatabase:
         self._tables: defaultdict[type[Any], dict[UUID, Any]] = defaultdict(dict)
         self.outbox: list[Message] = []
         self.events_added = 0
+        self.log: list[Message] = []
+        """What was numbered, without gaps, and has not been forgotten."""
+        self.numbered = 0
+        self.published = 0
+        self.is_publishing = False
         self.committed = asyncio.Event()
 
     def table(self, row: type[Row]) -> dict[UUID, Row]:
@@ -148,13 +153,27 @@ class MemoryRelay(Relay):
         self._database = database
 
     async def deliver(self, publish: Callable[[Sequence[Message]], Awaitable[None]]) -> int:
-        waiting = self._database.outbox[:_RELAYED_AT_ONCE]
+        database = self._database
+        self._number()
+        if database.is_publishing:
+            return 0
+        waiting = [message for message in database.log if message.id > database.published]
+        waiting = waiting[:_RELAYED_AT_ONCE]
         if waiting:
-            await publish(waiting)
-            self._database.outbox = [
-                message for message in self._database.outbox if message not in waiting
-            ]
+            database.is_publishing = True
+            try:
+                await publish(waiting)
+            finally:
+                database.is_publishing = False
+            database.published = waiting[-1].id
         return len(waiting)
+
+    def _number(self) -> None:
+        database = self._database
+        for message in database.outbox[:_RELAYED_AT_ONCE]:
+            database.numbered += 1
+            database.log.append(Message(id=database.numbered, event=message.event))
+        del database.outbox[:_RELAYED_AT_ONCE]
 
     async def wait(self, *, at_most: timedelta) -> None:
         try:
@@ -165,8 +184,15 @@ class MemoryRelay(Relay):
         self._database.committed.clear()
 
     async def forget(self, *, before: datetime) -> int:
-        del before
-        return 0  # what was published is gone already
+        log, kept = self._database.log, 0
+        while (
+            kept < len(log)
+            and log[kept].id <= self._database.published
+            and log[kept].event.occurred_at < before
+        ):
+            kept += 1
+        del log[:kept]
+        return kept
 
 
 class MemoryBus(Bus):

@@ -15,7 +15,7 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from inventiv_adapters.kernel.events import revive
 from inventiv_core.kernel.bus import Message, Relay
-from inventiv_core.kernel.events import DomainEvent, Outbox
+from inventiv_core.kernel.events import DomainEvent, Outbox, TenantEvent
 from inventiv_core.kernel.idempotency import (
     IDEMPOTENCY_LIFETIME,
     IdempotencyKey,
@@ -33,6 +33,7 @@ OUTAGES = (OperationalError, InterfaceError, PoolTimeout, PoolClosed)
 """What is raised while the database cannot be reached."""
 
 _SCHEMA_LOCK = 0x1_4E_56_45_4E_54  # any number, as long as it is always this one
+_RELAY_LOCK = 0x1_52_45_4C_41_59
 _RELAYED_AT_ONCE = 500
 
 
@@ -285,23 +286,36 @@ class PostgresIdempotency(IdempotencyRepository):
 
 _ADD = """
     WITH added AS (
-        INSERT INTO outbox (name, payload, occurred_at)
-        VALUES (%(name)s, %(payload)s, %(occurred_at)s)
+        INSERT INTO outbox (name, payload, organization_id, occurred_at)
+        VALUES (%(name)s, %(payload)s, %(organization_id)s, %(occurred_at)s)
     )
     SELECT pg_notify('inventiv_outbox', '')
 """
 
+_NUMBER = "SELECT number_events(%(at_most)s)"
+
+_IS_MY_TURN = "SELECT pg_try_advisory_xact_lock(%(lock)s)"
+
 _WAITING = """
-    SELECT id, name, payload FROM outbox
-    WHERE published_at IS NULL
-    ORDER BY id
+    SELECT sequence AS id, name, payload FROM outbox
+    WHERE published_at IS NULL AND sequence IS NOT NULL
+    ORDER BY sequence
     LIMIT %(limit)s
-    FOR UPDATE SKIP LOCKED
 """
 
-_PUBLISHED = "UPDATE outbox SET published_at = now() WHERE id = ANY(%(ids)s)"
+_PUBLISHED = """
+    UPDATE outbox SET published_at = now()
+    WHERE published_at IS NULL AND sequence BETWEEN %(first)s AND %(last)s
+"""
 
-_FORGET = "DELETE FROM outbox WHERE published_at IS NOT NULL AND occurred_at < %(before)s"
+_FORGET = """
+    DELETE FROM outbox
+    WHERE published_at IS NOT NULL AND occurred_at < %(before)s
+      AND (sequence IS NULL OR sequence < COALESCE(
+          (SELECT min(kept.sequence) FROM outbox kept
+           WHERE kept.published_at IS NULL OR kept.occurred_at >= %(before)s),
+          (SELECT last + 1 FROM outbox_numbers)))
+"""
 
 _LISTEN = "LISTEN inventiv_outbox"
 
@@ -317,6 +331,7 @@ class PostgresOutbox(Outbox):
         values = {
             "name": type(event).__name__,
             "payload": as_json(event),
+            "organization_id": event.organization_id if isinstance(event, TenantEvent) else None,
             "occurred_at": event.occurred_at,
         }
         await self._connection.execute(_ADD, values)
@@ -338,13 +353,25 @@ class PostgresRelay(Relay):
         self._listener: Connection | None = None
 
     async def deliver(self, publish: Callable[[Sequence[Message]], Awaitable[None]]) -> int:
-        async with self._pool.connection() as connection, connection.transaction():
-            waiting = await fetch_all(connection, _Waiting, _WAITING, limit=_RELAYED_AT_ONCE)
-            if not waiting:
-                return 0
-            messages = (revive(row.id, row.name, row.payload) for row in waiting)
-            await publish([message for message in messages if message is not None])
-            await connection.execute(_PUBLISHED, {"ids": [row.id for row in waiting]})
+        async with self._pool.connection() as connection:
+            await connection.execute(_NUMBER, {"at_most": _RELAYED_AT_ONCE})
+            async with connection.transaction():
+                return await self._publish(connection, publish)
+
+    async def _publish(
+        self,
+        connection: Connection,
+        publish: Callable[[Sequence[Message]], Awaitable[None]],
+    ) -> int:
+        if not await fetch_value(connection, _IS_MY_TURN, lock=_RELAY_LOCK):
+            return 0
+        waiting = await fetch_all(connection, _Waiting, _WAITING, limit=_RELAYED_AT_ONCE)
+        if not waiting:
+            return 0
+        messages = (revive(row.id, row.name, row.payload) for row in waiting)
+        await publish([message for message in messages if message is not None])
+        values = {"first": waiting[0].id, "last": waiting[-1].id}
+        await connection.execute(_PUBLISHED, values)
         return len(waiting)
 
     async def wait(self, *, at_most: timedelta) -> None:

@@ -7,7 +7,7 @@ depends on it but speed, for all work is found in tables as well.
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import structlog
 from redis.asyncio import Redis
@@ -18,6 +18,8 @@ from inventiv_adapters.kernel.memory import MemoryBus
 from inventiv_core.kernel.bus import Bus, Listener, Message
 
 CHANNEL = "inventiv:events"
+Told: TypeAlias = Callable[[Message], tuple[str, bytes] | None]
+"""Returns a channel of others, and how they are told of an event there."""
 _RECONNECT_S = 1.0
 _POLL_S = 5.0
 
@@ -25,7 +27,8 @@ _POLL_S = 5.0
 class RedisBus(Bus):
     """Fans messages out to every process that listens on the channel."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, told: Told = lambda _: None) -> None:
+        self._told = told
         self._redis = Redis.from_url(
             url, socket_connect_timeout=5, socket_timeout=10, health_check_interval=15
         )
@@ -38,6 +41,8 @@ class RedisBus(Bus):
         async with self._redis.pipeline(transaction=False) as pipeline:
             for message in messages:
                 pipeline.publish(CHANNEL, encode(message))
+                if (told := self._told(message)) is not None:
+                    pipeline.publish(*told)
             await pipeline.execute()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:

@@ -1,13 +1,14 @@
 """What the reconciler has to know, in memory."""
 
+from datetime import datetime
 from uuid import UUID
 
 from inventiv_adapters.kernel.memory import INSTALLATION_ID, MemoryDatabase
-from inventiv_core.catalog.entities import InstanceType, Provider, Zone
-from inventiv_core.instances.entities import Instance, InstanceId
+from inventiv_core.catalog.entities import InstanceType, Provider, ProviderId, Zone
+from inventiv_core.instances.entities import WITH_MACHINE, Instance, InstanceId
 from inventiv_core.models.entities import Model
 from inventiv_core.orchestration.ports import EngineProbe, SituationQueries
-from inventiv_core.orchestration.views import Particulars, Situation
+from inventiv_core.orchestration.views import Losses, Particulars, Situation
 from inventiv_core.workers.entities import Worker
 
 
@@ -31,6 +32,23 @@ class MemorySituationQueries(SituationQueries):
             ),
             worker=self._database.table(Worker).get(instance_id),
         )
+
+    async def losses(self, provider_id: ProviderId, *, since: datetime) -> Losses:
+        theirs = [
+            instance
+            for instance in self._database.table(Instance).values()
+            if instance.provider_id == provider_id
+        ]
+        there = [instance for instance in theirs if instance.status in WITH_MACHINE]
+        vanished = [
+            instance
+            for instance in theirs
+            if instance.status not in WITH_MACHINE
+            and instance.deleted_by_provider
+            and instance.status_since >= since
+        ]
+        missing = [instance for instance in there if instance.missing_since is not None]
+        return Losses(lost=len(missing) + len(vanished), fleet=len(there) + len(vanished))
 
     async def installation_id(self) -> UUID:
         return INSTALLATION_ID

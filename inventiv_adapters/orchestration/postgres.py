@@ -1,14 +1,16 @@
 """What the reconciler has to know, in Postgres."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from inventiv_adapters.kernel.postgres import Pool, fetch_one, fetch_value
-from inventiv_core.instances.entities import Instance, InstanceId
+from inventiv_core.catalog.entities import ProviderId
+from inventiv_core.instances.entities import WITH_MACHINE, Instance, InstanceId
 from inventiv_core.orchestration.ports import SituationQueries
-from inventiv_core.orchestration.views import Particulars, Situation
+from inventiv_core.orchestration.views import Losses, Particulars, Situation
 from inventiv_core.workers.entities import Worker
 
 _FIND = """
@@ -20,7 +22,8 @@ _FIND = """
            p.code AS provider_code, z.code AS zone, t.code AS instance_type,
            m.model_id AS model_code,
            w.instance_id AS w_instance_id, w.status AS w_status, w.worker_id AS w_worker_id,
-           w.model_id AS w_model_id, w.vllm_port AS w_vllm_port, w.health_port AS w_health_port,
+           w.former_id AS w_former_id, w.model_id AS w_model_id, w.vllm_port AS w_vllm_port,
+           w.health_port AS w_health_port,
            w.queue_depth AS w_queue_depth, w.gpu_utilization AS w_gpu_utilization,
            w.agent_version AS w_agent_version, w.metadata AS w_metadata,
            w.registered_at AS w_registered_at, w.last_heartbeat_at AS w_last_heartbeat_at
@@ -31,6 +34,15 @@ _FIND = """
     JOIN models m ON m.id = i.model_id
     LEFT JOIN workers w ON w.instance_id = i.id
     WHERE i.id = %(id)s
+"""
+
+_LOSSES = """
+    SELECT count(*) FILTER (WHERE missing_since IS NOT NULL OR NOT (status = ANY(%(there)s)))
+               AS lost,
+           count(*) AS fleet
+    FROM instances
+    WHERE provider_id = %(provider_id)s
+      AND (status = ANY(%(there)s) OR (deleted_by_provider AND status_since >= %(since)s))
 """
 
 _INSTALLATION = "SELECT id FROM installation"
@@ -66,6 +78,19 @@ class PostgresSituationQueries(SituationQueries):
             particulars=msgspec.convert(names, Particulars),
             worker=None if worker["instance_id"] is None else msgspec.convert(worker, Worker),
         )
+
+    async def losses(self, provider_id: ProviderId, *, since: datetime) -> Losses:
+        async with self._pool.connection() as connection:
+            losses = await fetch_one(
+                connection,
+                Losses,
+                _LOSSES,
+                provider_id=provider_id,
+                since=since,
+                there=[str(status) for status in WITH_MACHINE],
+            )
+        assert losses is not None, "a count has a row"  # noqa: S101
+        return losses
 
     async def installation_id(self) -> UUID:
         if self._installation_id is None:

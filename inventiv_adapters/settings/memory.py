@@ -163,6 +163,17 @@ class MemorySettingQueries(SettingQueries):
             for provider in active[:limit]
         ]
 
+    async def credentials(
+        self, provider_code: str, *, owner: OrganizationId | None, limit: int
+    ) -> Sequence[Credential]:
+        ids = {provider.id for provider in self._providers() if provider.code == provider_code}
+        found = [
+            known
+            for known in self._database.table(Credential).values()
+            if known.provider_id in ids and owner in {None, known.organization_id}
+        ]
+        return sorted(found, key=lambda known: _order(known.place))[:limit]
+
     def _providers(self) -> Sequence[Provider]:
         providers = self._database.table(Provider).values()
         return sorted(providers, key=lambda provider: (provider.name, provider.id))

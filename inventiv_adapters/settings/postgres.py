@@ -127,6 +127,17 @@ _CREDENTIAL_FIELDS = """
     LIMIT %(limit)s
 """
 
+_CREDENTIALS_AT = """
+    SELECT c.organization_id, c.provider_id, c.field, c.key_id, c.sealed, c.last_four,
+           c.changed_at, c.changed_by_user_id, c.changed_by_name
+    FROM provider_credentials c
+    JOIN providers p ON p.id = c.provider_id
+    WHERE p.code = %(provider_code)s
+      AND (%(owner)s::uuid IS NULL OR c.organization_id = %(owner)s::uuid)
+    ORDER BY c.organization_id, c.provider_id, c.field
+    LIMIT %(limit)s
+"""
+
 
 class _Chosen(msgspec.Struct):
     chosen: dict[str, Value]
@@ -275,3 +286,17 @@ class PostgresSettingQueries(SettingQueries):
             return await fetch_all(
                 connection, CredentialFieldsSet, _CREDENTIAL_FIELDS, owner=owner, limit=limit
             )
+
+    async def credentials(
+        self, provider_code: str, *, owner: OrganizationId | None, limit: int
+    ) -> Sequence[Credential]:
+        async with self._pool.connection() as connection:
+            rows = await fetch_all(
+                connection,
+                _CredentialRow,
+                _CREDENTIALS_AT,
+                provider_code=provider_code,
+                owner=owner,
+                limit=limit,
+            )
+        return [row.credential() for row in rows]

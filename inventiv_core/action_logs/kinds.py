@@ -29,8 +29,10 @@ _LOOKS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
     "health":    ("Activity", _color("green", 500)),
     "terminate": ("AlertTriangle", _color("red", 500)),
     "repair":    ("Zap", _color("orange", 500)),
+    "workbench": ("Activity", _color("indigo", 600)),
     "archive":   ("Archive", _color("gray", 500)),
     "reconcile": ("Database", _color("purple", 500)),
+    "billing":   ("Database", _color("green", 500)),
     "access":    ("CheckCircle", _color("purple", 600)),
     "settings":  ("Database", _color("indigo", 500)),
     "catalog":   ("Cloud", _color("indigo", 500)),
@@ -51,10 +53,16 @@ _CODES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
     ),
     "repair": ("REQUEST_REINSTALL", "EXECUTE_REINSTALL"),
     "archive": ("ARCHIVE_INSTANCE",),
+    "workbench": (
+        "RUN_CREATED", "RUN_UPDATED", "RUN_DELETED", "PROJECT_CREATED", "PROJECT_UPDATED",
+        "PROJECT_DELETED", "RETENTION_CHANGED",
+    ),
     "reconcile": ("PROVIDER_DELETED_DETECTED",),
     "catalog": (
         "PROVIDER_CREATED", "PROVIDER_UPDATED", "REGION_CREATED", "REGION_UPDATED", "ZONE_CREATED",
         "ZONE_UPDATED", "INSTANCE_TYPE_CREATED", "INSTANCE_TYPE_UPDATED",
+        "OFFERING_CREATED", "OFFERING_UPDATED", "OFFERING_DELETED", "OFFERING_SHARED",
+        "OFFERING_SHARE_UPDATED", "OFFERING_SHARE_REVOKED",
         "INSTANCE_TYPE_ZONES_SET", "CATALOG_SEEDED", "CATALOG_IMPORTED", "CATALOG_SYNCED",
     ),
     "access": (
@@ -66,6 +74,7 @@ _CODES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
         "ORG_MEMBER_REMOVED", "ORG_INVITATION_CREATED", "ORG_INVITATION_RESENT",
         "ORG_INVITATION_REVOKED", "ORG_INVITATION_ACCEPTED",
     ),
+    "billing": ("WALLET_TOPPED_UP", "PLAN_CHANGED", "TOKEN_PRICE_SET"),
     "settings": (
         "SETTING_CHANGED", "PROVIDER_PARAMS_CHANGED", "CREDENTIALS_SET", "CREDENTIALS_DELETED",
         "CREDENTIALS_TESTED", "SECRETS_ROTATED",

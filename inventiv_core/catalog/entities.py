@@ -112,6 +112,28 @@ class Price:
     valid_from: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """All the prices of one type, oldest first."""
+
+    known: tuple[Price, ...] = ()
+
+    def then(self, kind: InstanceType, at: datetime) -> "Prices":
+        """Return these with the price of ``kind``, if it is another one than the last."""
+        if not self.known:
+            return Prices((_priced(kind, at),))
+        last = self.known[-1]
+        if last.cost_per_hour == kind.cost_per_hour:
+            return self
+        if at > last.valid_from:
+            return Prices((*self.known, _priced(kind, at)))
+        return Prices((*self.known[:-1], _priced(kind, last.valid_from)))
+
+
+def _priced(kind: InstanceType, at: datetime) -> Price:
+    return Price(instance_type_id=kind.id, cost_per_hour=kind.cost_per_hour, valid_from=at)
+
+
 Entry: TypeAlias = Provider | Region | Zone | InstanceType
 """Something in the catalog that has a name and a code."""
 

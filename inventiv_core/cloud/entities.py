@@ -12,6 +12,7 @@ from typing import TypeAlias
 from uuid import UUID
 
 from inventiv_core.kernel.money import Eur
+from inventiv_core.kernel.secrets import Secret
 
 
 class MachineState(StrEnum):
@@ -49,6 +50,23 @@ class WorkerSetup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MachineNeeds:
+    """What has to be put on and around a machine that comes bare."""
+
+    engine_image: str = "vllm/vllm-openai:v0.13.0"
+    """The container image of the engine: a certain version of it."""
+    engine_mode: str = "mono"
+    """One engine for the whole machine (``mono``), or one for each GPU (``multi``)."""
+    engine_port: int = 8000
+    is_reachable: bool = True
+    """Whether calls to the engine are let in from outside."""
+    data_volume_gb: int | None = None
+    """Room for images and models, in decimal gigabytes; ``None``: what the machine has will do."""
+    hub_token: Secret | None = None
+    """Lets the engine fetch models that are not for everybody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MachineOrder:
     """A machine we want."""
 
@@ -60,11 +78,15 @@ class MachineOrder:
     instance_type: str
     """The instance type's code."""
     setup: WorkerSetup
+    needs: MachineNeeds = field(default_factory=MachineNeeds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """A machine that a provider rents to us, and therefore bills."""
+    """A machine that a provider rents to us, and therefore bills.
+
+    What is left of one, such as a disk without its server, is billed, too, and counts as one.
+    """
 
     id: str
     """The provider's name for it."""

@@ -34,16 +34,25 @@ class CloudProvider(Protocol):
     async def find(self, tag: MachineTag, *, zone: str) -> FindOutcome:
         """Return every machine with exactly this tag, oldest first.
 
-        A machine is findable from the moment `create` answers until it is gone.
+        A machine is findable from the moment `create` answers until it is gone, with
+        everything that was rented for it.
         """
         ...
 
     async def start(self, machine_id: str, *, zone: str) -> ActionOutcome:
-        """Power the machine on. `Accepted` too when it is already on."""
+        """Power the machine on. `Accepted` too when it is already on.
+
+        A machine whose `create` was cut off half-way is no use to anybody: it is deleted
+        instead, which is `Absent`.
+        """
         ...
 
     async def delete(self, machine_id: str, *, zone: str) -> ActionOutcome:
-        """Stop renting the machine, running or not. `Accepted` is not yet gone: `find` tells."""
+        """Stop renting the machine, running or not.
+
+        `Accepted` is not yet gone: `find` tells, and finds what is left, which has to be
+        deleted in its turn.
+        """
         ...
 
     async def list(self, installation_id: UUID) -> ListOutcome:
@@ -76,22 +85,36 @@ class ChecksCredentials(Protocol):
         ...
 
 
+@runtime_checkable
+class ForgetsSetups(Protocol):
+    """The ability to make a provider forget what a machine was told, for it holds a secret."""
+
+    async def forget_setup(self, machine_id: str, *, zone: str) -> ActionOutcome:
+        """Have nobody be able to read it any more. `Accepted` too when nobody could."""
+        ...
+
+
 class Clouds(Protocol):
     """Where to rent, for whom."""
 
-    def of(self, provider_code: str, *, organization_id: UUID) -> CloudProvider:
+    async def of(self, provider_code: str, *, organization_id: UUID) -> CloudProvider:
         """Return the organization's account at the provider.
 
         Raises:
             CloudNotConfigured: There are no credentials.
             NoCloudAdapter: Nor is there an adapter for the provider.
+            SecretsKeyMissing: The server has no key to read them with.
+            SecretUnreadable: They were stored with another key.
         """
         ...
 
-    def sellers(self) -> Mapping[str, SellsMachines]:
+    async def sellers(self) -> Mapping[str, SellsMachines]:
         """Return whom to ask for offers, by provider code: providers that can say."""
         ...
 
-    def accounts(self) -> tuple[CloudProvider, ...]:
-        """Return every account, once each: what a sweep has to look through."""
+    async def accounts(self) -> tuple[CloudProvider, ...]:
+        """Return every account, once each: what a sweep has to look through.
+
+        An account whose credentials cannot be read is in it: it answers that it is `Denied`.
+        """
         ...

@@ -1,9 +1,12 @@
 """What can go wrong with deployments."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from inventiv_core.kernel.errors import Invalid, NotFound
+from inventiv_core.kernel.errors import Conflict, Invalid, NotFound
 from inventiv_core.kernel.money import Eur
 
 
@@ -95,6 +98,41 @@ class QuotaExceeded(DeploymentRefused):
     allowed: int | Eur
     in_use: int | Eur
     wanted: int | Eur
+
+
+@dataclass(eq=False, kw_only=True)
+class PlanNotFound(NotFound):
+    """There is no such plan in this organization, or it was forgotten."""
+
+    plan_id: UUID
+
+
+@dataclass(eq=False, kw_only=True)
+class PlanRefused(Conflict):
+    """The plan cannot be applied, and nothing was rented: plan again."""
+
+    kind = "deployment_refused"
+
+    instance_id: UUID
+    """The id that the instance would have had: the action log has it, too."""
+    plan_id: UUID
+
+
+@dataclass(eq=False, kw_only=True)
+class PlanExpired(PlanRefused):
+    """The plan is too old to be applied: plan again."""
+
+    code = "PLAN_EXPIRED"
+    expired_at: datetime
+
+
+@dataclass(eq=False, kw_only=True)
+class PlanDrifted(PlanRefused):
+    """The deployment would not be the one that was planned: see what changed, and plan again."""
+
+    code = "PLAN_DRIFTED"
+    changes: Sequence[dict[str, Any]]
+    """What is not as it was: ``field``, ``planned`` and ``now`` of each."""
 
 
 @dataclass(eq=False, kw_only=True)

@@ -53,6 +53,11 @@ class Permission(StrEnum):
 
     VIEW_CATALOG = "view_catalog"
     MANAGE_CATALOG = "manage_catalog"
+    VIEW_OFFERINGS = "view_offerings"
+    MANAGE_OFFERINGS = "manage_offerings"
+    """What the organization offers, to whom, for how long."""
+    SET_PRICES = "set_prices"
+    """At what price: others can use it only then."""
     VIEW_SETTINGS = "view_settings"
     """Of the organization: parameters and state of its providers."""
     MANAGE_SETTINGS = "manage_settings"
@@ -65,7 +70,18 @@ class Permission(StrEnum):
     VIEW_PLATFORM_ACTIONS = "view_platform_actions"
     """Actions that belong to no organization: users, sign-ins, the catalog."""
 
+    VIEW_COSTS = "view_costs"
+    """Of the organization: what its machines cost, and have cost."""
+    VIEW_ALL_COSTS = "view_all_costs"
+    """Of all organizations together."""
+    VIEW_WALLET = "view_wallet"
+    """Of the workspace: what is in its wallet, and what went in and out."""
+    MANAGE_BILLING = "manage_billing"
+    """Top up wallets, change plans, price tokens."""
+
     INFER = "infer"
+    USE_WORKBENCH = "use_workbench"
+    """One's own runs and projects, and those that others share."""
 
     REPORT = "report"
     """Be the worker of an instance. The use case checks its token."""
@@ -107,6 +123,9 @@ HOLDERS: Final[Mapping[Permission, Holder]] = MappingProxyType({
 
     _P.VIEW_CATALOG:                  OWN  | ADM  | MAN  | USR  | PER,
     _P.MANAGE_CATALOG:                                            GLO,
+    _P.VIEW_OFFERINGS:                OWN  | ADM  | MAN  | USR,
+    _P.MANAGE_OFFERINGS:              OWN  | ADM,
+    _P.SET_PRICES:                    OWN         | MAN,
     _P.VIEW_SETTINGS:                 OWN  | ADM  | MAN,
     _P.MANAGE_SETTINGS:               OWN  | ADM,
     _P.MANAGE_PLATFORM:                                           GLO,
@@ -116,7 +135,13 @@ HOLDERS: Final[Mapping[Permission, Holder]] = MappingProxyType({
     _P.VIEW_ACTIONS:                  OWN  | ADM  | MAN,
     _P.VIEW_PLATFORM_ACTIONS:                                     GLO,
 
+    _P.VIEW_COSTS:                    OWN  | ADM  | MAN                 | GLO,
+    _P.VIEW_ALL_COSTS:                                            GLO,
+    _P.VIEW_WALLET:                   OWN  | ADM  | MAN         | PER,
+    _P.MANAGE_BILLING:                                            GLO,
+
     _P.INFER:                         OWN  | ADM  | MAN  | USR  | PER         | KEY,
+    _P.USE_WORKBENCH:                 OWN  | ADM  | MAN  | USR  | PER         | KEY,
 
     _P.REPORT:                        WRK,
     _P.OPERATE:                       SRV,

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from inventiv_core.identity.access import OrganizationId
-from inventiv_core.inference.entities.routes import Route, Target
+from inventiv_core.inference.entities.routes import Route
 from inventiv_core.inference.entities.usage import InferenceUsage
 from inventiv_core.inference.views import RoutingSnapshot
+from inventiv_core.observability.ports import RequestCountWork
 
 
 class RoutingQueries(Protocol):
@@ -20,17 +20,6 @@ class RoutingQueries(Protocol):
         A worker is live when its instance is ready, has an address, and its worker says that
         it is ready and has said so within ``stale_after``.
         """
-        ...
-
-
-class Offerings(Protocol):
-    """What organizations offer under names of their own, ``org_slug/code``, to whom they share it.
-
-    Kept in memory, like the routes: this is asked at every call, and never waits.
-    """
-
-    def find(self, name: str, *, consumer: OrganizationId) -> Target | None:
-        """Return what ``consumer`` may use under that name; ``None`` if that is nothing."""
         ...
 
 
@@ -117,19 +106,8 @@ class UsageRepository(Protocol):
         ...
 
 
-class UsageWork(Protocol):
+class UsageWork(RequestCountWork, Protocol):
     """What one atomic piece of metering may touch."""
 
     @property
     def usage(self) -> UsageRepository: ...
-
-
-class ChargesUsage(Protocol):
-    """Has calls paid for. Where money is kept comes in here."""
-
-    async def __call__(self, usages: Sequence[InferenceUsage]) -> None:
-        """Charge for calls that are stored. Told at least once of each: charge once by its id.
-
-        What this raises has the same calls told again later.
-        """
-        ...

@@ -1,7 +1,8 @@
-"""What the router needs to know, as the database has it."""
+"""What the router needs to know, as the database has it; and what callers are shown of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from inventiv_core.inference.entities.routes import Route, ServableModel
 
@@ -12,3 +13,12 @@ class RoutingSnapshot:
 
     models: Sequence[ServableModel]
     routes: Sequence[Route]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A model that answers right now, by the name that somebody may use."""
+
+    name: str
+    fresh_at: datetime
+    """When a worker of it was last heard of."""

@@ -69,6 +69,11 @@ TRANSITIONS: Final[Mapping[InstanceStatus, frozenset[InstanceStatus]]] = Mapping
 STARTING_UP: Final = frozenset({_S.PROVISIONING, _S.BOOTING, _S.INSTALLING, _S.STARTING})
 """On the way to ready: each of these has a deadline."""
 
+WITH_MACHINE: Final = frozenset(
+    {_S.BOOTING, _S.INSTALLING, _S.STARTING, _S.READY, _S.UNAVAILABLE, _S.DRAINING}
+)
+"""There should be a machine."""
+
 AT_REST: Final = frozenset({_S.TERMINATED, _S.PROVISIONING_FAILED, _S.ARCHIVED})
 """Nothing is rented and nothing is left to do."""
 

@@ -1,14 +1,18 @@
-"""A model: the weights a machine can serve."""
+"""A model: the weights a machine can serve; and what organizations offer of them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final, NewType, Self, cast
 from uuid import UUID
 
 from inventiv_core.catalog.entities import MOCK
-from inventiv_core.models.errors import ModelInvalid
+from inventiv_core.identity.access import OrganizationId
+from inventiv_core.kernel.money import Eur
+from inventiv_core.models.errors import ModelInvalid, OfferingInvalid
 from inventiv_core.models.sizing.architecture import Architecture
 from inventiv_core.models.sizing.memory import Demand, weights_by_part
 from inventiv_core.models.sizing.quantities import GB, ceil_div
@@ -25,7 +29,6 @@ MOST_CONTEXT_TOKENS: Final = 1_000_000_000
 MOST_METADATA_BYTES: Final = 16_384
 MOST_METADATA_DEPTH: Final = 16
 
-DEFAULT_DATA_VOLUME_GB: Final = 200
 """The data volume of a machine for a model of which nothing is known."""
 
 
@@ -157,3 +160,191 @@ def _size_bytes(value: object) -> int:
     if size_bytes is None or "\0" in written:
         raise ModelInvalid(field="metadata", must="free of NUL and of halves of characters")
     return size_bytes
+
+
+OfferingId = NewType("OfferingId", UUID)
+ShareId = NewType("ShareId", UUID)
+
+LONGEST_DESCRIPTION: Final = 2000
+MOST_EUR: Final = Decimal(1_000_000)
+"""For a million tokens: nothing costs more, and a number mistyped is found."""
+PRICE_DECIMALS: Final = 6
+
+_CODE: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.ASCII)
+_MILLION: Final = 1_000_000
+
+
+class OfferingActKind(StrEnum):
+    """What people do with what their organization offers."""
+
+    OFFERING_CREATED = "OFFERING_CREATED"
+    OFFERING_UPDATED = "OFFERING_UPDATED"
+    OFFERING_DELETED = "OFFERING_DELETED"
+    OFFERING_SHARED = "OFFERING_SHARED"
+    OFFERING_SHARE_UPDATED = "OFFERING_SHARE_UPDATED"
+    OFFERING_SHARE_REVOKED = "OFFERING_SHARE_REVOKED"
+
+
+class Visibility(StrEnum):
+    """Who finds an offering, beside the organization itself and those it is shared with."""
+
+    PRIVATE = "private"
+    """Nobody."""
+    PUBLIC = "public"
+    """Everybody on the platform, whoever works in a personal workspace included."""
+
+
+class ShareStatus(StrEnum):
+    """Whether a share holds."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    REVOKED = "revoked"
+    """For good: what is shared again gets another share."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenUsage:
+    """Tokens that somebody has used."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_input_tokens: int = 0
+    """Those of ``input_tokens`` that the engine had not to read again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What tokens cost, by the million, in euros. Zero is a price, too."""
+
+    input_per_1m_tokens_eur: Eur
+    output_per_1m_tokens_eur: Eur
+    cached_input_per_1m_tokens_eur: Eur | None = None
+    """``None`` when cached tokens cost what all others do."""
+
+    def validated(self) -> Self:
+        """Return the price, if it is one that can be.
+
+        Raises:
+            OfferingInvalid: The first amount that cannot be.
+        """
+        for each in fields(self):
+            amount: Eur | None = getattr(self, each.name)
+            if amount is not None and not _is_price(amount):
+                must = f"between 0 and {MOST_EUR}, with at most {PRICE_DECIMALS} decimals"
+                raise OfferingInvalid(field=each.name, must=must)
+        return self
+
+    def cost(self, usage: TokenUsage) -> Eur:
+        """Return what ``usage`` costs, exactly: sums may go on from here."""
+        cached = min(usage.cached_input_tokens, usage.input_tokens)
+        cached_eur = self.cached_input_per_1m_tokens_eur
+        if cached_eur is None:
+            cached_eur = self.input_per_1m_tokens_eur
+        return (
+            (usage.input_tokens - cached) * self.input_per_1m_tokens_eur
+            + cached * cached_eur
+            + usage.output_tokens * self.output_per_1m_tokens_eur
+        ) / _MILLION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offering:
+    """A model under a name of an organization's own, for itself and for whom it chooses.
+
+    Others can use it only once it has a price: who offers it and who prices it need not be
+    the same person.
+    """
+
+    id: OfferingId
+    organization_id: OrganizationId
+    """Whose machines answer."""
+    model_id: ModelId
+    name: str
+    code: str
+    """Programs say ``slug/code``, with the organization's slug."""
+    description: str | None
+    is_active: bool
+    visibility: Visibility
+    price: Price | None
+    """For everybody who has no price of their own; ``None`` when nobody has set one."""
+    starts_at: datetime
+    ends_at: datetime | None
+    """From when on it is over; ``None`` if that is open."""
+    created_at: datetime
+    updated_at: datetime
+
+    def validated(self) -> Self:
+        """Return the offering with its texts trimmed, if it is one that can be.
+
+        Raises:
+            OfferingInvalid: The first field that cannot be, and what it must be.
+        """
+        code = self.code.strip()
+        if not _CODE.fullmatch(code):
+            must = "1 to 64 small letters, digits, dots, hyphens and underscores, no mark at an end"
+            raise OfferingInvalid(field="code", must=must)
+        name = self.name.strip()
+        if not name or len(name) > LONGEST_TEXT or not name.isprintable():
+            must = f"1 to {LONGEST_TEXT} characters that can be seen"
+            raise OfferingInvalid(field="name", must=must)
+        description = (self.description or "").strip() or None
+        if description and (len(description) > LONGEST_DESCRIPTION or "\0" in description):
+            must = f"at most {LONGEST_DESCRIPTION} characters, none of them NUL"
+            raise OfferingInvalid(field="description", must=must)
+        _must_last(self.starts_at, self.ends_at)
+        return replace(
+            self,
+            code=code,
+            name=name,
+            description=description,
+            price=None if self.price is None else self.price.validated(),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """That one organization lets another use an offering."""
+
+    id: ShareId
+    offering_id: OfferingId
+    organization_id: OrganizationId
+    """Whose offering it is."""
+    consumer_organization_id: OrganizationId
+    status: ShareStatus
+    price: Price | None
+    """What was agreed on; ``None`` for the price of the offering."""
+    starts_at: datetime
+    ends_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+    def validated(self) -> Self:
+        """Return the share, if it is one that can be.
+
+        Raises:
+            OfferingInvalid: The first field that cannot be, and what it must be.
+        """
+        _must_last(self.starts_at, self.ends_at)
+        return replace(self, price=None if self.price is None else self.price.validated())
+
+
+def changes(before: Offering | Share, after: Offering | Share) -> tuple[dict[str, Any], ...]:
+    """Return the values that differ, before and after; but not when it was changed."""
+    names = [
+        each.name
+        for each in fields(before)
+        if each.name != "updated_at" and getattr(before, each.name) != getattr(after, each.name)
+    ]
+    return tuple({name: getattr(thing, name) for name in names} for thing in (before, after))
+
+
+def _must_last(starts_at: datetime, ends_at: datetime | None) -> None:
+    if ends_at is not None and ends_at <= starts_at:
+        raise OfferingInvalid(field="ends_at", must="after starts_at")
+
+
+def _is_price(amount: Eur) -> bool:
+    if not amount.is_finite() or not 0 <= amount <= MOST_EUR:
+        return False
+    return amount == round(amount, PRICE_DECIMALS)

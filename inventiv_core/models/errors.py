@@ -87,3 +87,54 @@ class DemandInvalid(Invalid):
 
     def __str__(self) -> str:
         return f"The field {self.field} must be {self.must}."
+
+
+@dataclass(eq=False, kw_only=True)
+class OfferingNotFound(NotFound):
+    """There is no such offering in this organization."""
+
+    offering_id: UUID
+
+
+@dataclass(eq=False, kw_only=True)
+class OfferingInvalid(Invalid):
+    """A field of the offering cannot have this value."""
+
+    field: str
+    must: str
+
+    def __str__(self) -> str:
+        return f"The field {self.field} must be {self.must}."
+
+
+@dataclass(eq=False, kw_only=True)
+class OfferingCodeTaken(Conflict):
+    """Another offering of the organization has this code."""
+
+    offering_code: str
+
+
+@dataclass(eq=False, kw_only=True)
+class ShareNotFound(NotFound):
+    """The offering is not shared like this."""
+
+    share_id: UUID
+
+
+@dataclass(eq=False, kw_only=True)
+class AlreadyShared(Conflict):
+    """The offering is shared with this organization already: change that share."""
+
+    organization_slug: str
+
+
+@dataclass(eq=False, kw_only=True)
+class ConsumerNotFound(NotFound):
+    """There is no such organization to share with."""
+
+    organization_slug: str
+
+
+@dataclass(eq=False, kw_only=True)
+class SharedWithOneself(Invalid):
+    """An organization needs no share to use what is its own."""

@@ -27,10 +27,18 @@ class Patience:
     """How long a worker may be silent; an administrator may choose otherwise."""
     keep_failed: timedelta = 10 * _MINUTE
     """How long a machine that failed to start is kept, for it may merely be late."""
+    losses_believed: int = 3
+    """How many machines may be lost at once without anybody doubting it."""
+    losses_remembered: timedelta = 60 * _MINUTE
+    """For how long what vanished counts as lost at once."""
     first_retry: timedelta = timedelta(seconds=1)
     last_retry: timedelta = _MINUTE
     startup: timedelta = 60 * _MINUTE
     """The longest stay in each status on the way to ready; organizations may choose otherwise."""
+
+    def doubts(self, lost: int, *, fleet: int) -> bool:
+        """Tell whether that is too much to believe: more than a few, and a quarter or more."""
+        return lost > self.losses_believed and 4 * lost >= fleet
 
     def back_off(self, attempts: int, chance: float) -> timedelta:
         """Return how long to wait after so many attempts in a row: doubling, with jitter.

@@ -1,13 +1,17 @@
 """What orchestration needs from the outside."""
 
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from inventiv_core.action_logs.ports import ActionLogRepository
+from inventiv_core.catalog.entities import ProviderId
+from inventiv_core.finops.ports.costs import CostBooks, RentalRepository
 from inventiv_core.instances.entities import InstanceId
 from inventiv_core.instances.ports import InstanceRepository, LeaseRepository
 from inventiv_core.kernel.events import Outbox
-from inventiv_core.orchestration.views import Situation
+from inventiv_core.models.ports import ModelRepository
+from inventiv_core.orchestration.views import Losses, Situation
 from inventiv_core.workers.ports import WorkerRepository, WorkerTokenRepository
 
 
@@ -16,6 +20,10 @@ class SituationQueries(Protocol):
 
     async def find(self, instance_id: InstanceId) -> Situation | None:
         """Return the situation of one instance, whosever it is."""
+        ...
+
+    async def losses(self, provider_id: ProviderId, *, since: datetime) -> Losses:
+        """Count the machines of a provider, of all organizations, and what of them is lost."""
         ...
 
     async def installation_id(self) -> UUID:
@@ -43,9 +51,15 @@ class OrchestrationWork(Protocol):
     @property
     def leases(self) -> LeaseRepository: ...
     @property
+    def models(self) -> ModelRepository: ...
+    @property
     def workers(self) -> WorkerRepository: ...
     @property
     def worker_tokens(self) -> WorkerTokenRepository: ...
+    @property
+    def rentals(self) -> RentalRepository: ...
+    @property
+    def cost_books(self) -> CostBooks: ...
     @property
     def action_logs(self) -> ActionLogRepository: ...
     @property

@@ -18,6 +18,16 @@ class Particulars:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Losses:
+    """How many machines of one provider seem to be lost."""
+
+    lost: int
+    """Missing now, or found to have vanished lately."""
+    fleet: int
+    """All that should be there, and those that have vanished lately."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """An instance, its particulars, and what its worker last said."""
 

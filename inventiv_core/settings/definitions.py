@@ -14,6 +14,13 @@ _INT, _BOOL, _TEXT = ValueType.INT, ValueType.BOOL, ValueType.TEXT
 _DAY_S: Final = 86_400
 _LAST_PORT: Final = 65_535
 
+DATA_VOLUME_DEFAULT: Final = "WORKER_DATA_VOLUME_GB_DEFAULT"
+SCALEWAY: Final = "scaleway"
+
+ENGINE_IMAGE: Final = "WORKER_VLLM_IMAGE"
+ENGINE_MODE: Final = "WORKER_VLLM_MODE"
+ENGINE_PORT: Final = "WORKER_VLLM_PORT"
+EXPOSE_PORTS: Final = "WORKER_EXPOSE_PORTS"
 WORKER_STALE: Final = "OPENAI_WORKER_STALE_SECONDS"
 WORKER_STARTUP: Final = "WORKER_INSTANCE_STARTUP_TIMEOUT_S"
 
@@ -46,29 +53,29 @@ _ALL: Final = (
         description="The port on which the agent of a worker says how it is.",
     ),
     Definition(
-        key="WORKER_VLLM_PORT", scope=_PROVIDER, value_type=_INT,
+        key=ENGINE_PORT, scope=_PROVIDER, value_type=_INT,
         min_int=1, max_int=_LAST_PORT, default=8000,
         description="The port on which a worker answers as OpenAI does.",
     ),
     Definition(
-        key="WORKER_DATA_VOLUME_GB_DEFAULT", scope=_PROVIDER, value_type=_INT,
+        key=DATA_VOLUME_DEFAULT, scope=_PROVIDER, value_type=_INT,
         min_int=50, max_int=5000, default=200,
         description="The data volume of a machine whose model asks for none, in gigabytes.",
     ),
     Definition(
-        key="WORKER_EXPOSE_PORTS", scope=_PROVIDER, value_type=_BOOL, default=True,
+        key=EXPOSE_PORTS, scope=_PROVIDER, value_type=_BOOL, default=True,
         description="Whether the provider's firewall lets calls to the worker's ports in.",
     ),
     Definition(
-        key="WORKER_VLLM_MODE", scope=_PROVIDER, value_type=_TEXT,
+        key=ENGINE_MODE, scope=_PROVIDER, value_type=_TEXT,
         choices=("mono", "multi"), default="mono",
         description="One engine for the whole machine (mono), or one for each GPU behind a "
         "balancer (multi).",
     ),
     Definition(
-        key="WORKER_VLLM_IMAGE", scope=_PROVIDER, value_type=_TEXT,
-        default="vllm/vllm-openai:latest",
-        description="The container image of the engine.",
+        key=ENGINE_IMAGE, scope=_PROVIDER, value_type=_TEXT,
+        default="vllm/vllm-openai:v0.13.0",
+        description="The container image of the engine: a certain version, not the latest.",
     ),
     Definition(
         key="SCALEWAY_PROJECT_ID", scope=_PROVIDER, value_type=_TEXT, is_credential=True,
@@ -99,7 +106,7 @@ PARAMS: Final[Mapping[str, Definition]] = MappingProxyType(
 
 CREDENTIALS: Final[Mapping[str, tuple[CredentialField, ...]]] = MappingProxyType({
     MOCK: (),
-    "scaleway": (
+    SCALEWAY: (
         CredentialField(
             name="project_id", setting="SCALEWAY_PROJECT_ID", is_secret=False,
             description="The project that machines belong to, and that pays for them.",

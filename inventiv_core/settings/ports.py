@@ -89,6 +89,12 @@ class SettingQueries(Protocol):
         """List the active providers by name, with which credentials the organization has."""
         ...
 
+    async def credentials(
+        self, provider_code: str, *, owner: OrganizationId | None, limit: int
+    ) -> Sequence[Credential]:
+        """List one organization's credentials at a provider, or everybody's, by organization."""
+        ...
+
 
 class SettingsWork(ActWork, Protocol):
     """What one atomic piece of work on settings may touch."""

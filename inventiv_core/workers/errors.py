@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from inventiv_core.kernel.errors import Conflict, NotFound, RuleBroken, Unauthenticated
+from inventiv_core.kernel.errors import (
+    Conflict,
+    NotFound,
+    RuleBroken,
+    Unauthenticated,
+    Unavailable,
+)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -40,3 +46,36 @@ class MetadataTooLarge(RuleBroken):
 
     size_bytes: int
     limit_bytes: int
+
+
+@dataclass(eq=False, kw_only=True)
+class MetadataTooDeep(RuleBroken):
+    """Lists and objects in what the worker says of itself are too many times inside each other."""
+
+    limit: int
+
+
+@dataclass(eq=False, kw_only=True)
+class MetadataNotText(RuleBroken):
+    """What the worker says of itself contains the character NUL, which cannot be stored."""
+
+
+@dataclass(eq=False, kw_only=True)
+class TooManyGpus(RuleBroken):
+    """No machine has so many GPUs."""
+
+    count: int
+    limit: int
+
+
+@dataclass(eq=False, kw_only=True)
+class TooManyHeartbeats(Unavailable):
+    """More workers are waiting to be looked up than can be: the next heartbeat will do."""
+
+
+@dataclass(eq=False, kw_only=True)
+class InstanceIsOver(Conflict):
+    """The instance is over: it has no worker any more."""
+
+    instance_id: UUID
+    status: str

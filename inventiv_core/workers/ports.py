@@ -1,12 +1,13 @@
 """What workers need from the outside."""
 
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Protocol
 
+from inventiv_core.identity.ports.acts import ActWork
 from inventiv_core.instances.entities import InstanceId
 from inventiv_core.instances.ports import InstanceRepository, LeaseRepository
 from inventiv_core.kernel.events import Outbox
-from inventiv_core.workers.entities import Worker, WorkerToken
+from inventiv_core.workers.entities import Heard, Standing, Worker, WorkerToken
 
 
 class WorkerRepository(Protocol):
@@ -18,6 +19,17 @@ class WorkerRepository(Protocol):
 
     async def find(self, instance_id: InstanceId) -> Worker | None:
         """Return the worker of an instance."""
+        ...
+
+    async def standings(self, instance_ids: Sequence[InstanceId]) -> Sequence[Standing]:
+        """Return how the workers of instances stand, in any order; unknown instances are left out.
+
+        Nobody else may change these workers until the work ends.
+        """
+        ...
+
+    async def hear(self, heard: Sequence[Heard]) -> None:
+        """Note heartbeats of workers that are known, each as `Worker.hear` does, all at once."""
         ...
 
     async def forget(self, instance_id: InstanceId) -> None:
@@ -36,8 +48,12 @@ class WorkerTokenRepository(Protocol):
         """Return the token of an instance, revoked or not."""
         ...
 
-    async def touch(self, instance_id: InstanceId, *, at: datetime) -> None:
-        """Note that the token was used."""
+
+class WorkerQueries(Protocol):
+    """Workers as they stand. Reads only, outside any unit of work."""
+
+    async def standing(self, instance_id: InstanceId) -> Standing | None:
+        """Return how the worker of an instance stands, in one statement."""
         ...
 
 
@@ -56,6 +72,10 @@ class WorkerWork(Protocol):
     def outbox(self) -> Outbox: ...
 
 
+class WorkerTokenWork(WorkerWork, ActWork, Protocol):
+    """What giving a worker another token touches."""
+
+
 class WorkerTokens(Protocol):
     """Makes the tokens of workers."""
 
@@ -69,6 +89,13 @@ class WorkerTokens(Protocol):
 
     def matches(self, token: str, token_hash: str) -> bool:
         """Tell, in constant time, whether that is the token's hash."""
+        ...
+
+    def is_good_for_all(self, token: str) -> bool:
+        """Tell, in constant time, whether that is the token an operator has set for all workers.
+
+        Weaker than tokens of their own: whoever has it can speak for every machine.
+        """
         ...
 
     def hash(self, token: str) -> str:

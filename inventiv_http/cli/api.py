@@ -39,11 +39,14 @@ from inventiv_http.cli.wire import (
     Model,
     Organization,
     Place,
+    Plan,
     Provider,
     ProviderParams,
     Region,
     Row,
     SettingDefinition,
+    Usable,
+    User,
     Zone,
     parsed,
     read_object,
@@ -158,6 +161,20 @@ class Server:
         """List who belongs to the current organization."""
         return await self._list(Member, "/organizations/current/members")
 
+    async def users(self) -> list[User]:
+        """List all users, the newest first."""
+        return await self._list(User, "/users")
+
+    async def create_user(self, email: str, *, name: str | None, role: str, password: str) -> User:
+        """Give somebody an account."""
+        body = {"email": email, "username": name, "role": role, "password": password}
+        return read_row(User, _json(await self._call("POST", "/users", body=body)))
+
+    async def change_password(self, current: str, new: str) -> None:
+        """Change the caller's own password."""
+        body = {"current_password": current, "new_password": new}
+        await self._call("PUT", "/auth/me/password", body=body)
+
     async def invite(self, email: str, *, role: str, days: int) -> Invited:
         """Invite somebody into the current organization."""
         body = {"email": email, "role": role, "expires_in_days": days}
@@ -183,6 +200,10 @@ class Server:
     async def models(self) -> list[Model]:
         """List the models that can be deployed."""
         return await self._list(Model, "/models", active="true")
+
+    async def usable(self) -> list[Usable]:
+        """List what the workspace may use, through what, and at what price."""
+        return await self._list(Usable, "/offerings/usable")
 
     async def providers(self) -> list[Provider]:
         """List providers, active or not."""
@@ -276,14 +297,20 @@ class Server:
         path = f"/providers/{quote(provider, safe='')}/credentials/test"
         return read_row(Checked, _json(await self._call("POST", path)))
 
+    async def plan(self, place: Place, *, model_id: str) -> Plan:
+        """Ask what it would be to have a machine that serves this model."""
+        body = _deployment(place, model_id)
+        return read_row(Plan, _json(await self._call("POST", "/deployments/plan", body=body)))
+
     async def deploy(self, place: Place, *, model_id: str) -> str:
         """Ask for a machine that serves this model; return the id of the instance."""
-        body = {
-            "provider_code": place.provider,
-            "zone": place.zone,
-            "instance_type": place.type,
-            "model_id": model_id,
-        }
+        return await self._deploy(_deployment(place, model_id))
+
+    async def apply(self, plan_id: str) -> str:
+        """Ask for the machine that was planned; return the id of the instance."""
+        return await self._deploy({"plan_id": plan_id})
+
+    async def _deploy(self, body: Json) -> str:
         response = await self._call(
             "POST",
             "/deployments",
@@ -440,3 +467,12 @@ def _session_token(response: httpx.Response) -> str | None:
 
 def _json(response: httpx.Response) -> object:
     return parsed(response.text)
+
+
+def _deployment(place: Place, model_id: str) -> Json:
+    return {
+        "provider_code": place.provider,
+        "zone": place.zone,
+        "instance_type": place.type,
+        "model_id": model_id,
+    }

@@ -18,6 +18,17 @@ def models(
     run(_models(asked(url, username, password), Output(as_json)))
 
 
+def offerings(
+    *,
+    url: Url = None,
+    username: Username = None,
+    password: Password = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what you may use in the workspace, through what, and at what price."""
+    run(_offerings(asked(url, username, password), Output(as_json)))
+
+
 def types(
     *,
     url: Url = None,
@@ -39,6 +50,26 @@ async def _models(wanted: Asked, out: Output) -> None:
             for row in rows
         ),
         empty="The catalog has no active model.",
+    )
+    out.document(rows)
+
+
+async def _offerings(wanted: Asked, out: Output) -> None:
+    async with connected(wanted) as server:
+        rows = await server.usable()
+    out.table(
+        ("Model", "Name", "Through", "€ per million tokens in ", "out "),
+        (
+            (
+                row["model"],
+                row["name"],
+                row["through"],
+                0 if row["price"] is None else row["price"]["input_per_1m_tokens_eur"],
+                0 if row["price"] is None else row["price"]["output_per_1m_tokens_eur"],
+            )
+            for row in rows
+        ),
+        empty="Nothing: deploy a model, or have one shared with you.",
     )
     out.document(rows)
 

@@ -117,8 +117,17 @@ async def a_place(server: Server, model: Model, wish: Wish) -> Place:
     """Find the one place that is meant, or list the choices."""
     if wish.provider and wish.zone and wish.type:  # the server knows better than we do
         return Place(provider=wish.provider, zone=wish.zone, type=wish.type)
-    everything = await offers(server)
-    suitable = [offer for offer in everything if _suits(model, offer, wish)]
+    everything, fit = await asyncio.gather(offers(server), server.fit(model["id"]))
+    deployable = {
+        (machine["provider_code"], machine["code"])
+        for machine in fit["machines"]
+        if machine["is_deployable"]
+    }
+    suitable = [
+        offer
+        for offer in everything
+        if (offer.provider, offer.type["code"]) in deployable and _is_meant(model, offer, wish)
+    ]
     meant = [offer for offer in suitable if wish.allows(offer)]
     if len(meant) == 1:
         offer = meant[0]
@@ -126,18 +135,10 @@ async def a_place(server: Server, model: Model, wish: Wish) -> Place:
     raise _undecided(model, meant, suitable)
 
 
-def _suits(model: Model, offer: Offer, wish: Wish) -> bool:
-    """Tell whether the server would accept this model on this machine.
-
-    The mock provider serves the mock model only; that model would run anywhere, but
-    nobody means to pay for it unless they say where.
-    """
-    is_mock = model["model_id"] == MOCK_MODEL
-    if offer.provider == MOCK_PROVIDER:
-        return is_mock
-    if is_mock and not (wish.provider or wish.zone or wish.type):
-        return False
-    return offer.vram_gb >= model["required_vram_gb"]
+def _is_meant(model: Model, offer: Offer, wish: Wish) -> bool:
+    """Tell whether somebody may mean that: nobody pays for the mock model without saying so."""
+    is_free = model["model_id"] != MOCK_MODEL or offer.provider == MOCK_PROVIDER
+    return is_free or bool(wish.provider or wish.zone or wish.type)
 
 
 def _undecided(model: Model, meant: list[Offer], suitable: list[Offer]) -> CommandFailed:

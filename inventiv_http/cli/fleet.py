@@ -1,10 +1,13 @@
 """`inventiv deploy`, `instances`, `logs` and `terminate`: the machines themselves."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
+from inventiv_http.cli.api import Server
 from inventiv_http.cli.choices import Wish, a_model, a_place, an_instance
+from inventiv_http.cli.errors import UsageWrong
 from inventiv_http.cli.following import GONE, MOST_ACTIONS, Follower, described
 from inventiv_http.cli.options import (
     AsJson,
@@ -26,14 +29,44 @@ GONE_WITHIN_S = 600.0
 DONE_PERCENT = 100
 
 
-def deploy(
+Type = Annotated[
+    str | None, typer.Option("--type", help="Instance type, by code; see `inventiv types`.")
+]
+ZoneCode = Annotated[str | None, typer.Option("--zone", help="Zone, by code.")]
+ProviderCode = Annotated[str | None, typer.Option("--provider", help="Provider, by code.")]
+
+
+def plan(
     *,
     model: ModelRef,
-    type_: Annotated[
-        str | None, typer.Option("--type", help="Instance type, by code; see `inventiv types`.")
+    type_: Type = None,
+    zone: ZoneCode = None,
+    provider: ProviderCode = None,
+    url: Url = None,
+    username: Username = None,
+    password: Password = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what it would be to deploy a model, and what it would cost. Nothing is rented."""
+    wanted = asked(url, username, password)
+    wish = Wish(provider=provider, zone=zone, type=type_)
+    run(_plan(wanted, model, wish, Output(as_json)))
+
+
+def deploy(
+    *,
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="MODEL", help="Its catalog id, uuid or unambiguous name; not with a plan."
+        ),
     ] = None,
-    zone: Annotated[str | None, typer.Option("--zone", help="Zone, by code.")] = None,
-    provider: Annotated[str | None, typer.Option("--provider", help="Provider, by code.")] = None,
+    type_: Type = None,
+    zone: ZoneCode = None,
+    provider: ProviderCode = None,
+    plan_id: Annotated[
+        str | None, typer.Option("--plan", help="What `inventiv plan` has shown, by its id.")
+    ] = None,
     wait: Wait = True,
     timeout: Timeout = READY_WITHIN_S,
     url: Url = None,
@@ -48,7 +81,10 @@ def deploy(
     """
     wanted = asked(url, username, password)
     wish = Wish(provider=provider, zone=zone, type=type_)
-    run(_deploy(wanted, model, wish, timeout if wait else None, Output(as_json)))
+    if (model is None) == (plan_id is None) or (plan_id is not None and wish != Wish()):
+        raise UsageWrong(sentence="Say a model and perhaps a place, or a plan alone.")
+    intent = Intent(model=model, wish=wish, plan_id=plan_id)
+    run(_deploy(wanted, intent, timeout if wait else None, Output(as_json)))
 
 
 def instances(
@@ -95,14 +131,53 @@ def terminate(
     run(_terminate(wanted, instance, timeout if wait else None, Output(as_json)))
 
 
-async def _deploy(
-    wanted: Asked, reference: str, wish: Wish, within_s: float | None, out: Output
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """What to deploy: a model somewhere, or what was planned."""
+
+    model: str | None
+    wish: Wish
+    plan_id: str | None
+
+    async def deploy(self, server: Server, out: Output) -> str:
+        """Have it rented; return the id of the instance."""
+        if self.plan_id is not None:
+            instance_id = await server.apply(self.plan_id)
+            out.say(f"Instance {instance_id}, as planned.")
+            return instance_id
+        model = await a_model(server, self.model or "")
+        place = await a_place(server, model, self.wish)
+        instance_id = await server.deploy(place, model_id=model["id"])
+        out.say(f"Instance {instance_id}: {model['model_id']} on {place}.")
+        return instance_id
+
+
+async def _plan(wanted: Asked, reference: str, wish: Wish, out: Output) -> None:
     async with connected(wanted) as server:
         model = await a_model(server, reference)
         place = await a_place(server, model, wish)
-        instance_id = await server.deploy(place, model_id=model["id"])
-        out.say(f"Instance {instance_id}: {model['model_id']} on {place}.")
+        found = await server.plan(place, model_id=model["id"])
+    ready = found["time_to_ready"]
+    out.say(f"{model['model_id']} on {place}: {found['fit']['sentence']}")
+    out.say(
+        f"{euros(found['price_per_hour_eur'])} an hour, {euros(found['price_per_day_eur'])} a day,"
+        f" {euros(found['price_per_month_eur'])} a month of 730 hours."
+    )
+    if ready["p50_s"] is None or ready["p90_s"] is None:
+        out.say("How long until it is ready is unknown: it has not been deployed yet.")
+    else:
+        out.say(
+            f"Ready after {ready['p50_s']:.0f} s, or {ready['p90_s']:.0f} s in one of ten cases,"
+            f" as {ready['boots']} boots say."
+        )
+    until = instant(found["expires_at"])
+    out.say(f"Until {until} UTC: inventiv deploy --plan {found['plan_id']}")
+    out.document(found)
+
+
+async def _deploy(wanted: Asked, intent: Intent, within_s: float | None, out: Output) -> None:
+    async with connected(wanted) as server:
+        instance_id = await intent.deploy(server, out)
         if within_s is None:
             out.document({"instance_id": instance_id, "status": "accepted"})
             return
@@ -112,7 +187,9 @@ async def _deploy(
         except BaseException:  # it costs whether we watch or not
             out.note(f"It stays rented until `inventiv terminate {instance_id}`.")
             raise
-    out.say(f"Ready after {follower.elapsed_s:.1f} s. Try: inventiv chat {model['model_id']} hello")
+    out.say(
+        f"Ready after {follower.elapsed_s:.1f} s. Try: inventiv chat {instance['model_code']} hello"
+    )
     out.document(
         {
             "instance_id": instance_id,

@@ -8,7 +8,7 @@ import typer
 
 from inventiv_http.cli.api import Server
 from inventiv_http.cli.errors import CommandFailed, UsageWrong
-from inventiv_http.cli.options import AsJson, Password, Url, Username, run
+from inventiv_http.cli.options import AsJson, Password, Url, Username, must_be_bare, run
 from inventiv_http.cli.output import Output, instant, known
 from inventiv_http.cli.session import Asked, asked, connected
 from inventiv_http.cli.wire import ApiKey
@@ -32,13 +32,7 @@ def keys(
     if context.invoked_subcommand is None:
         run(_keys(asked(url, username, password), Output(as_json)))
         return
-    for name in context.params:  # it would go unheard, and another server would answer
-        source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            raise UsageWrong(
-                sentence=f"Options come after {context.invoked_subcommand!r}.",
-                advice=f"Try: inventiv keys {context.invoked_subcommand} --help",
-            )
+    must_be_bare(context)
 
 
 @app.command()

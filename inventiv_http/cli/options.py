@@ -7,6 +7,8 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from inventiv_http.cli.errors import UsageWrong
+
 Answer = TypeVar("Answer")
 SERVER = "Server"
 
@@ -57,6 +59,17 @@ ModelRef = Annotated[
 Timeout = Annotated[
     float, typer.Option("--timeout", min=0.1, help="Seconds to wait before giving up.")
 ]
+
+
+def must_be_bare(group: typer.Context) -> None:
+    """Refuse options before the subcommand: unheard, they would have another server answer."""
+    for name in group.params:
+        source = group.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise UsageWrong(
+                sentence=f"Options come after {group.invoked_subcommand!r}.",
+                advice=f"Try: inventiv {group.info_name} {group.invoked_subcommand} --help",
+            )
 
 
 def run(command: Coroutine[Any, Any, Answer]) -> Answer:

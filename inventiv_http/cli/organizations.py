@@ -6,8 +6,9 @@ import typer
 
 from inventiv_http.cli.api import Server
 from inventiv_http.cli.errors import CommandFailed, UsageWrong
-from inventiv_http.cli.options import AsJson, Password, Url, Username, run
+from inventiv_http.cli.options import AsJson, Password, Url, Username, must_be_bare, run
 from inventiv_http.cli.output import Output, instant
+from inventiv_http.cli.people import show_people
 from inventiv_http.cli.session import Asked, asked, connected
 from inventiv_http.cli.wire import Organization
 
@@ -29,13 +30,7 @@ def organizations(
     if context.invoked_subcommand is None:
         run(_organizations(asked(url, username, password), Output(as_json)))
         return
-    for name in context.params:  # it would go unheard, and another server would answer
-        source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            raise UsageWrong(
-                sentence=f"Options come after {context.invoked_subcommand!r}.",
-                advice=f"Try: inventiv organizations {context.invoked_subcommand} --help",
-            )
+    must_be_bare(context)
 
 
 @app.command()
@@ -162,21 +157,7 @@ async def _an_organization(server: Server, reference: str) -> Organization:
 async def _members(wanted: Asked, out: Output) -> None:
     async with connected(wanted) as server:
         rows = await server.members()
-    out.table(
-        ("Username", "Email", "Name", "Role", "Since (UTC)"),
-        (
-            (
-                row["username"],
-                row["email"],
-                " ".join(filter(None, (row["first_name"], row["last_name"]))) or "-",
-                row["role"],
-                instant(row["created_at"]),
-            )
-            for row in rows
-        ),
-        empty="Nobody belongs to this organization.",
-    )
-    out.document(rows)
+    show_people(rows, out, empty="Nobody belongs to this organization.")
 
 
 async def _invite(wanted: Asked, email: str, role: str, days: int, out: Output) -> None:

@@ -41,6 +41,18 @@ class Member(TypedDict):
     created_at: str
 
 
+class User(TypedDict):
+    """Somebody who may sign in."""
+
+    id: str
+    username: str
+    email: str
+    role: str
+    first_name: str | None
+    last_name: str | None
+    created_at: str
+
+
 class Invited(TypedDict):
     """An invitation that was sent; its token is said this once."""
 
@@ -81,6 +93,23 @@ class Model(TypedDict):
     model_id: str
     required_vram_gb: int
     context_length: int
+
+
+class PriceOfTokens(TypedDict):
+    """What a million tokens cost."""
+
+    input_per_1m_tokens_eur: float
+    output_per_1m_tokens_eur: float
+
+
+class Usable(TypedDict):
+    """Something that the workspace may use; `model` is what to send."""
+
+    model: str
+    name: str
+    model_id: str
+    through: str
+    price: PriceOfTokens | None
 
 
 class Provider(TypedDict):
@@ -201,6 +230,7 @@ class MachineFit(TypedDict):
     cost_per_hour: float | None
     zones: list[str]
     fits: bool
+    is_deployable: bool
     sentence: str | None
     max_context: int | None
     max_concurrency: int | None
@@ -220,6 +250,28 @@ class Fit(TypedDict):
     demand: Demand
     terms: list[Term]
     machines: list[MachineFit]
+
+
+class TimeToReady(TypedDict):
+    """How long until it serves; None is not known."""
+
+    boots: int
+    p50_s: float | None
+    p90_s: float | None
+
+
+class Plan(TypedDict):
+    """What a deployment would be; the amounts are in EUR."""
+
+    plan_id: str
+    expires_at: str
+    zone: str
+    instance_type: str
+    price_per_hour_eur: float | None
+    price_per_day_eur: float | None
+    price_per_month_eur: float | None
+    time_to_ready: TimeToReady
+    fit: Fit
 
 
 class Instance(TypedDict):

@@ -7,15 +7,19 @@ from litestar import Controller, Request, Response, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
-from inventiv_core.deployments.errors import DeploymentRefused
-from inventiv_core.deployments.use_cases import CreateDeployment, GetQuota, SetQuota
+from inventiv_core.deployments.errors import DeploymentRefused, PlanRefused
+from inventiv_core.deployments.use_cases.deployments import CreateDeployment
+from inventiv_core.deployments.use_cases.plans import PlanDeployment
+from inventiv_core.deployments.use_cases.quotas import GetQuota, SetQuota
 from inventiv_core.identity.access import Actor, OrganizationId, Permission
 from inventiv_core.kernel.idempotency import IdempotencyKey
 from inventiv_http.deployments.schemas import (
     DeploymentBody,
     LimitsBody,
     NewDeployment,
+    NewPlan,
     NewQuota,
+    PlanBody,
     QuotaBody,
 )
 from inventiv_http.kernel.auth import needs
@@ -24,7 +28,9 @@ from inventiv_http.kernel.idempotency import REPLAYED
 from inventiv_http.kernel.request_ids import request_id
 
 
-def refused(request: Request[Any, Any, Any], error: DeploymentRefused) -> Response[Json]:
+def refused(
+    request: Request[Any, Any, Any], error: DeploymentRefused | PlanRefused
+) -> Response[Json]:
     """Answer in the shape that clients of this route expect, with the facts beside it."""
     body = {
         "status": "failed",
@@ -43,7 +49,7 @@ class Deployments(Controller):
     path = "/deployments"
     opt = needs(Permission.MANAGE_INSTANCES)
     tags = ["deployments"]  # noqa: RUF012 - Litestar reads it from the class
-    exception_handlers: Any = {DeploymentRefused: refused}  # noqa: RUF012
+    exception_handlers: Any = {DeploymentRefused: refused, PlanRefused: refused}  # noqa: RUF012
 
     @post(status_code=200, summary="Deploy a model on a new machine")
     async def create(
@@ -53,11 +59,23 @@ class Deployments(Controller):
         create_deployment: NamedDependency[CreateDeployment],
         idempotency_key: NamedDependency[IdempotencyKey | None],
     ) -> Response[DeploymentBody]:
-        deployment = await create_deployment(data.to_request(), key=idempotency_key, actor=actor)
+        deployment = await create_deployment(
+            data.to_request(), plan_id=data.plan, key=idempotency_key, actor=actor
+        )
         return Response(
             DeploymentBody(status="accepted", instance_id=deployment.instance_id),
             headers={REPLAYED: "true"} if deployment.is_replayed else {},
         )
+
+    @post("/plan", status_code=200, summary="What would a deployment be, and cost?")
+    async def plan(
+        self,
+        data: JSONBody[NewPlan],
+        actor: NamedDependency[Actor],
+        plan_deployment: NamedDependency[PlanDeployment],
+    ) -> PlanBody:
+        details = await plan_deployment(data.to_request(), wish=data.wish(), actor=actor)
+        return PlanBody.of(details)
 
 
 class Quotas(Controller):

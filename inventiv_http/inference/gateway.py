@@ -20,6 +20,7 @@ from inventiv_core.kernel.errors import Invalid
 from inventiv_http.inference import wire
 from inventiv_http.inference.presence import Presence
 from inventiv_http.kernel.errors import openai_body
+from inventiv_http.kernel.metrics import CountedCall, Metrics
 from inventiv_http.kernel.request_ids import request_id
 
 CHAT: Final = "/v1/chat/completions"
@@ -54,12 +55,14 @@ class Gateway:
         self,
         forward_inference: ForwardInference,
         clock: Clock,
+        metrics: Metrics,
         *,
         body_limit_bytes: int,
         prefix_bytes: int,
     ) -> None:
         self._forward = forward_inference
         self._clock = clock
+        self._metrics = metrics
         self._body_limit_bytes = body_limit_bytes
         self._prefix_bytes = prefix_bytes
 
@@ -95,11 +98,17 @@ class Gateway:
             ),
         )
         async with Presence(receive) as caller:
-            exchange = await self._forward(call, actor=actor)
-            await self._relay(exchange, asked, caller, send)
+            with self._metrics.call(path) as counted:
+                exchange = await self._forward(call, actor=actor)
+                await self._relay(exchange, asked, caller, send, counted)
 
     async def _relay(
-        self, exchange: Exchange, asked: wire.Head, caller: Presence, send: Send
+        self,
+        exchange: Exchange,
+        asked: wire.Head,
+        caller: Presence,
+        send: Send,
+        counted: CountedCall,
     ) -> None:
         reply = exchange.reply
         is_stream = reply.content_type.startswith(_EVENTS)
@@ -114,7 +123,9 @@ class Gateway:
             await send(_start(exchange, is_stream=is_stream))
             try:
                 async for chunk in reply.chunks():
-                    first_byte_at = first_byte_at or self._clock.now()
+                    if first_byte_at is None:
+                        first_byte_at = self._clock.now()
+                        counted.first_byte()
                     passing = relay.feed(chunk)
                     if passing:
                         await send(_part(passing))
@@ -137,6 +148,7 @@ class Gateway:
                     size_bytes=relay.size_bytes,
                 )
             )
+            counted.answered(reply.status_code, relay.used)
 
     async def _body(self, receive: Receive) -> bytes:
         """Read the whole request, up to the limit."""

@@ -42,11 +42,11 @@ class OpenAiModels(Controller):
         actor: NamedDependency[Actor],
         list_served_models: NamedDependency[ListServedModels],
     ) -> ServedModels:
-        routes = await list_served_models(actor=actor)
+        served = await list_served_models(actor=actor)
         return ServedModels(
             data=[
-                ServedModel(id=route.model_id, created=int(route.fresh_at.timestamp()))
-                for route in routes
+                ServedModel(id=model.name, created=int(model.fresh_at.timestamp()))
+                for model in served
             ]
         )
 

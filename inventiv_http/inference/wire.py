@@ -70,7 +70,11 @@ _INCLUDE: Final = b'"include_usage":true'
 
 def head(body: bytes) -> Head:
     """Return what a request asks for, or raise `msgspec.MsgspecError`."""
-    return _heads.decode(body)
+    try:
+        return _heads.decode(body)
+    except RecursionError:
+        sentence = "lists and objects are too many times inside each other"
+        raise msgspec.DecodeError(sentence) from None
 
 
 def beginning(asked: Head, *, size_bytes: int) -> bytes:

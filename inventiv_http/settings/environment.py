@@ -1,10 +1,13 @@
 """Settings, read once from the environment. A unit is part of every name that needs one."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from difflib import get_close_matches
+from ipaddress import ip_network
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Final, Literal, Self, get_args
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -28,6 +31,7 @@ OTHER_NAMES: Final[Mapping[str, str]] = {
     "DEFAULT_ORGANIZATION_SLUG": "organization_slug",
     "FRONTEND_DOMAIN": "frontend_domain",
     "FRONTEND_URL": "frontend_url",
+    "HUGGINGFACE_TOKEN": "hugging_face_token",
     "INSTANCE_STARTUP_TIMEOUT_S": "instance_startup_timeout_s",
     "JWT_ISSUER": "jwt_issuer",
     "JWT_SECRET": "jwt_secret",
@@ -60,10 +64,13 @@ OTHER_NAMES: Final[Mapping[str, str]] = {
     "SMTP_SERVER": "smtp_server",
     "SMTP_USERNAME": "smtp_username",
     "SMTP_USE_TLS": "smtp_use_tls",
+    "WORKER_AUTH_TOKEN": "worker_auth_token",
     "WORKER_CONTROL_PLANE_URL": "public_url",
     "WORKER_DATA_VOLUME_GB_DEFAULT": "worker_data_volume_gb_default",
     "WORKER_EXPOSE_PORTS": "worker_expose_ports",
     "WORKER_HEALTH_PORT": "worker_health_port",
+    "WORKER_HF_TOKEN": "hugging_face_token",
+    "WORKER_HF_TOKEN_FILE": "hugging_face_token_file",
     "WORKER_INSTANCE_STARTUP_TIMEOUT_S": "startup_timeout_s",
     "WORKER_SSH_BOOTSTRAP_TIMEOUT_S": "worker_ssh_bootstrap_timeout_s",
     "WORKER_VLLM_IMAGE": "worker_vllm_image",
@@ -91,7 +98,8 @@ CHANGEABLE: Final[Mapping[str, str]] = MappingProxyType(
 SECRETS: Final = frozenset(
     {
         "admin_password", "database_url", "jwt_secret", "redis_url", "scaleway_access_key",
-        "scaleway_secret_key", "secrets_key", "smtp_password",
+        "scaleway_secret_key", "secrets_key", "smtp_password", "metrics_token",
+        "worker_auth_token", "hugging_face_token",
     }
 )  # fmt: skip
 """What must not be shown."""
@@ -229,6 +237,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     scaleway_access_key_file: Text | None = None
     scaleway_organization_id: Text | None = None
 
+    scaleway_url: Text = "https://api.scaleway.com"
+    """Where Scaleway's API is."""
+    scaleway_zones: str = ""
+    """Zones to look for machines and offers in, separated by commas; by default, all."""
+    scaleway_image: Text = "ubuntu_noble_gpu_os_13_nvidia"
+    """What machines start from: an image with a driver and Docker, by its label or its id."""
+    gateway_networks: str = ""
+    """From which networks engines are called, separated by commas, such as ``203.0.113.7/32``:
+    rented machines let nobody else in. By default, from ``public_url`` if that is an address."""
+    hugging_face_token: Text | None = None
+    """Lets engines fetch models that are not for everybody."""
+    hugging_face_token_file: Text | None = None
+    """A file with that token; wins over it."""
+
     # what may be changed at run time, too: see `CHANGEABLE`
     worker_stale_s: Annotated[int, Meta(ge=10, le=86400)] | None = None
     """How long a worker may be silent before it gets no more calls; by default, 120."""
@@ -260,12 +282,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     which has read them before. 0 spreads calls without looking at them."""
 
     worker_heartbeat_interval_s: PositiveSeconds = 4
+    worker_auth_token: Annotated[str, Meta(min_length=16)] | None = None
+    """A token that is good for every worker, beside each one's own. Weaker than those: whoever
+    gets hold of it can speak for any machine. By default there is none."""
 
     lease_s: PositiveSeconds = 15
     """How long after a crash others wait before they take over the work on an instance."""
 
     sweep_interval_s: PositiveSeconds = 30
     """How often to look for machines that nobody should pay for."""
+
+    losses_believed: Annotated[int, Meta(ge=0)] = 3
+    """How many machines may seem lost, or nobody's, at once and be treated so. More, if they are
+    a quarter of all, are left alone, and told of: until it passes, or this is raised."""
+
+    events_kept_h: Annotated[int, Meta(ge=1)] = 24
+    """How long whoever was away can still learn what they missed, in hours."""
+    samples_kept_h: Annotated[int, Meta(ge=2)] = 24
+    """How long each sample of a GPU or a machine is kept, in hours; then sums remain."""
+    minutes_kept_d: Annotated[int, Meta(ge=2)] = 14
+    """How long sums of a minute are kept, in days."""
+    hours_kept_d: Annotated[int, Meta(ge=2)] = 180
+    days_kept_d: Annotated[int, Meta(ge=2)] = 1095
+
+    metrics_port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    """A TCP port for ``GET /metrics`` alone; 0 for none."""
+    metrics_token: Annotated[str, Meta(min_length=16)] | None = None
+    """The bearer token for ``GET /metrics``. Without it, and without a port, there are none."""
 
     mock_boot_s: Seconds = 1.5
     """How long simulated machines take to boot."""
@@ -302,6 +345,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise SettingsInvalid(_explain(str(error), names)) from error
 
     @property
+    def counts(self) -> bool:
+        """Whether this process counts what it does: whether anybody can ask for it."""
+        return bool(self.metrics_port) or self.metrics_token is not None
+
+    @property
     def url(self) -> str:
         """Where this process answers, as seen from this machine."""
         host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104
@@ -330,6 +378,32 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.smtp_password_file is None:
             return self.smtp_password
         return _read_file(self.smtp_password_file, "a password")
+
+    def hub_token(self) -> Secret | None:
+        """Return the token for models that are not for everybody; raises like `first_password`."""
+        if self.hugging_face_token_file is not None:
+            return Secret(_read_file(self.hugging_face_token_file, "a token"))
+        return None if self.hugging_face_token is None else Secret(self.hugging_face_token)
+
+    def gateway_addresses(self) -> tuple[str, ...]:
+        """Return from which networks engines are called; none if nobody has said so.
+
+        Raises:
+            SettingsInvalid: One is no network.
+        """
+        try:
+            given = [ip_network(text) for text in _words(self.gateway_networks)]
+        except ValueError as error:
+            message = f"INVENTIV_GATEWAY_NETWORKS: {error}."
+            raise SettingsInvalid(message) from error
+        if not given and self.public_url is not None:
+            with suppress(ValueError):
+                given = [ip_network(urlsplit(self.public_url).hostname or "")]
+        return tuple(map(str, given))
+
+    def zones_of_scaleway(self) -> tuple[str, ...]:
+        """Return in which zones to look; none for all."""
+        return tuple(_words(self.scaleway_zones))
 
     def secrets_keys(self) -> tuple[Secret, ...]:
         """Return what encrypts credentials: the first encrypts, all decrypt; possibly none.
@@ -395,6 +469,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             for name, value in shown.items()
         )
         return f"Settings({', '.join(words)})"
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def _read_file(path: str, what: str) -> str:

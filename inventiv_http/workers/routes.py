@@ -1,17 +1,21 @@
 """``/internal/worker``"""
 
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
+from uuid import UUID
 
 from litestar import Controller, Request, Response, post
 from litestar.di import NamedDependency
 from litestar.exceptions import ClientException
-from litestar.params import JSONBody
+from litestar.params import FromPath, JSONBody
 
-from inventiv_core.identity.access import Permission
+from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.instances.entities import InstanceId
 from inventiv_core.workers.entities import WorkerCaller
-from inventiv_core.workers.use_cases import Heartbeat, RegisterWorker
+from inventiv_core.workers.use_cases.heartbeats import Heartbeat
+from inventiv_core.workers.use_cases.registrations import RegisterWorker
+from inventiv_core.workers.use_cases.tokens import RotateWorkerToken
 from inventiv_http.kernel.auth import bearer_token, caller, needs
 from inventiv_http.kernel.errors import Json, answer, http_error
 from inventiv_http.workers.schemas import (
@@ -19,6 +23,8 @@ from inventiv_http.workers.schemas import (
     HeartbeatReport,
     RegisteredBody,
     Registration,
+    RotatedBody,
+    Rotation,
 )
 
 _MAX_BODY_BYTES = 256 * 1024
@@ -71,8 +77,33 @@ class Workers(Controller):
         data: JSONBody[HeartbeatReport],
         heartbeat: NamedDependency[Heartbeat],
     ) -> HeardBody:
-        await heartbeat(InstanceId(data.instance_id), data.to_report(), actor=_worker(request))
-        return HeardBody(status="ok")
+        acknowledged = await heartbeat(
+            InstanceId(data.instance_id), data.to_report(), actor=_worker(request)
+        )
+        return HeardBody(status="ok", new_token=acknowledged.new_token)
+
+
+class WorkerTokens(Controller):
+    """What workers call themselves by."""
+
+    opt = needs(Permission.MANAGE_INSTANCES)
+    tags = ["instances"]  # noqa: RUF012 - Litestar reads it from the class
+
+    @post(
+        "/instances/{instance_id:str}/worker-token/rotate",
+        status_code=200,
+        summary="Have the worker of an instance use another token",
+    )
+    async def rotate(
+        self,
+        instance_id: FromPath[UUID],
+        data: JSONBody[Rotation],
+        actor: NamedDependency[Actor],
+        rotate_worker_token: NamedDependency[RotateWorkerToken],
+    ) -> RotatedBody:
+        grace = None if data.grace_s is None else timedelta(seconds=data.grace_s)
+        token = await rotate_worker_token(InstanceId(instance_id), grace=grace, actor=actor)
+        return RotatedBody.of(token)
 
 
 def _worker(request: Request[Any, Any, Any]) -> WorkerCaller:

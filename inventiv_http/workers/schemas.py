@@ -1,14 +1,23 @@
 """What workers send. Unknown fields are ignored: agents may be newer than we are."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta
 
-from inventiv_core.workers.entities import MAX_METADATA_BYTES, WorkerReport, WorkerStatus
-from inventiv_core.workers.errors import MetadataTooLarge, WorkerStatusUnknown
+from inventiv_core.workers.entities import WorkerReport, WorkerStatus, WorkerToken
+from inventiv_core.workers.errors import WorkerStatusUnknown
+from inventiv_http.workers.readings import (
+    bounded,
+    gpus_of,
+    number,
+    queue_depth,
+    system_of,
+    text,
+)
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Name = Annotated[str, Meta(max_length=255)]
@@ -30,10 +39,10 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
         """Return what the core understands."""
         return WorkerReport(
             worker_id=self.worker_id,
-            model_id=self.model_id or None,
+            model_id=text(self.model_id),
             vllm_port=self.vllm_port,
             health_port=self.health_port,
-            metadata=_bounded(self.metadata),
+            metadata=bounded(self.metadata),
         )
 
 
@@ -64,15 +73,21 @@ class HeartbeatReport(msgspec.Struct, frozen=True, kw_only=True):
         word = self.status.strip().lower()
         if word not in set(WorkerStatus):
             raise WorkerStatusUnknown(status=word[:64])
-        queue, gpu = self.queue_depth, self.gpu_utilization
+        metadata = bounded(self.metadata)
         return WorkerReport(
             status=WorkerStatus(word),
             worker_id=self.worker_id,
-            model_id=self.model_id or None,
-            queue_depth=None if queue is None else max(queue, 0),
-            gpu_utilization=None if gpu is None else min(max(gpu, 0.0), 100.0),
-            agent_version=None if self.agent_info is None else self.agent_info.version,
-            metadata=_bounded(self.metadata),
+            model_id=text(self.model_id),
+            queue_depth=queue_depth(self.queue_depth),
+            gpu_utilization=number(self.gpu_utilization, most=100.0),
+            agent_version=None if self.agent_info is None else text(self.agent_info.version),
+            metadata=metadata,
+            gpus=gpus_of(
+                metadata or {},
+                gpu_utilization=self.gpu_utilization,
+                gpu_mem_used_mb=self.gpu_mem_used_mb,
+            ),
+            system=system_of(metadata or {}),
         )
 
 
@@ -84,16 +99,37 @@ class RegisteredBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     bootstrap_token_prefix: str | None = None
 
 
-class HeardBody(msgspec.Struct, frozen=True, kw_only=True):
+class HeardBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer to a heartbeat."""
 
     status: str
+    new_token: str | None = None
+    """The worker's token from now on, when it has changed. Older agents do not read it."""
 
 
-def _bounded(metadata: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    if metadata is None:
-        return None
-    size_bytes = len(msgspec.json.encode(metadata))
-    if size_bytes > MAX_METADATA_BYTES:
-        raise MetadataTooLarge(size_bytes=size_bytes, limit_bytes=MAX_METADATA_BYTES)
-    return metadata
+class Rotation(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of ``POST /instances/{instance_id}/worker-token/rotate``."""
+
+    grace_s: Annotated[int, Meta(ge=0, le=7 * 24 * 3600)] | None = None
+    """How long the present token stays good at most. Without it, until the new one is used:
+    agents that cannot take a new one while they run go on."""
+
+
+class RotatedBody(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be known of a worker's token."""
+
+    instance_id: UUID
+    generation: int
+    token_prefix: str
+    previous_valid_until: datetime | None
+    """Null: until the new one is used."""
+
+    @classmethod
+    def of(cls, token: WorkerToken) -> Self:
+        """Show a token, as far as it may be shown."""
+        return cls(
+            instance_id=token.instance_id,
+            generation=token.generation,
+            token_prefix=token.token_prefix,
+            previous_valid_until=token.previous_until,
+        )

@@ -75,8 +75,12 @@ class Server:
     def start(self) -> "Server":
         """Start it, and return when it says that it is ready."""
         self.launch()
-        eventually(self._is_ready, "the server's start")
+        self.start_is_over()
         return self
+
+    def start_is_over(self) -> None:
+        """Return when it says that it is ready."""
+        eventually(self._is_ready, "the server's start")
 
     def launch(self) -> None:
         """Start it, and do not wait."""

@@ -37,10 +37,10 @@ def fleet(postgres_server: str, tmp_path: Path) -> Generator[tuple[Server, Serve
 
 
 @contextmanager
-def signed_in(server: Server) -> Generator[httpx.Client]:
+def signed_in(server: Server, user: str = "admin") -> Generator[httpx.Client]:
     url = f"http://127.0.0.1:{server.port}"
     with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
-        credentials = {"email": "admin", "password": PASSWORD}
+        credentials = {"email": user, "password": PASSWORD}
         answer = client.post("/auth/login", json=credentials)
         assert answer.status_code == 200, answer.text
         yield client

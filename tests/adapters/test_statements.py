@@ -38,13 +38,17 @@ def test_there_are_statements_to_check() -> None:
         "action_logs",
         "catalog",
         "deployments",
+        "finops",
         "identity",
         "inference",
         "instances",
         "kernel",
         "models",
+        "observability",
         "orchestration",
+        "realtime",
         "settings",
+        "workbench",
         "workers",
     }
 

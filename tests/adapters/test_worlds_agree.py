@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -20,8 +21,21 @@ from hypothesis.stateful import (
 from inventiv_core.action_logs.entities import ActionLog, ActionStatus, ActionType, Component
 from inventiv_core.action_logs.use_cases import SearchActionLogs
 from inventiv_core.action_logs.views import ActionLogFilter, action_log_keys
-from inventiv_core.identity.access import OrganizationId, SessionId
+from inventiv_core.deployments.entities import Plan, PlanId
+from inventiv_core.identity.access import (
+    GLOBAL_PERMISSIONS,
+    OrganizationId,
+    PlatformRole,
+    Role,
+    SessionId,
+    UserId,
+)
+from inventiv_core.identity.entities.mails import SendAttempt
+from inventiv_core.identity.entities.passwords import PasswordReset, PasswordResetId
 from inventiv_core.identity.entities.sessions import Session
+from inventiv_core.identity.entities.users import User
+from inventiv_core.identity.use_cases.users import SearchUsers
+from inventiv_core.identity.views.users import UserFilter, user_keys
 from inventiv_core.instances.entities import Instance, InstanceId, InstanceStatus, Lease
 from inventiv_core.instances.events import InstanceChanged
 from inventiv_core.instances.use_cases import SearchInstances
@@ -33,17 +47,32 @@ from inventiv_core.kernel.secrets import SealedSecret, SealKeyId
 from inventiv_core.models.entities import Model
 from inventiv_core.models.sizing.config import read_config
 from inventiv_core.models.views import MODEL_KEYS, ModelFilter, ModelOrder
+from inventiv_core.observability.entities import (
+    ROLLED_UP,
+    AnsweredRequest,
+    GpuReading,
+    Level,
+    Measurement,
+    Resolution,
+    SystemReading,
+)
+from inventiv_core.observability.views import SeriesFilter
 from inventiv_core.settings.entities import Credential
-from inventiv_core.workers.entities import WorkerStatus
+from inventiv_core.workers.entities import Heard, WorkerReport, WorkerStatus
 from tests.adapters.catalog.shop import Shop
+from tests.adapters.finops.accounts import Accounts
 from tests.adapters.two_worlds import TERM, InBothWorlds, seconds, two_worlds
 from tests.builders import (
     ACME,
     ALICE,
+    NOON,
     OTHER,
+    a_mail,
+    a_membership,
     a_model,
     a_number,
     a_provider,
+    a_user,
     a_worker,
     an_action,
     an_actor,
@@ -54,9 +83,11 @@ from tests.core.models import published
 
 owners = st.sampled_from([ACME, OTHER])
 limits = st.integers(min_value=0, max_value=5)
+prices = st.none() | st.sampled_from([Decimal("0.0000"), Decimal("0.7500"), Decimal("99.9999")])
 some = st.integers(min_value=0, max_value=2)
 """Which of three."""
 names = st.sampled_from(["a", "A", "b", "B", "é", "a b", "ab", "a-c", ""])
+logins = st.sampled_from(["a", "b", "ab", "a-b"])
 kinds = st.sampled_from(list(ActionType)[:2])
 metadata = st.none() | st.dictionaries(
     names,
@@ -170,6 +201,7 @@ class Fleet(WithInstances):
                 ip_address=address,
                 provider_instance_id=str(wanted),
                 is_archived=is_archived,
+                ready_at=self.clock.now() if status is InstanceStatus.READY else before.ready_at,
             )
             stored = replace(before, version=before.version - 1) if is_stale else before
             await work.instances.save(stored, after, reason="for the test")
@@ -245,11 +277,206 @@ class Fleet(WithInstances):
 
         self.work(living)
         self.both(situations)
+        for owner in (ACME, OTHER):
+            self.both(
+                lambda adapters, owner=owner: adapters.boot_queries().times(  # type: ignore[misc]
+                    owner,
+                    model_id=self.market.model.id,
+                    instance_type_id=self.market.kind.id,
+                    zone_id=self.market.zone.id,
+                    limit=2,
+                )
+            )
         self.both(
             lambda adapters: adapters.routing_queries().snapshot(
                 now=self.clock.now(), stale_after=TERM
             )
         )
+
+
+class Meters(WithInstances):
+    """What machines measure and answer, summed up at any time."""
+
+    @rule(
+        which=some,
+        ago=seconds,
+        gpu=some,
+        value=st.none() | st.integers(0, 100).map(float),
+        is_system=st.booleans(),
+    )
+    def measure(
+        self, which: int, ago: timedelta, gpu: int, value: float | None, *, is_system: bool
+    ) -> None:
+        measured = Measurement(
+            instance_id=self.instances[which].id,
+            at=self.clock.now() - ago,
+            gpus=[GpuReading(gpu_index=gpu, gpu_pct=value, vram_total_mb=value)],
+            system=SystemReading(load1=value, disk_total_bytes=value) if is_system else None,
+        )
+        at = self.clock.now()
+        self.work(lambda work: work.measurements.add([measured, measured], at=at))
+
+    @rule(by=st.sampled_from([60, 3600, 21_600, 86_400]))
+    def much_time_passes(self, by: int) -> None:
+        self.clock.advance(timedelta(seconds=by))
+
+    @rule(level=st.sampled_from(ROLLED_UP), over=seconds, marked=seconds)
+    def sum_up(self, level: Level, over: timedelta, marked: timedelta) -> None:
+        now = self.clock.now()
+
+        async def run(work: Any) -> object:
+            begins = await work.measurements.take(level, over_by=now - over, marked_by=now - marked)
+            if begins is not None:
+                await work.measurements.sum_up(level, begins, at=now)
+            return begins
+
+        self.work(run)
+
+    @rule(level=st.sampled_from(Level), ago=st.integers(0, 3))
+    def drop(self, level: Level, ago: int) -> None:
+        before = self.clock.now() - ago * level.span
+        self.work(lambda work: work.measurements.drop(level, before=before))
+
+    @rule(which=some, status=st.sampled_from([200, 404, 500]), name=names, known=st.booleans())
+    def answer(self, which: int, status: int, name: str, *, known: bool) -> None:
+        instance_id = self.instances[which].id if known else InstanceId(a_number())
+        request = AnsweredRequest(
+            instance_id=instance_id,
+            model_id=name,
+            at=self.clock.now(),
+            status_code=status,
+            input_tokens=which,
+            output_tokens=status,
+            total_tokens=1,
+        )
+        self.work(lambda work: work.request_counts.add([request, request]))
+
+    @rule(which=some, name=st.none() | names, status=st.sampled_from(WorkerStatus))
+    def serve(self, which: int, name: str | None, status: WorkerStatus) -> None:
+        worker = a_worker(self.instances[which], at=self.clock.now(), model_id=name, status=status)
+        self.work(lambda work: work.workers.put(worker))
+
+    @rule()
+    def note(self) -> None:
+        self.work(lambda work: work.runtime_models.note_served())
+
+    @rule(which=some, worker_id=st.none() | st.sampled_from([UUID(int=1), UUID(int=2)]))
+    def hear(self, which: int, worker_id: UUID | None) -> None:
+        report = WorkerReport(worker_id=worker_id, queue_depth=which, metadata={"a": which})
+        heard = Heard(
+            instance_id=self.instances[which].id,
+            report=report,
+            at=self.clock.now(),
+            token_hash=None,
+        )
+        self.work(lambda work: work.workers.hear([heard]))
+
+    @rule(
+        owner=owners,
+        level=st.sampled_from(Level),
+        steps=st.sampled_from([1, 2, 60]),
+        which=st.none() | some,
+        window=st.sampled_from([60, 86_400, 10**7]),
+    )
+    def look(
+        self, owner: OrganizationId, level: Level, steps: int, which: int | None, window: int
+    ) -> None:
+        now = self.clock.now()
+        where = SeriesFilter(
+            instance_id=None if which is None else self.instances[which].id,
+            since=now - timedelta(seconds=window),
+            until=now,
+        )
+        shown = Resolution(level=level, step=steps * level.step)
+
+        async def seen(adapters: Any) -> object:
+            queries = adapters.observability_queries()
+            return [
+                await queries.gpus(owner, where, shown, limit=5),
+                await queries.systems(owner, where, shown, limit=5),
+            ]
+
+        self.both(seen)
+
+    @invariant()
+    def all_that_is_counted_is_the_same(self) -> None:
+        now = self.clock.now()
+
+        async def counted(adapters: Any) -> object:
+            queries = adapters.observability_queries()
+            return [
+                [
+                    await queries.runtime_models(owner, now=now, stale_after=TERM, limit=5),
+                    [await queries.requests(each.id, owner=owner) for each in self.instances],
+                ]
+                for owner in (ACME, OTHER)
+            ], dict(await queries.fleet())
+
+        async def marked(work: Any) -> object:
+            return [await work.measurements.oldest_mark(level) for level in ROLLED_UP]
+
+        async def standings(work: Any) -> object:
+            found = await work.workers.standings([each.id for each in self.instances])
+            return sorted(found, key=lambda standing: standing.instance_id)
+
+        self.both(counted)
+        self.work(marked)
+        self.work(standings)
+
+
+class Plans(InBothWorlds):
+    """Deployments that are planned, applied and forgotten."""
+
+    plans: list[Plan]
+
+    @initialize(ids=three_ids, prices=st.lists(prices, min_size=3, max_size=3))
+    def intend(self, ids: list[UUID], prices: list[Decimal | None]) -> None:
+        self.begin()
+        self.plans = [
+            Plan(
+                id=PlanId(number),
+                organization_id=ACME if place else OTHER,
+                provider_id=self.market.provider.id,
+                zone="a",
+                instance_type="b",
+                model_id=self.market.model.id,
+                gpu_count=1,
+                vram_per_gpu_gb=24,
+                required_vram_gb=16,
+                price_per_hour_eur=prices[place],
+                created_at=self.clock.now(),
+                expires_at=self.clock.now() + TERM,
+            )
+            for place, number in enumerate(ids)
+        ]
+        for plan in self.plans:
+            self.work(lambda work, plan=plan: work.plans.add(plan))  # type: ignore[misc]
+
+    @rule(which=some, owner=owners)
+    def look(self, which: int, owner: OrganizationId) -> None:
+        self.work(lambda work: work.plans.lock(self.plans[which].id, owner=owner))
+
+    @rule(which=some, number=some, undone=st.booleans())
+    def apply(self, which: int, number: int, *, undone: bool) -> None:
+        async def run(work: Any) -> None:
+            plan = self.plans[which]
+            await work.plans.lock(plan.id, owner=plan.organization_id)
+            await work.plans.apply(plan.id, instance_id=UUID(int=number))
+            if undone:
+                raise DomainError
+
+        self.work(run)
+
+    @rule()
+    def forget(self) -> None:
+        self.work(lambda work: work.plans.forget(before=self.clock.now()))
+
+    @invariant()
+    def all_that_is_planned_is_the_same(self) -> None:
+        for plan in self.plans:
+            self.work(
+                lambda work, plan=plan: work.plans.lock(plan.id, owner=plan.organization_id)  # type: ignore[misc]
+            )
 
 
 class Books(WithInstances):
@@ -300,9 +527,22 @@ class Books(WithInstances):
                 heard.extend(messages)
 
             await adapters.relay().deliver(publish)
-            return [message.event for message in heard]
+            return heard
 
         self.both(told)
+
+    @rule()
+    def forget(self) -> None:
+        self.both(lambda adapters: adapters.relay().forget(before=self.clock.now()))
+
+    @rule(owner=owners, after=st.integers(-1, 12), until=st.integers(0, 12), limit=limits)
+    def read(self, owner: OrganizationId, after: int, until: int, limit: int) -> None:
+        self.both(lambda adapters: adapters.event_log().after(after, limit=limit + 1))
+        self.both(
+            lambda adapters: adapters.event_log().after_in(
+                owner, after, until=until, limit=limit + 1
+            )
+        )
 
     @rule(
         owner=owners,
@@ -635,7 +875,195 @@ class Cabinet(InBothWorlds):
             )
 
 
-@pytest.mark.parametrize("machine", [Reconcilers, Fleet, Books, Office, Library, Shop, Cabinet])
+class Staff(InBothWorlds):
+    """People who come and go, forget their passwords, and get mail."""
+
+    def __init__(self, worlds: Any) -> None:
+        super().__init__(worlds)
+        self.users: dict[UserId, User] = {}
+        self.attempts: list[SendAttempt] = []
+
+    @initialize()
+    def open(self) -> None:
+        self.begin()
+        self.users = {ALICE: a_user()}
+
+    def someone(self, which: int) -> UserId:
+        return list(self.users)[which % len(self.users)]
+
+    @rule(username=logins, email=logins, role=st.sampled_from(PlatformRole))
+    def hire(self, username: str, email: str, role: PlatformRole) -> None:
+        user = replace(
+            a_user(id=UserId(a_number()), username=username, role=role),
+            email=f"{email}@example.org",
+            created_at=self.clock.now(),
+            updated_at=self.clock.now(),
+        )
+        if self.work(lambda work: work.users.add(user)) is None:
+            self.users[user.id] = user
+
+    @precondition(lambda self: self.users)
+    @rule(which=some, username=logins, role=st.sampled_from(PlatformRole), name=st.none() | names)
+    def change(self, which: int, username: str, role: PlatformRole, name: str | None) -> None:
+        before = self.users[self.someone(which)]
+        after = replace(
+            before, username=username, role=role, first_name=name, updated_at=self.clock.now()
+        )
+        if self.work(lambda work: work.users.save(after)) is None:
+            self.users[after.id] = after
+
+    @precondition(lambda self: self.users)
+    @rule(which=some)
+    def fire(self, which: int) -> None:
+        user_id = self.someone(which)
+        self.work(lambda work: work.users.remove(user_id))
+        del self.users[user_id]
+
+    @precondition(lambda self: self.users)
+    @rule(which=some, owner=owners, role=st.sampled_from(Role))
+    def join(self, which: int, owner: OrganizationId, role: Role) -> None:
+        membership = a_membership(user=self.someone(which), organization=owner, role=role)
+        self.work(lambda work: work.organizations.add_member(membership))
+
+    @precondition(lambda self: self.users)
+    @rule(which=some, lasts=seconds)
+    def forget_password(self, which: int, lasts: timedelta) -> None:
+        number, now = a_number(), self.clock.now()
+        reset = PasswordReset(
+            id=PasswordResetId(number),
+            user_id=self.someone(which),
+            token_hash=f"hash {which}",
+            created_at=now,
+            expires_at=now + lasts,
+        )
+
+        async def run(work: Any) -> None:
+            other = await work.password_resets.find(reset.token_hash, now=NOON - TERM)
+            if other is not None:  # no two tokens have one hash
+                await work.password_resets.withdraw(other.user_id)
+            await work.password_resets.put(reset)
+
+        self.work(run)
+
+    @rule(which=some)
+    def use_link(self, which: int) -> None:
+        now = self.clock.now()
+        self.work(lambda work: work.password_resets.take(f"hash {which}", now=now))
+
+    @precondition(lambda self: self.users)
+    @rule(which=some)
+    def withdraw(self, which: int) -> None:
+        self.work(lambda work: work.password_resets.withdraw(self.someone(which)))
+
+    @rule()
+    def tidy_up(self) -> None:
+        async def run(work: Any) -> object:
+            now = self.clock.now()
+            return (
+                await work.password_resets.forget(expired_before=now),
+                await work.mails.forget(ended_before=now),
+                await work.attempts.forget(before=now - TERM),
+            )
+
+        self.work(run)
+
+    @rule(recipient=names)
+    def write(self, recipient: str) -> None:
+        mail = a_mail(recipient=recipient, at=self.clock.now())
+        self.work(lambda work: work.mails.add(mail))
+
+    @rule()
+    def claim(self) -> None:
+        now = self.clock.now()
+        attempt = self.work(lambda work: work.mails.claim(now=now, until=now + TERM))
+        if attempt is not None:
+            self.attempts.append(attempt)
+
+    @precondition(lambda self: self.attempts)
+    @rule(age=some, is_sent=st.none() | st.booleans(), later=seconds)
+    def end(self, age: int, later: timedelta, *, is_sent: bool | None) -> None:
+        attempt, now = self.attempts[max(-1 - age, -len(self.attempts))], self.clock.now()
+        if is_sent is None:
+            self.work(lambda work: work.mails.put_back(attempt, due_at=now + later))
+        else:
+            self.work(lambda work: work.mails.conclude(attempt, is_sent=is_sent, at=now))
+
+    @rule(key=logins, window=seconds)
+    def guess(self, key: str, window: timedelta) -> None:
+        now = self.clock.now()
+        self.work(lambda work: work.attempts.count(key, at=now, window=window))
+
+    @rule(key=logins, good=st.booleans())
+    def forgive(self, key: str, *, good: bool) -> None:
+        if good:
+            self.work(lambda work: work.attempts.forgive([key]))
+        else:
+            self.work(lambda work: work.attempts.take_back(key))
+
+    @rule(
+        words=st.none() | logins,
+        owner=st.none() | owners,
+        role=st.none() | st.sampled_from(Role),
+        order=st.sampled_from([key.name for key in user_keys(descending=False)]),
+        down=st.booleans(),
+        limit=st.integers(1, 3),
+    )
+    def look_through(
+        self,
+        words: str | None,
+        owner: OrganizationId | None,
+        role: Role | None,
+        order: str,
+        limit: int,
+        *,
+        down: bool,
+    ) -> None:
+        """Walk through all pages."""
+        where = UserFilter(needle=words, organization_id=owner, organization_role=role)
+        page: Any = {"order_by": order, "order_dir": "desc" if down else "asc", "limit": limit}
+        admin = replace(an_actor(), permissions=GLOBAL_PERMISSIONS)
+        cursor, seen = None, 0
+        while True:
+            request = PageRequest.of(cursor=cursor, **page)
+            found = self.both(
+                lambda adapters, request=request: SearchUsers(  # type: ignore[misc]
+                    user_queries=adapters.user_queries()
+                )(where, request, actor=admin)
+            )
+            seen += len(found.rows)
+            cursor = found.next_cursor
+            if cursor is None:
+                break
+        assert seen == found.filtered_count
+
+    @invariant()
+    def everybody_is_the_same(self) -> None:
+        self.both(lambda adapters: adapters.user_queries().list(limit=100))
+        self.work(lambda work: work.users.lock_with_admins(ALICE))
+        for which in range(3):
+            self.work(
+                lambda work, which=which: work.password_resets.find(  # type: ignore[misc]
+                    f"hash {which}", now=self.clock.now()
+                )
+            )
+
+
+@pytest.mark.parametrize(
+    "machine",
+    [
+        Reconcilers,
+        Fleet,
+        Plans,
+        Meters,
+        Books,
+        Office,
+        Library,
+        Shop,
+        Cabinet,
+        Staff,
+        Accounts,
+    ],
+)
 def test_memory_and_postgres_give_the_same_answers(
     database_url: str, machine: type[InBothWorlds]
 ) -> None:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 from uuid import UUID
 
+from inventiv_adapters.cloud.memory import MemoryCloud
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork, MemoryWork
 from inventiv_core.cloud.entities import (
     ActionOutcome,
@@ -14,7 +15,7 @@ from inventiv_core.cloud.entities import (
     MachineOrder,
     MachineTag,
 )
-from inventiv_core.cloud.ports import CloudProvider
+from inventiv_core.cloud.ports import CloudProvider, ForgetsSetups
 
 Outcome = TypeVar("Outcome")
 Accident = Callable[[], Awaitable[None]]
@@ -81,10 +82,10 @@ class MortalUnitOfWork:
         await self._accidents.place()
 
 
-class MortalCloud(CloudProvider):
+class MortalCloud(CloudProvider, ForgetsSetups):
     """A cloud whose caller may be cut off before a call and after it."""
 
-    def __init__(self, cloud: CloudProvider, accidents: Accidents) -> None:
+    def __init__(self, cloud: MemoryCloud, accidents: Accidents) -> None:
         self._cloud = cloud
         self._accidents = accidents
 
@@ -102,6 +103,9 @@ class MortalCloud(CloudProvider):
 
     async def list(self, installation_id: UUID) -> ListOutcome:
         return await self._around(lambda: self._cloud.list(installation_id))
+
+    async def forget_setup(self, machine_id: str, *, zone: str) -> ActionOutcome:
+        return await self._around(lambda: self._cloud.forget_setup(machine_id, zone=zone))
 
     async def _around(self, call: Callable[[], Awaitable[Outcome]]) -> Outcome:
         await self._accidents.place()

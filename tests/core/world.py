@@ -14,14 +14,17 @@ from inventiv_adapters.kernel.memory import INSTALLATION_ID, MemoryDatabase
 from inventiv_adapters.orchestration.memory import HealthyEngines, MemorySituationQueries
 from inventiv_adapters.settings.memory import MemorySettingQueries
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork
+from inventiv_adapters.workers.memory import MemoryWorkerQueries
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
 from inventiv_core.action_logs.entities import ActionLog, ActionStatus, ActionType
 from inventiv_core.cloud.entities import Machine, MachineState, MachineTag
-from inventiv_core.deployments.use_cases import CreateDeployment
+from inventiv_core.deployments.use_cases.deployments import CreateDeployment
 from inventiv_core.identity.access import PLATFORM
 from inventiv_core.instances.entities import Instance, InstanceId, InstanceStatus, Lease
 from inventiv_core.instances.use_cases import TerminateInstance
 from inventiv_core.kernel.errors import DomainError
+from inventiv_core.kernel.events import DomainEvent
+from inventiv_core.observability.entities import MeasurementQueue
 from inventiv_core.orchestration.entities import Patience
 from inventiv_core.orchestration.use_cases.reconciling import (
     ClaimInstances,
@@ -33,7 +36,8 @@ from inventiv_core.settings.definitions import WORKER_STARTUP
 from inventiv_core.settings.entities import Value
 from inventiv_core.settings.use_cases.effective import EffectiveSettings
 from inventiv_core.workers.entities import WorkerCaller, WorkerReport, WorkerStatus, engine_url
-from inventiv_core.workers.use_cases import Heartbeat, RegisterWorker
+from inventiv_core.workers.use_cases.heartbeats import FlushHeartbeats, Heartbeat, Roster
+from inventiv_core.workers.use_cases.registrations import RegisterWorker
 from tests.builders import ACME, NOON, Market, an_actor, given_teams
 from tests.core.accidents import Accidents, Killed, MortalCloud, MortalUnitOfWork
 
@@ -66,6 +70,10 @@ class World:
         """Whether the agents on the machines report."""
         self.report = WorkerReport(status=WorkerStatus.READY, model_id=self.market.model.model_id)
         """What they say once they have registered."""
+        self.roster = Roster()
+        self.measurement_queue = MeasurementQueue()
+        self.told: list[DomainEvent] = []
+        """What was told before time passed last."""
         self._agents: set[str] = set()
         self._tokens: dict[InstanceId, str] = {}
         self._next_beat = NOON
@@ -81,10 +89,21 @@ class World:
         self.deploy_model = CreateDeployment(unit_of_work=self.unit_of_work, **common)
         self.terminate_instance = TerminateInstance(unit_of_work=self.unit_of_work, **common)
         self.register = RegisterWorker(
-            unit_of_work=self.unit_of_work, clock=self.clock, worker_tokens=tokens
+            unit_of_work=self.unit_of_work,
+            clock=self.clock,
+            worker_tokens=tokens,
+            roster=self.roster,
         )
         self.heartbeat = Heartbeat(
-            unit_of_work=self.unit_of_work, clock=self.clock, worker_tokens=tokens
+            unit_of_work=self.unit_of_work,
+            worker_queries=MemoryWorkerQueries(self.database),
+            worker_tokens=tokens,
+            roster=self.roster,
+            measurement_queue=self.measurement_queue,
+            clock=self.clock,
+        )
+        self.flush_heartbeats = FlushHeartbeats(
+            unit_of_work=self.unit_of_work, roster=self.roster, clock=self.clock
         )
         self.claim = ClaimInstances(
             unit_of_work=unit_of_work, clock=self.clock, patience=self.patience
@@ -101,10 +120,15 @@ class World:
             effective_settings=self.effective_settings,
             control_plane_url="http://control.plane",
             heartbeat_interval_s=HEARTBEAT_S,
+            hub_token=None,
             **common,
         )
         self.sweep_machines = SweepMachines(
-            unit_of_work=unit_of_work, situation_queries=situations, clouds=self.clouds, **common
+            unit_of_work=unit_of_work,
+            situation_queries=situations,
+            clouds=self.clouds,
+            patience=self.patience,
+            **common,
         )
 
     @classmethod
@@ -179,7 +203,8 @@ class World:
         if self._reporting():
             pauses.append(self._next_beat - now)
         self.clock.advance(max(min(pauses), timedelta(milliseconds=1)))
-        self.database.outbox.clear()  # nobody listens here
+        self.told += [message.event for message in self.database.outbox]
+        self.database.outbox.clear()
 
     def _reporting(self) -> list[Machine]:
         machines = self.cloud.machines.values() if self.agents_work else ()
@@ -196,6 +221,7 @@ class World:
         for machine in self._reporting():
             with suppress(DomainError):
                 await self._report(machine, InstanceId(machine.tag.instance_id))
+        await self.flush_heartbeats(actor=PLATFORM)
 
     async def _report(self, machine: Machine, instance_id: InstanceId) -> None:
         caller = WorkerCaller(token=self._tokens.get(instance_id), ip_address=machine.ip_address)

@@ -9,24 +9,27 @@ from typing import Any
 
 import pytest
 from dependency_injector.providers import Object
+from structlog.testing import capture_logs
 
 from inventiv_adapters.cloud.memory import MemoryCloud
 from inventiv_adapters.kernel.clock import SystemClock
 from inventiv_core.deployments.entities import Deployment
 from inventiv_core.identity.access import GLOBAL_PERMISSIONS, PLATFORM
+from inventiv_core.identity.entities.mails import Mail
+from inventiv_core.identity.errors.mails import MailNotSent
 from inventiv_core.inference.entities.usage import InferenceUsage, Outcome
 from inventiv_core.instances.entities import Instance, InstanceId, InstanceStatus
 from inventiv_core.instances.errors import LeaseLost
 from inventiv_core.instances.events import InstanceChanged
 from inventiv_core.kernel.bus import Message
-from inventiv_core.models.entities import MOCK_MODEL
+from inventiv_core.models.entities import MOCK_MODEL, Model
 from inventiv_core.orchestration.entities import Patience
 from inventiv_core.settings.definitions import WORKER_STALE
 from inventiv_core.workers.entities import WorkerCaller, WorkerReport, WorkerStatus
 from inventiv_http import background
 from inventiv_http.background import Background
 from inventiv_http.container import Application, MemoryAdapters
-from tests.builders import NOON, Market, a_number, an_actor, given, given_teams
+from tests.builders import NOON, Market, a_mail, a_number, an_actor, given, given_teams
 from tests.conftest import SETTINGS, under_control
 from tests.http.server import PATIENCE_S, eventually
 
@@ -77,6 +80,13 @@ def is_in(memory: MemoryAdapters, status: InstanceStatus) -> bool:
     return the_only(memory).status is status
 
 
+def is_routed(memory: MemoryAdapters) -> bool:
+    """Tell whether calls would go to the only instance."""
+    instance, models = the_only(memory), memory.database().table(Model)
+    model_id = models[instance.model_id].model_id
+    return memory.router().freshest(instance.organization_id, model_id) is not None
+
+
 async def deploy(application: Application, market: Market) -> InstanceId:
     deployment: Deployment = await application.create_deployment()(
         market.request(), actor=an_actor()
@@ -100,12 +110,13 @@ async def test_a_deployment_gets_ready_by_itself_and_is_gone_when_nobody_wants_i
             instance_id, WorkerReport(vllm_port=9000, status=WorkerStatus.READY), actor=worker
         )
         await eventually(lambda: is_in(memory, InstanceStatus.READY))
-        await eventually(lambda: memory.router().served(the_only(memory).organization_id))
+        await eventually(lambda: is_routed(memory))
         await application.terminate_instance()(instance_id, actor=an_actor())
         await eventually(lambda: is_in(memory, InstanceStatus.TERMINATED))
-        await eventually(lambda: not memory.router().served(the_only(memory).organization_id))
+        await eventually(lambda: not is_routed(memory))
     assert (len(cloud.orders), cloud.machines) == (1, {})
-    assert {"InstanceChanged", "ActionLogged"} == set(heard)
+    costs = {"InstanceCostStarted", "InstanceCostStopped"}
+    assert {"InstanceChanged", "ActionLogged"} | costs == set(heard)
 
 
 class Fragile:
@@ -124,7 +135,15 @@ class Fragile:
 
 
 @pytest.mark.parametrize(
-    "name", ["refresh_routes", "flush_usage", "sweep_machines", "forget_sessions", "forget_events"]
+    "name",
+    [
+        "refresh_routes",
+        "flush_usage",
+        "sweep_machines",
+        "forget_sessions",
+        "forget_events",
+        "sweep_workbench",
+    ],
 )
 async def test_a_job_that_fails_does_not_stop_the_others(
     application: Application, memory: MemoryAdapters, market: Market, name: str
@@ -323,6 +342,56 @@ async def test_news_has_the_work_done_before_its_time(
             await deploy(application, market)
             await eventually(lambda: is_in(memory, InstanceStatus.INSTALLING))
             await eventually(lambda: refreshed.calls > 2)
+
+
+def a_fresh_mail() -> Mail:
+    return a_mail(at=SystemClock().now())
+
+
+async def queue(memory: MemoryAdapters, mail: Mail) -> None:
+    async with memory.unit_of_work()() as work:
+        await work.mails.add(mail)
+
+
+async def test_mail_is_sent_as_soon_as_it_is_told_of(
+    application: Application, memory: MemoryAdapters
+) -> None:
+    mailer = memory.mailer()
+    async with at_work(application):
+        await asyncio.sleep(0.05)  # the first look finds nothing
+        async with asyncio.timeout(background._MAILS_S / 2):  # noqa: SLF001 - before the next one
+            await queue(memory, a_fresh_mail())
+            await eventually(lambda: mailer.sent)
+    assert len(mailer.sent) == 1
+
+
+async def test_who_only_serves_sends_no_mail(
+    application: Application, memory: MemoryAdapters
+) -> None:
+    await queue(memory, a_fresh_mail())
+    async with at_work(application, works=False):
+        await asyncio.sleep(0.05)
+    assert not memory.mailer().sent
+
+
+async def test_the_operator_is_told_of_mail_that_was_not_sent_and_not_what_is_in_it(
+    application: Application, memory: MemoryAdapters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(_: object, message: object) -> None:
+        raise MailNotSent(reason="no such mailbox", is_final=True)
+
+    monkeypatch.setattr(type(memory.mailer()), "send", refuse)
+    mail = a_fresh_mail()
+    await queue(memory, mail)
+    with capture_logs() as logs:
+        async with at_work(application):
+            await eventually(lambda: any(log["event"] == "mail_given_up" for log in logs))
+    [told] = [log for log in logs if log["event"] == "mail_given_up"]
+    assert (told["mail"], told["attempts"]) == (str(mail.id), 1)
+    assert told["reason"] == "no such mailbox"
+    assert mail.recipient not in str(told)
+    token = memory.link_tokens().derive(mail.kind, mail.link_id, mail.generation)
+    assert token not in str(logs)
 
 
 async def test_routes_are_known_before_the_first_request_comes(application: Application) -> None:

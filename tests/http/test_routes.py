@@ -39,7 +39,7 @@ def test_what_is_public_is_known(app: Litestar) -> None:
     assert public == {
         "/", "/docs", "/swagger-ui", "/health", "/ready", "/version", "/api/version",
         "/auth/login", "/auth/logout", "/auth/password-reset/request", "/auth/password-reset/reset",
-        "/invitations/{token:str}", "/invitations/{token:str}/register",
+        "/invitations/{token:str}", "/invitations/{token:str}/register", "/metrics",
     }  # fmt: skip
 
 

@@ -8,8 +8,14 @@ from inventiv_adapters.catalog.memory.lists import MemoryCatalogQueries
 from inventiv_adapters.catalog.memory.prices import MemoryPriceQueries
 from inventiv_adapters.catalog.postgres.lists import PostgresCatalogQueries
 from inventiv_adapters.catalog.postgres.prices import PostgresPriceQueries
+from inventiv_adapters.cloud.accounts import AccountClouds
 from inventiv_adapters.cloud.memory import FixedClouds, MemoryCloud
 from inventiv_adapters.cloud.mock.provider import MockCloud
+from inventiv_adapters.cloud.scaleway.provider import ScalewayCloud
+from inventiv_adapters.finops.memory.costs import MemoryCostQueries
+from inventiv_adapters.finops.memory.wallets import MemoryWalletQueries
+from inventiv_adapters.finops.postgres.costs import PostgresCostQueries
+from inventiv_adapters.finops.postgres.wallets import PostgresWalletQueries
 from inventiv_adapters.identity.argon2 import Argon2Passwords
 from inventiv_adapters.identity.jwt import JwtSessionTokens
 from inventiv_adapters.identity.keys import RandomApiKeys
@@ -29,30 +35,44 @@ from inventiv_adapters.identity.postgres.users import PostgresUserQueries
 from inventiv_adapters.identity.smtp import SmtpMailer
 from inventiv_adapters.inference.aiohttp import AiohttpEngines, AiohttpReply
 from inventiv_adapters.inference.memory import (
-    FreeOfCharge,
-    MemoryOfferings,
     MemoryRoutingQueries,
     MemorySpool,
 )
 from inventiv_adapters.inference.postgres import PostgresRoutingQueries
 from inventiv_adapters.inference.spool import FileSpool
-from inventiv_adapters.instances.memory import MemoryInstanceQueries
-from inventiv_adapters.instances.postgres import PostgresInstanceQueries
+from inventiv_adapters.instances.memory import MemoryBootQueries, MemoryInstanceQueries
+from inventiv_adapters.instances.postgres import PostgresBootQueries, PostgresInstanceQueries
 from inventiv_adapters.kernel.chance import SeededChance, SystemChance
 from inventiv_adapters.kernel.clock import ManualClock, SystemClock
 from inventiv_adapters.kernel.ids import SerialIds, Uuid7
 from inventiv_adapters.kernel.memory import MemoryBus, MemoryRelay
 from inventiv_adapters.kernel.postgres import PostgresRelay
 from inventiv_adapters.kernel.redis import RedisBus
-from inventiv_adapters.models.memory import MemoryMachineQueries, MemoryModelQueries
-from inventiv_adapters.models.postgres import PostgresMachineQueries, PostgresModelQueries
+from inventiv_adapters.models.memory.models import MemoryMachineQueries, MemoryModelQueries
+from inventiv_adapters.models.memory.offerings import MemoryOfferingQueries
+from inventiv_adapters.models.postgres.models import PostgresMachineQueries, PostgresModelQueries
+from inventiv_adapters.models.postgres.offerings import PostgresOfferingQueries
+from inventiv_adapters.observability.memory import MemoryObservabilityQueries
+from inventiv_adapters.observability.postgres import PostgresObservabilityQueries
 from inventiv_adapters.orchestration.http import HttpEngineProbe
 from inventiv_adapters.orchestration.memory import HealthyEngines, MemorySituationQueries
 from inventiv_adapters.orchestration.postgres import PostgresSituationQueries
+from inventiv_adapters.realtime.memory import MemoryEventLog
+from inventiv_adapters.realtime.postgres import PostgresEventLog
 from inventiv_adapters.settings.aes import AesSecretBox
 from inventiv_adapters.settings.memory import MemorySettingQueries
 from inventiv_adapters.settings.postgres import PostgresSettingQueries
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork, PostgresUnitOfWork
+from inventiv_adapters.workbench.memory.chat_models import MemoryLiveModelQueries
+from inventiv_adapters.workbench.memory.projects import MemoryProjectQueries
+from inventiv_adapters.workbench.memory.retention import MemoryRetentionQueries
+from inventiv_adapters.workbench.memory.runs import MemoryRunQueries
+from inventiv_adapters.workbench.postgres.chat_models import PostgresLiveModelQueries
+from inventiv_adapters.workbench.postgres.projects import PostgresProjectQueries
+from inventiv_adapters.workbench.postgres.retention import PostgresRetentionQueries
+from inventiv_adapters.workbench.postgres.runs import PostgresRunQueries
+from inventiv_adapters.workers.memory import MemoryWorkerQueries
+from inventiv_adapters.workers.postgres import PostgresWorkerQueries
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
 from inventiv_core.action_logs.ports import ActionLogQueries, ActionLogWork
 from inventiv_core.catalog.ports import CatalogQueries, CatalogWork, PriceQueries
@@ -60,9 +80,13 @@ from inventiv_core.cloud.ports import (
     ChecksCredentials,
     CloudProvider,
     Clouds,
+    ForgetsSetups,
     SellsMachines,
 )
-from inventiv_core.deployments.ports import DeploymentWork
+from inventiv_core.deployments.ports import BootQueries, DeploymentWork
+from inventiv_core.finops.ports.costs import CostQueries, RentalWork
+from inventiv_core.finops.ports.wallets import LedgerWork, WalletQueries
+from inventiv_core.finops.ports.work import CostWork
 from inventiv_core.identity.ports.api_keys import ApiKeyQueries, ApiKeySecrets
 from inventiv_core.identity.ports.invitations import InvitationQueries
 from inventiv_core.identity.ports.mails import LinkTokens, Mailer
@@ -72,25 +96,46 @@ from inventiv_core.identity.ports.sessions import SessionQueries, SessionTokens
 from inventiv_core.identity.ports.users import UserQueries
 from inventiv_core.identity.ports.work import IdentityWork
 from inventiv_core.inference.ports import (
-    ChargesUsage,
     EngineReply,
     Engines,
-    Offerings,
     RoutingQueries,
     UsageSpool,
     UsageWork,
 )
 from inventiv_core.instances.ports import InstanceQueries, InstanceWork
-from inventiv_core.kernel.bus import Bus, Relay
+from inventiv_core.kernel.bus import Bus, EventLog, Relay
 from inventiv_core.kernel.chance import Chance
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
 from inventiv_core.kernel.secrets import SecretBox
 from inventiv_core.kernel.unit_of_work import UnitOfWork
-from inventiv_core.models.ports import MachineQueries, ModelQueries, ModelWork
+from inventiv_core.models.ports import (
+    MachineQueries,
+    ModelQueries,
+    ModelWork,
+    OfferingQueries,
+    OfferingWork,
+)
+from inventiv_core.observability.ports import (
+    MeasurementWork,
+    ObservabilityQueries,
+    RuntimeModelWork,
+)
 from inventiv_core.orchestration.ports import EngineProbe, OrchestrationWork, SituationQueries
 from inventiv_core.settings.ports import SettingQueries, SettingsWork
-from inventiv_core.workers.ports import WorkerTokens, WorkerWork
+from inventiv_core.workbench.ports import (
+    LiveModelQueries,
+    ProjectQueries,
+    RetentionQueries,
+    RunQueries,
+    WorkbenchWork,
+)
+from inventiv_core.workers.ports import (
+    WorkerQueries,
+    WorkerTokens,
+    WorkerTokenWork,
+    WorkerWork,
+)
 
 
 def clocks(system: SystemClock, manual: ManualClock) -> Iterable[Clock]:
@@ -110,6 +155,10 @@ def buses(memory: MemoryBus, redis: RedisBus) -> Iterable[Bus]:
 
 
 def relays(memory: MemoryRelay, postgres: PostgresRelay) -> Iterable[Relay]:
+    return memory, postgres
+
+
+def event_logs(memory: MemoryEventLog, postgres: PostgresEventLog) -> Iterable[EventLog]:
     return memory, postgres
 
 
@@ -147,14 +196,6 @@ def usage_spools(memory: MemorySpool, files: FileSpool) -> Iterable[UsageSpool]:
     return memory, files
 
 
-def offerings(memory: MemoryOfferings) -> Offerings:
-    return memory
-
-
-def charges(free: FreeOfCharge) -> ChargesUsage:
-    return free
-
-
 def engines(aiohttp: AiohttpEngines) -> Engines:
     return aiohttp
 
@@ -167,12 +208,14 @@ def probes(http: HttpEngineProbe, healthy: HealthyEngines) -> Iterable[EnginePro
     return http, healthy
 
 
-def clouds(fixed: FixedClouds) -> Clouds:
-    return fixed
+def clouds(fixed: FixedClouds, accounts: AccountClouds) -> Iterable[Clouds]:
+    return fixed, accounts
 
 
-def providers(memory: MemoryCloud, mock: MockCloud) -> Iterable[CloudProvider]:
-    return memory, mock
+def providers(
+    memory: MemoryCloud, mock: MockCloud, scaleway: ScalewayCloud
+) -> Iterable[CloudProvider]:
+    return memory, mock, scaleway
 
 
 def session_queries(
@@ -209,8 +252,14 @@ def price_queries(
     return memory, postgres
 
 
-def checkers(memory: MemoryCloud, mock: MockCloud) -> Iterable[ChecksCredentials]:
-    return memory, mock
+def cost_queries(memory: MemoryCostQueries, postgres: PostgresCostQueries) -> Iterable[CostQueries]:
+    return memory, postgres
+
+
+def checkers(
+    memory: MemoryCloud, mock: MockCloud, scaleway: ScalewayCloud
+) -> Iterable[ChecksCredentials]:
+    return memory, mock, scaleway
 
 
 def secret_boxes(aes: AesSecretBox) -> SecretBox:
@@ -229,13 +278,25 @@ def settings(
     return memory, postgres
 
 
-def sellers(memory: MemoryCloud, mock: MockCloud) -> Iterable[SellsMachines]:
-    return memory, mock
+def sellers(
+    memory: MemoryCloud, mock: MockCloud, scaleway: ScalewayCloud
+) -> Iterable[SellsMachines]:
+    return memory, mock, scaleway
+
+
+def forgetful(memory: MemoryCloud, scaleway: ScalewayCloud) -> Iterable[ForgetsSetups]:
+    return memory, scaleway
 
 
 def model_queries(
     memory: MemoryModelQueries, postgres: PostgresModelQueries
 ) -> Iterable[ModelQueries]:
+    return memory, postgres
+
+
+def offering_queries(
+    memory: MemoryOfferingQueries, postgres: PostgresOfferingQueries
+) -> Iterable[OfferingQueries]:
     return memory, postgres
 
 
@@ -257,9 +318,43 @@ def instance_queries(
     return memory, postgres
 
 
+def boot_queries(memory: MemoryBootQueries, postgres: PostgresBootQueries) -> Iterable[BootQueries]:
+    return memory, postgres
+
+
 def situation_queries(
     memory: MemorySituationQueries, postgres: PostgresSituationQueries
 ) -> Iterable[SituationQueries]:
+    return memory, postgres
+
+
+def worker_queries(
+    memory: MemoryWorkerQueries, postgres: PostgresWorkerQueries
+) -> Iterable[WorkerQueries]:
+    return memory, postgres
+
+
+def observability_queries(
+    memory: MemoryObservabilityQueries, postgres: PostgresObservabilityQueries
+) -> Iterable[ObservabilityQueries]:
+    return memory, postgres
+
+
+def measurements(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[MeasurementWork]]:
+    return memory, postgres
+
+
+def runtime_models(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[RuntimeModelWork]]:
+    return memory, postgres
+
+
+def tokens_of_workers(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[WorkerTokenWork]]:
     return memory, postgres
 
 
@@ -278,6 +373,12 @@ def identity(
 def catalog(
     memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
 ) -> Iterable[UnitOfWork[CatalogWork]]:
+    return memory, postgres
+
+
+def offerings(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[OfferingWork]]:
     return memory, postgres
 
 
@@ -320,4 +421,56 @@ def usage(
 def orchestration(
     memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
 ) -> Iterable[UnitOfWork[OrchestrationWork]]:
+    return memory, postgres
+
+
+def live_model_queries(
+    memory: MemoryLiveModelQueries, postgres: PostgresLiveModelQueries
+) -> Iterable[LiveModelQueries]:
+    return memory, postgres
+
+
+def project_queries(
+    memory: MemoryProjectQueries, postgres: PostgresProjectQueries
+) -> Iterable[ProjectQueries]:
+    return memory, postgres
+
+
+def run_queries(memory: MemoryRunQueries, postgres: PostgresRunQueries) -> Iterable[RunQueries]:
+    return memory, postgres
+
+
+def retention_queries(
+    memory: MemoryRetentionQueries, postgres: PostgresRetentionQueries
+) -> Iterable[RetentionQueries]:
+    return memory, postgres
+
+
+def workbench(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[WorkbenchWork]]:
+    return memory, postgres
+
+
+def wallet_queries(
+    memory: MemoryWalletQueries, postgres: PostgresWalletQueries
+) -> Iterable[WalletQueries]:
+    return memory, postgres
+
+
+def rentals(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[RentalWork]]:
+    return memory, postgres
+
+
+def cost_books(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[CostWork]]:
+    return memory, postgres
+
+
+def ledgers(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[LedgerWork]]:
     return memory, postgres

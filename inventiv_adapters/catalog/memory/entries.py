@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID, uuid5
 
-from inventiv_adapters.catalog.memory.prices import Prices
 from inventiv_adapters.kernel.memory import MemoryDatabase
 from inventiv_core.catalog.entities import (
     InstanceType,
     InstanceTypeId,
     InstanceTypeZone,
+    Prices,
     Provider,
     ProviderId,
     Region,

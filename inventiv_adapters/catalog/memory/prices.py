@@ -1,36 +1,13 @@
 """Prices, in memory."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
 from inventiv_adapters.kernel.memory import MemoryDatabase
-from inventiv_core.catalog.entities import InstanceType, InstanceTypeId, Price
+from inventiv_core.catalog.entities import InstanceTypeId, Price, Prices
 from inventiv_core.catalog.ports import PriceQueries
 from inventiv_core.catalog.views import PriceRow
-
-
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """All the prices of one type, oldest first."""
-
-    known: tuple[Price, ...] = ()
-
-    def then(self, kind: InstanceType, at: datetime) -> "Prices":
-        """Return these with the price of ``kind``, if it is another one than the last."""
-        if not self.known:
-            return Prices((_price(kind, at),))
-        last = self.known[-1]
-        if last.cost_per_hour == kind.cost_per_hour:
-            return self
-        if at > last.valid_from:
-            return Prices((*self.known, _price(kind, at)))
-        return Prices((*self.known[:-1], _price(kind, last.valid_from)))
-
-
-def _price(kind: InstanceType, at: datetime) -> Price:
-    return Price(instance_type_id=kind.id, cost_per_hour=kind.cost_per_hour, valid_from=at)
 
 
 class MemoryPriceQueries(PriceQueries):

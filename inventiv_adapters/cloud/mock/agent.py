@@ -39,10 +39,11 @@ _JITTER = 0.1
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
-class _Registered(msgspec.Struct):
-    """What matters of the answer to a registration."""
+class _Answer(msgspec.Struct):
+    """What matters of an answer: of the second, the agent 1.0.0 does not know yet."""
 
     bootstrap_token: str | None = None
+    new_token: str | None = None
 
 
 class Agent:
@@ -125,7 +126,7 @@ class Agent:
         if answer is None or not answer.is_success:
             return
         self._is_registered = True
-        token = _token_in(answer)
+        token = _said(answer).bootstrap_token
         if token and not self._token:
             self._token = token
             await self._keep_token(token)
@@ -150,11 +151,14 @@ class Agent:
                 "metadata": metadata,
             },
         )
-        if answer is not None and answer.status_code in {
-            HTTPStatus.UNAUTHORIZED,
-            HTTPStatus.NOT_FOUND,
-        }:
+        if answer is None:
+            return
+        if answer.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND}:
             self._is_registered = False
+        token = _said(answer).new_token
+        if token:
+            self._token = token
+            await self._keep_token(token)
 
     async def _post(self, action: str, message: dict[str, Any]) -> httpx.Response | None:
         """Send the message; return the answer, or `None` if none came in time."""
@@ -198,9 +202,9 @@ class Agent:
         }
 
 
-def _token_in(answer: httpx.Response) -> str | None:
-    """Return the token in the answer to a registration, if there is one in it."""
+def _said(answer: httpx.Response) -> _Answer:
+    """Return what an answer says, if it can be understood."""
     try:
-        return msgspec.json.decode(answer.content, type=_Registered).bootstrap_token
-    except msgspec.DecodeError:  # registered all the same: the agent goes by the status
-        return None
+        return msgspec.json.decode(answer.content, type=_Answer)
+    except msgspec.DecodeError:  # heard all the same: the agent goes by the status
+        return _Answer()

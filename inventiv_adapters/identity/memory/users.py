@@ -16,6 +16,7 @@ from inventiv_core.identity.errors.users import LoginTaken
 from inventiv_core.identity.ports.users import UserQueries, UserRepository
 from inventiv_core.identity.views.users import UserFilter, UserRow
 from inventiv_core.kernel.pagination import Rows, Window, has_needle
+from inventiv_core.workbench.entities import Message, Project, Run, RunMetadata
 
 
 class MemoryUsers(UserRepository):
@@ -60,6 +61,7 @@ class MemoryUsers(UserRepository):
         for organization in list(organizations.values()):
             if organization.created_by_user_id == user_id:
                 organizations[organization.id] = replace(organization, created_by_user_id=None)
+        _forget_workbench(database, user_id)
         invitations = database.table(Invitation)
         for invitation in list(invitations.values()):
             if invitation.invited_by_user_id == user_id:
@@ -110,6 +112,24 @@ class MemoryUserQueries(UserQueries):
                 organization_slug=organization.slug,
                 organization_role=membership.role,
             )
+
+
+def _forget_workbench(database: MemoryDatabase, user_id: UserId) -> None:
+    """Drop what a user who is gone has said in the workbench."""
+    projects, runs = database.table(Project), database.table(Run)
+    for project in list(projects.values()):
+        if project.owner_user_id == user_id:
+            del projects[project.id]
+    for run in list(runs.values()):
+        if run.created_by_user_id == user_id:
+            del runs[run.id]
+            del database.table(RunMetadata)[run.id]
+        elif run.project_id is not None and run.project_id not in projects:
+            runs[run.id] = replace(run, project_id=None)
+    messages = database.table(Message)
+    for message in list(messages.values()):
+        if message.run_id not in runs:
+            del messages[message.id]
 
 
 def _matches(pair: UserRow, where: UserFilter) -> bool:

@@ -85,7 +85,7 @@ class SyncCatalog:
         """Ask every provider that can be asked, and return what has changed of each."""
         actor.must(Permission.MANAGE_PLATFORM)
         answers: dict[str, OffersOutcome] = {}
-        for code, seller in self.clouds.sellers().items():
+        for code, seller in (await self.clouds.sellers()).items():
             answers[code] = await seller.offers()
         now = self.clock.now()
         async with self.unit_of_work() as work:

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from typing import Self
 from uuid import UUID
 
 from inventiv_core.identity.access import OrganizationId
 from inventiv_core.instances.entities import InstanceId
+from inventiv_core.models.entities import OfferingId, Price, ShareId
+from inventiv_core.models.views import Grant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,7 @@ class ServableModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What a caller means by the name of a model."""
+    """What a caller means by the name of a model, and may use."""
 
     name: str
     """Its public name: what keys are limited to."""
@@ -48,7 +50,22 @@ class Target:
     owner: OrganizationId
     """Whose machines serve it."""
     context_length: int
-    offering_id: UUID | None = None
+    offering_id: OfferingId | None = None
     """What it is offered as; ``None`` for a model of the catalog on machines of one's own."""
-    price_per_1k_tokens_eur: Decimal | None = None
-    """What it costs; ``None`` on machines of one's own, which are paid for by the hour."""
+    share_id: ShareId | None = None
+    """Through what it is shared; ``None`` when it is published, or one's own."""
+    price: Price | None = None
+    """What its provider takes at this moment; ``None`` for what is one's own."""
+
+    @classmethod
+    def of(cls, grant: Grant, model: ServableModel) -> Self:
+        """Return what somebody who has that grant means."""
+        return cls(
+            name=grant.public_name,
+            model_id=model.model_id,
+            owner=grant.provider_organization_id,
+            context_length=model.context_length,
+            offering_id=grant.offering_id,
+            share_id=grant.share_id,
+            price=grant.price,
+        )

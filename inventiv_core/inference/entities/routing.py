@@ -158,14 +158,10 @@ class Router:
                 return _home(roomy, key_of(beginning)).route
         return _less_busy(lanes, chance, now).route
 
-    def served(self, owner: OrganizationId) -> Sequence[Route]:
-        """Return one route for each model the organization can use, by model: the freshest."""
-        freshest = [
-            max((lane.route for lane in lanes), key=lambda route: route.fresh_at)
-            for (organization_id, _), lanes in self._by_owner.items()
-            if organization_id == owner
-        ]
-        return sorted(freshest, key=lambda route: route.model_id)
+    def freshest(self, owner: OrganizationId, model_id: str) -> Route | None:
+        """Return the route to the owner's worker that was heard of last; ``None`` without any."""
+        routes = (lane.route for lane in self._by_owner.get((owner, model_id), ()))
+        return max(routes, key=lambda route: route.fresh_at, default=None)
 
     def begin(self, route: Route) -> Attempt:
         """Count a call that goes to the worker. It must be ended."""

@@ -6,8 +6,11 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from inventiv_core.finops.entities.tokens import TokenUsage
 from inventiv_core.identity.access import ApiKeyId, OrganizationId, UserId
 from inventiv_core.instances.entities import InstanceId
+from inventiv_core.models.entities import OfferingId, Price, ShareId
+from inventiv_core.observability.entities import AnsweredRequest
 
 BYTES_PER_TOKEN: Final = 4
 """Of JSON with text in it, roughly: what is estimated is marked as such."""
@@ -62,15 +65,19 @@ class InferenceUsage:
     request_id: str
     """What the caller was told as ``X-Request-Id``. The caller's to choose, so no identity."""
     occurred_at: datetime
-    organization_id: OrganizationId
-    """Who used it."""
+    organization_id: OrganizationId | None
+    """Whose workspace it was used in; ``None`` is the user's personal one."""
     user_id: UserId | None
     api_key_id: ApiKeyId | None = None
     """``None`` when it was used with a session."""
     provider_organization_id: OrganizationId
     """Whose machine has served it, or would have."""
-    offering_id: UUID | None = None
+    offering_id: OfferingId | None = None
     """What it was offered as; ``None`` for a model of the catalog."""
+    share_id: ShareId | None = None
+    """Through what it was shared; ``None`` when it was published, or one's own."""
+    price: Price | None = None
+    """What its provider took then; ``None`` for what is one's own."""
     instance_id: InstanceId | None
     """The last that was asked; ``None`` when there was none to ask."""
     model_id: str
@@ -88,6 +95,40 @@ class InferenceUsage:
     ttft_ms: int | None
     """From the call to the first byte of the answer."""
     duration_ms: int
+
+    def as_answered(self) -> AnsweredRequest | None:
+        """Return what is counted of it for its instance, if there was one."""
+        if self.instance_id is None:
+            return None
+        return AnsweredRequest(
+            instance_id=self.instance_id,
+            model_id=self.model_id,
+            at=self.occurred_at,
+            status_code=self.status_code,
+            input_tokens=self.input_tokens or 0,
+            output_tokens=self.output_tokens or 0,
+            total_tokens=self.total_tokens or 0,
+        )
+
+    def as_tokens(self) -> TokenUsage | None:
+        """Return what is charged of it, if it has used anything."""
+        if not self.total_tokens:
+            return None
+        return TokenUsage(
+            request_id=self.id,
+            user_id=self.user_id,
+            organization_id=self.organization_id,
+            api_key_id=self.api_key_id,
+            instance_id=self.instance_id,
+            model_id=self.model_id,
+            input_tokens=self.input_tokens or 0,
+            output_tokens=self.output_tokens or 0,
+            cached_input_tokens=self.cached_tokens or 0,
+            at=self.occurred_at,
+            offering=None if self.offering_id is None else str(self.offering_id),
+            share=None if self.share_id is None else str(self.share_id),
+            agreed=self.price,
+        )
 
 
 def estimated_input(size_bytes: int, *, context_length: int) -> int:

@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from inventiv_core.identity.access import Actor, OrganizationId, Permission
+from inventiv_core.identity.access import Actor, Permission
+from inventiv_core.identity.errors.access import NoCurrentOrganization
 from inventiv_core.inference.entities.affinity import ANYWHERE, Affinity
+from inventiv_core.inference.entities.offerings import Offerings
 from inventiv_core.inference.entities.retries import MAX_ATTEMPTS, RetryBudget
 from inventiv_core.inference.entities.routes import Route, Target
 from inventiv_core.inference.entities.routing import Attempt, Router
@@ -31,13 +33,14 @@ from inventiv_core.inference.ports import (
     EngineNotReached,
     EngineReply,
     Engines,
-    Offerings,
     UsageSpool,
 )
 from inventiv_core.instances.entities import InstanceId
 from inventiv_core.kernel.chance import Chance
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
+from inventiv_core.models.entities import ModelId
+from inventiv_core.models.views import Grant, NamedModel
 
 BROKEN: Final = frozenset({502, 503, 504})
 """Answers of an engine that is not well. Nothing has reached the caller yet."""
@@ -80,7 +83,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForwardInference:
-    """Have a model answer: one of the organization's own workers does."""
+    """Have a model answer: a worker of the caller's organization, or of whoever offers it."""
 
     router: Router
     offerings: Offerings
@@ -100,15 +103,17 @@ class ForwardInference:
 
         Raises:
             ModelNotNamed: The call names no model.
-            ModelNotServed: There is no such model.
+            ModelNotServed: There is no such model, or it is nobody's to use who calls.
+            NoCurrentOrganization: In the personal workspace, no machines serve a model of the
+                catalog.
             ModelNotAllowed: The actor's API key is for other models.
             NoReadyWorker: None of the workers serves it now.
             UpstreamUnreachable: Those that should did not answer.
         """
-        consumer = actor.must_in_organization(Permission.INFER)
-        target = self._target(call, actor, consumer)
+        actor.must(Permission.INFER)
+        target = self._target(call, actor)
         meter = _Meter(
-            id=self.new_id(), call=call, target=target, actor=actor, consumer=consumer,
+            id=self.new_id(), call=call, target=target, actor=actor,
             began_at=self.clock.now(), clock=self.clock, spool=self.usage_spool,
         )  # fmt: skip
         try:
@@ -129,19 +134,20 @@ class ForwardInference:
             reply=reply, route=attempt.route, finish=self._finisher(meter, attempt, reply)
         )
 
-    def _target(self, call: InferenceCall, actor: Actor, consumer: OrganizationId) -> Target:
+    def _target(self, call: InferenceCall, actor: Actor) -> Target:
         name = (call.model or "").strip()
         if not name:
             raise ModelNotNamed
-        target = self.offerings.find(name, consumer=consumer)
-        if target is None:
-            model = self.router.resolve(name)
-            target = Target(
-                name=model.model_id,
-                model_id=model.model_id,
-                owner=consumer,
-                context_length=model.context_length,
+        caller = actor.organization_id
+        grant = self.offerings.grants.resolve(name, caller=caller, at=self.clock.now())
+        model = self.router.resolve(name if grant is None else grant.model_id)
+        if grant is None:  # its id or its public name in a personal workspace, or what people say
+            if caller is None:
+                raise NoCurrentOrganization
+            grant = Grant.to_itself(
+                NamedModel(id=ModelId(model.id), model_id=model.model_id, name=model.name), caller
             )
+        target = Target.of(grant, model)
         if actor.models is not None and target.name not in actor.models:
             raise ModelNotAllowed(model=name)
         return target
@@ -243,7 +249,6 @@ class _Meter:
     call: InferenceCall
     target: Target
     actor: Actor
-    consumer: OrganizationId
     began_at: datetime
     clock: Clock
     spool: UsageSpool
@@ -279,11 +284,13 @@ class _Meter:
                 id=self.id,
                 request_id=call.request_id,
                 occurred_at=began_at,
-                organization_id=self.consumer,
+                organization_id=self.actor.organization_id,
                 user_id=self.actor.user_id,
                 api_key_id=self.actor.api_key_id,
                 provider_organization_id=target.owner,
                 offering_id=target.offering_id,
+                share_id=target.share_id,
+                price=target.price,
                 instance_id=self.instance_id,
                 model_id=target.model_id,
                 path=call.path,

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
+from inventiv_core.finops.use_cases.charging import ChargeUsage
 from inventiv_core.identity.access import Actor, Permission
-from inventiv_core.inference.ports import ChargesUsage, UsageSpool, UsageWork
+from inventiv_core.inference.ports import UsageSpool, UsageWork
 from inventiv_core.kernel.unit_of_work import UnitOfWork
 
 _FLUSH_ROWS: Final = 1000
@@ -16,7 +17,7 @@ class FlushUsage:
 
     unit_of_work: UnitOfWork[UsageWork]
     usage_spool: UsageSpool
-    charge_usage: ChargesUsage
+    charge_usage: ChargeUsage
 
     async def __call__(self, *, actor: Actor) -> int:
         """Store what waits; return how many calls it was. What cannot be stored waits on.
@@ -28,8 +29,11 @@ class FlushUsage:
         stored = 0
         while usages := self.usage_spool.take(_FLUSH_ROWS):
             async with self.unit_of_work() as work:
-                await work.usage.add(usages)
-            await self.charge_usage(usages)
+                added = await work.usage.add(usages)
+                answered = [one for usage in added if (one := usage.as_answered()) is not None]
+                await work.request_counts.add(answered)
+            tokens = [used for usage in usages if (used := usage.as_tokens()) is not None]
+            await self.charge_usage(tokens, actor=actor)
             self.usage_spool.forget(len(usages))
             stored += len(usages)
         return stored

@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inventiv_core.identity.access import Actor, Permission
-from inventiv_core.inference.entities.routes import Route
+from inventiv_core.inference.entities.offerings import Offerings
 from inventiv_core.inference.entities.routing import Router
 from inventiv_core.inference.ports import RoutingQueries
+from inventiv_core.inference.views import Served
 from inventiv_core.kernel.clock import Clock
+from inventiv_core.models.ports import OfferingQueries
+from inventiv_core.models.views import GrantTable
 from inventiv_core.settings.use_cases.effective import EffectiveSettings
 
 
@@ -16,24 +19,29 @@ class ListServedModels:
     """List which models answer right now."""
 
     router: Router
+    offerings: Offerings
+    clock: Clock
 
-    async def __call__(self, *, actor: Actor) -> Sequence[Route]:
-        """Return one route for each model that the actor may use and its organization serves."""
+    async def __call__(self, *, actor: Actor) -> Sequence[Served]:
+        """Return what the actor may use and somebody's machines serve, by name."""
         actor.must(Permission.INFER)
-        if actor.organization_id is None:
-            return ()
-        served = self.router.served(actor.organization_id)
-        if actor.models is None:
-            return served
-        return [route for route in served if route.model_id in actor.models]
+        usable = self.offerings.grants.usable(caller=actor.organization_id, at=self.clock.now())
+        return [
+            Served(name=grant.public_name, fresh_at=route.fresh_at)
+            for grant in usable
+            if actor.models is None or grant.public_name in actor.models
+            if (route := self.router.freshest(grant.provider_organization_id, grant.model_id))
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshRoutes:
-    """Bring this process's routing table up to date."""
+    """Bring up to date what this process knows: who can answer, and who may ask."""
 
     routing_queries: RoutingQueries
+    offering_queries: OfferingQueries
     router: Router
+    offerings: Offerings
     clock: Clock
     effective_settings: EffectiveSettings
 
@@ -43,4 +51,7 @@ class RefreshRoutes:
         stale_after = await self.effective_settings.stale_after()
         now = self.clock.now()
         snapshot = await self.routing_queries.snapshot(now=now, stale_after=stale_after)
+        models = await self.offering_queries.named_models()
+        grants = await self.offering_queries.grants(at=now)
+        self.offerings.grants = GrantTable(models, grants)
         self.router.replace(snapshot.models, snapshot.routes, now=now)

@@ -4,15 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from inventiv_core.catalog.entities import MOCK, InstanceTypeId
+from inventiv_core.catalog.entities import MOCK, InstanceTypeId, ProviderId
 from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.kernel.pagination import MAX_PAGE_ROWS
-from inventiv_core.models.entities import (
-    DEFAULT_DATA_VOLUME_GB,
-    Model,
-    ModelId,
-    recommended_volume_gb,
-)
+from inventiv_core.models.entities import Model, ModelId, recommended_volume_gb
 from inventiv_core.models.errors import ModelNotFound
 from inventiv_core.models.ports import MachineQueries, ModelQueries
 from inventiv_core.models.sizing.architecture import Architecture
@@ -28,6 +23,7 @@ from inventiv_core.models.views import (
     ModelOrder,
     VolumeAdvice,
 )
+from inventiv_core.settings.use_cases.effective import EffectiveSettings
 
 USUAL_CONTEXT_TOKENS = 4096
 """The context of an estimate, where neither the caller nor the model says one."""
@@ -92,16 +88,7 @@ class FitModel:
         model = await self.model_queries.find(model_id)
         if model is None:
             raise ModelNotFound(model_id=model_id)
-        demand = wish.demand(model.context_length)
-        machines = await self.machine_queries.list(limit=MAX_PAGE_ROWS)
-        if model.architecture is None:
-            return _by_required_vram(model, demand, machines)
-        fit = _by_architecture(model.architecture, demand, machines)
-        placed = (
-            replace(each, is_deployable=_is_deployable(model, each.machine))
-            for each in fit.machines
-        )
-        return replace(fit, machines=tuple(placed))
+        return fit_on(model, wish, await self.machine_queries.list(limit=MAX_PAGE_ROWS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,9 +114,14 @@ class RecommendDataVolume:
     """Say how large a data volume a machine should have for a model."""
 
     model_queries: ModelQueries
+    effective_settings: EffectiveSettings
 
-    async def __call__(self, model_id: ModelId, *, actor: Actor) -> VolumeAdvice:
+    async def __call__(
+        self, model_id: ModelId, provider_id: ProviderId | None = None, *, actor: Actor
+    ) -> VolumeAdvice:
         """Return the advice, with what it started from.
+
+        What the actor's organization has chosen for the provider is what it starts from.
 
         Raises:
             ModelNotFound: There is none of that id.
@@ -138,7 +130,9 @@ class RecommendDataVolume:
         model = await self.model_queries.find(model_id)
         if model is None:
             raise ModelNotFound(model_id=model_id)
-        default_gb = DEFAULT_DATA_VOLUME_GB
+        default_gb = await self.effective_settings.data_volume_default_gb(
+            organization_id=actor.organization_id, provider_id=provider_id
+        )
         return VolumeAdvice(
             model_id=model.model_id,
             model_name=model.name,
@@ -146,6 +140,22 @@ class RecommendDataVolume:
             default_gb=default_gb,
             stored_data_volume_gb=model.data_volume_gb,
         )
+
+
+def fit_on(model: Model, wish: Wish, machines: Iterable[Machine]) -> Fit:
+    """Return on which of the machines the model can be served.
+
+    Raises:
+        DemandInvalid: Nothing can be served like this.
+    """
+    demand = wish.demand(model.context_length)
+    if model.architecture is None:
+        return _by_required_vram(model, demand, machines)
+    fit = _by_architecture(model.architecture, demand, machines)
+    placed = (
+        replace(each, is_deployable=_is_deployable(model, each.machine)) for each in fit.machines
+    )
+    return replace(fit, machines=tuple(placed))
 
 
 def _is_deployable(model: Model, machine: Machine) -> bool:

@@ -12,6 +12,7 @@ from inventiv_core.action_logs.use_cases import record
 from inventiv_core.cloud.entities import (
     Denied,
     Machine,
+    MachineNeeds,
     MachineState,
     MachineTag,
     Throttled,
@@ -19,6 +20,8 @@ from inventiv_core.cloud.entities import (
     Unknown,
 )
 from inventiv_core.cloud.ports import CloudProvider
+from inventiv_core.finops.events import StopReason
+from inventiv_core.finops.use_cases.rentals import begin_rental, end_rentals
 from inventiv_core.identity.access import PLATFORM
 from inventiv_core.instances.entities import (
     STARTING_UP,
@@ -32,7 +35,8 @@ from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
 from inventiv_core.kernel.unit_of_work import UnitOfWork
 from inventiv_core.orchestration.entities import Next, Patience, keeper
-from inventiv_core.orchestration.ports import EngineProbe, OrchestrationWork
+from inventiv_core.orchestration.events import Doubt, MassLossDoubted
+from inventiv_core.orchestration.ports import EngineProbe, OrchestrationWork, SituationQueries
 from inventiv_core.orchestration.views import Particulars, Situation
 from inventiv_core.workers.entities import Worker
 from inventiv_core.workers.ports import WorkerTokens
@@ -53,11 +57,16 @@ class Tools:
     clock: Clock
     new_id: NewId
     patience: Patience
+    situation_queries: SituationQueries
     engine_probe: EngineProbe
     worker_tokens: WorkerTokens
     control_plane_url: str
     heartbeat_interval_s: int
     installation_id: UUID
+    needs: MachineNeeds
+    """What a machine of this organization needs, whatever its model."""
+    default_volume_gb: int
+    """Room on a machine whose model says nothing of it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -133,6 +142,30 @@ class Desk:
         """Store ``after`` in place of the moment's instance."""
         await change(moment.instance, after, moment.work, reason=reason, at=moment.now)
         moment.instance = after
+
+    async def note_rental(self, moment: Moment, machine: Machine) -> None:
+        """Note that the provider bills a machine; again is not news."""
+        await begin_rental(
+            moment.instance,
+            machine.id,
+            moment.work,
+            created_at=machine.created_at,
+            at=moment.now,
+            new_id=self.tools.new_id,
+        )
+
+    async def note_rental_over(
+        self, moment: Moment, machine_id: str, *, reason: StopReason
+    ) -> None:
+        """Note that the provider bills a machine no longer, while the instance goes on."""
+        await end_rentals(
+            moment.instance,
+            moment.work,
+            machine_id=machine_id,
+            reason=reason,
+            at=moment.now,
+            new_id=self.tools.new_id,
+        )
 
     def begin(
         self, moment: Moment, action: ActionType, metadata: Mapping[str, Any] | None = None
@@ -246,6 +279,26 @@ class Case(Desk):
             await moment.work.instances.save(moment.instance, after, reason="")
         return False
 
+    async def doubted(self) -> bool:
+        """Tell whether too many machines of this provider are missing to believe it; say so."""
+        now, patience = self.tools.clock.now(), self.tools.patience
+        losses = await self.tools.situation_queries.losses(
+            self.instance.provider_id, since=now - patience.losses_remembered
+        )
+        if not patience.doubts(losses.lost, fleet=losses.fleet):
+            return False
+        async with self.tools.unit_of_work() as work:
+            await work.outbox.add(
+                MassLossDoubted(
+                    doubt=Doubt.VANISHED,
+                    provider_code=self.particulars.provider_code,
+                    lost=losses.lost,
+                    fleet=losses.fleet,
+                    occurred_at=now,
+                )
+            )
+        return True
+
     async def present(self) -> None:
         """Note that the provider does know the machine."""
         if self.instance.missing_since is None:
@@ -269,6 +322,7 @@ class Case(Desk):
     async def delete(self, machine: Machine, *, reason: str) -> Next:
         """Stop renting a machine."""
         async with self.moment() as moment:
+            await self.note_rental(moment, machine)
             log = await self.start_action(
                 moment,
                 ActionType.PROVIDER_TERMINATE,
@@ -282,6 +336,10 @@ class Case(Desk):
                 )
                 return self.trouble(outcome)
             await self.succeed(moment, log)
+            if machine.id != moment.instance.provider_instance_id:  # of a double, nobody asks again
+                await self.note_rental_over(
+                    moment, machine.id, reason=StopReason.TERMINATION_CONFIRMED
+                )
         return Next(after=self.tools.patience.poll)
 
 

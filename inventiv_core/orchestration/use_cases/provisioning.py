@@ -1,5 +1,7 @@
 """From nothing to a machine that was told to start."""
 
+from dataclasses import replace
+
 from inventiv_core.action_logs.entities import ActionLog, ActionType
 from inventiv_core.cloud.entities import (
     Absent,
@@ -9,6 +11,7 @@ from inventiv_core.cloud.entities import (
     Denied,
     Found,
     Machine,
+    MachineNeeds,
     MachineOrder,
     RefusalReason,
     Refused,
@@ -16,10 +19,12 @@ from inventiv_core.cloud.entities import (
     Unknown,
     WorkerSetup,
 )
+from inventiv_core.finops.events import StopReason
 from inventiv_core.instances.entities import DeletionReason, ErrorCode, InstanceStatus
+from inventiv_core.models.entities import recommended_volume_gb
 from inventiv_core.orchestration.entities import AT_ONCE, NEVER, Next
 from inventiv_core.orchestration.use_cases.case import Case, Desk, Moment, said
-from inventiv_core.workers.use_cases import new_token
+from inventiv_core.workers.use_cases.tokens import new_token
 
 _REFUSALS = {
     RefusalReason.OUT_OF_STOCK: ErrorCode.PROVIDER_OUT_OF_STOCK,
@@ -70,6 +75,7 @@ async def _create(case: Case) -> Next:
         if moment.instance.status is not InstanceStatus.PROVISIONING:
             return AT_ONCE
         setup = await _prepare_worker(case, moment)
+        needs = await _needs(case, moment)
         facts = {"zone": names.zone, "instance_type": names.instance_type}
         if await case.open_action(moment, ActionType.EXECUTE_CREATE) is None:
             await case.start_action(moment, ActionType.EXECUTE_CREATE, facts)
@@ -86,6 +92,7 @@ async def _create(case: Case) -> Next:
             zone=names.zone,
             instance_type=names.instance_type,
             setup=setup,
+            needs=needs,
         )
     )
     async with case.moment() as moment:
@@ -108,11 +115,19 @@ async def _prepare_worker(case: Case, moment: Moment) -> WorkerSetup:
     )
 
 
+async def _needs(case: Case, moment: Moment) -> MachineNeeds:
+    """Return what the machine needs, with room for this model."""
+    room_gb = case.tools.default_volume_gb
+    model = await moment.work.models.find(moment.instance.model_id)
+    if model is not None:
+        room_gb = recommended_volume_gb(model, default_gb=room_gb)
+    return replace(case.tools.needs, data_volume_gb=room_gb)
+
+
 async def _created(case: Case, moment: Moment, log: ActionLog, outcome: CreateOutcome) -> Next:
     match outcome:
         case Created(machine=machine):
-            after = moment.instance.change(provider_instance_id=machine.id)
-            await case.alter(moment, after, reason="rented")
+            await _take(case, moment, machine, reason="rented")
             await case.succeed(moment, log, {"server_id": machine.id})
             return AT_ONCE
         case Refused(reason=reason, detail=detail):
@@ -145,13 +160,22 @@ async def refuse_unconfigured(case: Desk, message: str) -> Next | None:
     return await abandon(case) if case.overdue else None
 
 
+async def _take(case: Case, moment: Moment, machine: Machine, *, reason: str) -> None:
+    """Record the instance's machine. One that it had before is gone."""
+    gone = moment.instance.provider_instance_id
+    if gone is not None and gone != machine.id:
+        await case.note_rental_over(moment, gone, reason=StopReason.PROVIDER_DELETED)
+    await case.note_rental(moment, machine)
+    after = moment.instance.change(provider_instance_id=machine.id)
+    await case.alter(moment, after, reason=reason)
+
+
 async def _adopt(case: Case, machine: Machine) -> None:
     """Record a machine that was rented by someone who could not say so any more."""
     if case.instance.provider_instance_id == machine.id:
         return
     async with case.moment() as moment:
-        after = moment.instance.change(provider_instance_id=machine.id)
-        await case.alter(moment, after, reason="found by its tag")
+        await _take(case, moment, machine, reason="found by its tag")
         asked = await case.open_action(moment, ActionType.PROVIDER_CREATE)
         if asked is not None:
             await case.succeed(moment, asked, {"server_id": machine.id, "found_by_tag": True})

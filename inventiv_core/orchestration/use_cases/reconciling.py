@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from inventiv_core.cloud.entities import MachineNeeds
 from inventiv_core.cloud.errors import CloudNotConfigured
 from inventiv_core.cloud.ports import Clouds
 from inventiv_core.identity.access import Actor, Permission
@@ -17,6 +18,7 @@ from inventiv_core.instances.errors import LeaseLost
 from inventiv_core.kernel.chance import Chance
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
+from inventiv_core.kernel.secrets import Secret, SecretsKeyMissing, SecretUnreadable
 from inventiv_core.kernel.unit_of_work import UnitOfWork
 from inventiv_core.orchestration.entities import NEVER, Next, Patience
 from inventiv_core.orchestration.ports import EngineProbe, OrchestrationWork, SituationQueries
@@ -26,6 +28,12 @@ from inventiv_core.orchestration.use_cases.starting import boot, install, load
 from inventiv_core.orchestration.use_cases.terminating import conclude_unrented, terminate
 from inventiv_core.orchestration.use_cases.watching import clean_up, watch
 from inventiv_core.orchestration.views import Situation
+from inventiv_core.settings.definitions import (
+    ENGINE_IMAGE,
+    ENGINE_MODE,
+    ENGINE_PORT,
+    EXPOSE_PORTS,
+)
 from inventiv_core.settings.use_cases.effective import EffectiveSettings
 from inventiv_core.workers.ports import WorkerTokens
 
@@ -101,6 +109,8 @@ class ReconcileInstance:
     effective_settings: EffectiveSettings
     control_plane_url: str
     heartbeat_interval_s: int
+    hub_token: Secret | None
+    """Lets engines fetch models that are not for everybody."""
 
     async def __call__(self, lease: Lease, *, actor: Actor) -> None:
         """Do the next thing. If somebody else has taken over, change nothing."""
@@ -117,10 +127,10 @@ class ReconcileInstance:
             return NEVER
         names = situation.particulars
         try:
-            cloud = self.clouds.of(
+            cloud = await self.clouds.of(
                 names.provider_code, organization_id=situation.instance.organization_id
             )
-        except CloudNotConfigured as error:
+        except (CloudNotConfigured, SecretsKeyMissing, SecretUnreadable) as error:
             return await self._without_cloud(lease, situation, str(error))
         case = Case(
             tools=await self._tools(situation.instance),
@@ -155,11 +165,31 @@ class ReconcileInstance:
             clock=self.clock,
             new_id=self.new_id,
             patience=patience,
+            situation_queries=self.situation_queries,
             engine_probe=self.engine_probe,
             worker_tokens=self.worker_tokens,
             control_plane_url=self.control_plane_url,
             heartbeat_interval_s=self.heartbeat_interval_s,
             installation_id=await self.situation_queries.installation_id(),
+            needs=await self._needs(instance),
+            default_volume_gb=await self.effective_settings.data_volume_default_gb(
+                organization_id=instance.organization_id, provider_id=instance.provider_id
+            ),
+        )
+
+    async def _needs(self, instance: Instance) -> MachineNeeds:
+        chosen = {
+            key: await self.effective_settings.of_provider(
+                key, organization_id=instance.organization_id, provider_id=instance.provider_id
+            )
+            for key in (ENGINE_IMAGE, ENGINE_MODE, ENGINE_PORT, EXPOSE_PORTS)
+        }
+        return MachineNeeds(
+            engine_image=str(chosen[ENGINE_IMAGE].value),
+            engine_mode=str(chosen[ENGINE_MODE].value),
+            engine_port=chosen[ENGINE_PORT].value_int,
+            is_reachable=bool(chosen[EXPOSE_PORTS].value),
+            hub_token=self.hub_token,
         )
 
     async def _release(self, lease: Lease, upcoming: Next) -> None:

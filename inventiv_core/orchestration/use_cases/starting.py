@@ -6,7 +6,8 @@ from datetime import datetime
 
 from inventiv_core.action_logs.entities import ActionType
 from inventiv_core.action_logs.use_cases import record
-from inventiv_core.cloud.entities import Absent, Found, Machine, MachineState
+from inventiv_core.cloud.entities import Absent, Accepted, Found, Machine, MachineState
+from inventiv_core.cloud.ports import ForgetsSetups
 from inventiv_core.instances.entities import DeletionReason, ErrorCode, Instance, InstanceStatus
 from inventiv_core.orchestration.entities import AT_ONCE, Next
 from inventiv_core.orchestration.use_cases.case import Case, Moment
@@ -25,6 +26,8 @@ async def look(case: Case) -> Machine | Next:
         case Found() | Absent():  # a double of a machine that is gone was never set up
             if not await case.missing():
                 return Next(after=case.tools.patience.confirm)
+            if await case.doubted():
+                return Next(after=case.tools.patience.watch, trouble=True)
             return await _vanished(case)
         case trouble:
             return case.trouble(trouble)
@@ -84,12 +87,26 @@ async def install(case: Case) -> Next:
         return machine
     if case.worker is None:
         return Next(after=5 * case.tools.patience.poll)  # its registration wakes us earlier
+    trouble = await _forget_setup(case, machine)
+    if trouble is not None:
+        return trouble
     async with case.moment() as moment:
         if moment.instance.status is not InstanceStatus.INSTALLING:
             return AT_ONCE
         after = moment.instance.enter(InstanceStatus.STARTING, at=moment.now)
         await case.alter(moment, after, reason="the worker reported")
     return AT_ONCE
+
+
+async def _forget_setup(case: Case, machine: Machine) -> Next | None:
+    """Have the provider forget what the machine was told: it knows now, and nobody else should."""
+    if not isinstance(case.cloud, ForgetsSetups):
+        return None
+    match await case.cloud.forget_setup(machine.id, zone=machine.zone):
+        case Accepted() | Absent():
+            return None
+        case trouble:
+            return case.trouble(trouble)
 
 
 async def load(case: Case) -> Next:

@@ -1,17 +1,24 @@
 """From the provider's side: is there a machine that nobody should pay for?"""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
 from inventiv_core.action_logs.entities import ActionLog, ActionLogId, ActionType
 from inventiv_core.action_logs.use_cases import record
 from inventiv_core.cloud.entities import Denied, Listed, Machine, MachineState, Throttled, Unknown
 from inventiv_core.cloud.ports import CloudProvider, Clouds
+from inventiv_core.finops.events import StopReason
+from inventiv_core.finops.use_cases.rentals import begin_rental, end_rentals
 from inventiv_core.identity.access import PLATFORM, Actor, OrganizationId, Permission
 from inventiv_core.instances.entities import Instance, InstanceId
+from inventiv_core.instances.errors import InstanceNotFound
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
 from inventiv_core.kernel.unit_of_work import UnitOfWork
+from inventiv_core.orchestration.entities import Patience
+from inventiv_core.orchestration.events import Doubt, MassLossDoubted
 from inventiv_core.orchestration.ports import OrchestrationWork, SituationQueries
 from inventiv_core.orchestration.use_cases.case import said
 
@@ -24,6 +31,8 @@ class Swept:
     """Machines that are rented."""
     strays: int = 0
     """Machines of no living instance: they were deleted, or will be at the next sweep."""
+    spared: int = 0
+    """Strays, too, but too many at once to believe it: they were left alone."""
     unanswered: int = 0
     """Accounts that gave no list: nothing is concluded about them."""
 
@@ -41,22 +50,28 @@ class SweepMachines:
     clouds: Clouds
     clock: Clock
     new_id: NewId
+    patience: Patience
 
     async def __call__(self, *, actor: Actor) -> Swept:
         """Sweep every account once."""
         actor.must(Permission.OPERATE)
         installation_id = await self.situation_queries.installation_id()
-        machines = strays = unanswered = 0
-        for account in self.clouds.accounts():
+        machines = strays = spared = unanswered = 0
+        for account in await self.clouds.accounts():
             match await account.list(installation_id):
                 case Listed(machines=listed):
                     machines += len(listed)
-                    strays += await self._sweep(account, listed)
+                    found, deleted = await self._sweep(account, listed)
+                    strays += found if deleted else 0
+                    spared += 0 if deleted else found
                 case _:
                     unanswered += 1
-        return Swept(machines=machines, strays=strays, unanswered=unanswered)
+        return Swept(machines=machines, strays=strays, spared=spared, unanswered=unanswered)
 
-    async def _sweep(self, account: CloudProvider, machines: tuple[Machine, ...]) -> int:
+    async def _sweep(
+        self, account: CloudProvider, machines: tuple[Machine, ...]
+    ) -> tuple[int, bool]:
+        """Return how many strays there are, and whether they were deleted."""
         ids = sorted({InstanceId(machine.tag.instance_id) for machine in machines})
         async with self.unit_of_work() as work:
             living = {instance.id: instance for instance in await work.instances.living(ids)}
@@ -66,9 +81,24 @@ class SweepMachines:
             for machine in machines
             if machine.tag.instance_id not in living and machine.state is not MachineState.STOPPING
         ]
+        if self.patience.doubts(len(strays), fleet=len(machines)):
+            await self._doubt(len(strays), len(machines))
+            return len(strays), False
         for stray in strays:
             await self._delete(account, stray)
-        return len(strays)
+        return len(strays), True
+
+    async def _doubt(self, strays: int, machines: int) -> None:
+        async with self.unit_of_work() as work:
+            await work.outbox.add(
+                MassLossDoubted(
+                    doubt=Doubt.STRAYS,
+                    provider_code=None,
+                    lost=strays,
+                    fleet=machines,
+                    occurred_at=self.clock.now(),
+                )
+            )
 
     async def _wake(
         self,
@@ -94,9 +124,26 @@ class SweepMachines:
         )
         outcome = await account.delete(stray.id, zone=stray.zone)
         now = self.clock.now()
-        if isinstance(outcome, Denied | Throttled | Unknown):
-            ended = log.fail(code="PROVIDER_TERMINATE_FAILED", message=said(outcome), at=now)
-        else:
-            ended = log.succeed(at=now)
         async with self.unit_of_work() as work:
-            await record(ended, work)
+            if isinstance(outcome, Denied | Throttled | Unknown):
+                failed = log.fail(code="PROVIDER_TERMINATE_FAILED", message=said(outcome), at=now)
+                await record(failed, work)
+                return
+            await record(log.succeed(at=now), work)
+            await self._note_rental(stray, work, at=now)
+
+    async def _note_rental(self, stray: Machine, work: OrchestrationWork, *, at: datetime) -> None:
+        """Note what a machine has cost that nobody knew of, if it is known for whom it was."""
+        with suppress(InstanceNotFound):
+            instance = await work.instances.lock(InstanceId(stray.tag.instance_id), owner=None)
+            await begin_rental(
+                instance, stray.id, work, created_at=stray.created_at, at=at, new_id=self.new_id
+            )
+            await end_rentals(
+                instance,
+                work,
+                machine_id=stray.id,
+                reason=StopReason.TERMINATION_CONFIRMED,
+                at=at,
+                new_id=self.new_id,
+            )

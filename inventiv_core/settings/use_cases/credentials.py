@@ -237,7 +237,7 @@ class CheckCredentials:
     ) -> CredentialsChecked:
         missing = [field.name for field in _details(provider, stored).missing]
         try:
-            cloud = self.clouds.of(provider.code, organization_id=owner)
+            cloud = await self.clouds.of(provider.code, organization_id=owner)
         except NoCloudAdapter:
             return _unsupported(
                 f"This server has no adapter for {provider.name}: "

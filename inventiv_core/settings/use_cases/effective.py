@@ -11,7 +11,12 @@ from inventiv_core.identity.access import OrganizationId
 from inventiv_core.kernel.bus import Message
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.pagination import MAX_PAGE_ROWS
-from inventiv_core.settings.definitions import DEFINITIONS, WORKER_STALE, WORKER_STARTUP
+from inventiv_core.settings.definitions import (
+    DATA_VOLUME_DEFAULT,
+    DEFINITIONS,
+    WORKER_STALE,
+    WORKER_STARTUP,
+)
 from inventiv_core.settings.entities import Effective, Value, resolve
 from inventiv_core.settings.events import GlobalSettingChanged, ProviderParamsChanged
 from inventiv_core.settings.ports import SettingQueries
@@ -95,6 +100,20 @@ class EffectiveSettings:
             WORKER_STARTUP, organization_id=organization_id, provider_id=provider_id
         )
         return timedelta(seconds=effective.value_int)
+
+    async def data_volume_default_gb(
+        self, *, organization_id: OrganizationId | None, provider_id: ProviderId | None
+    ) -> int:
+        """Return how large the data volume of a machine is if its model asks for none.
+
+        Without an organization or a provider nobody has chosen anything.
+        """
+        if organization_id is None or provider_id is None:
+            return self._resolve(DATA_VOLUME_DEFAULT, {}).value_int
+        effective = await self.of_provider(
+            DATA_VOLUME_DEFAULT, organization_id=organization_id, provider_id=provider_id
+        )
+        return effective.value_int
 
     def hear(self, message: Message) -> None:
         """Forget what has changed: a listener on the bus."""

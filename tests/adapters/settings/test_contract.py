@@ -241,7 +241,7 @@ async def test_nothing_that_the_database_holds_tells_a_secret(postgres: Postgres
         assert {"provider_credentials", "action_logs", "outbox"} <= set(tables)
         rows: list[bytes] = []
         for table in tables:
-            dumping = connection.cursor().copy(f"COPY {table} TO STDOUT".encode())
+            dumping = connection.cursor().copy(f"COPY (SELECT * FROM {table}) TO STDOUT".encode())
             async with dumping as copy:
                 rows += [bytes(block) async for block in copy]
     everything = b"".join(rows)
@@ -250,3 +250,20 @@ async def test_nothing_that_the_database_holds_tells_a_secret(postgres: Postgres
     for text in (PROJECT, SECRET_KEY, ACCESS_KEY):
         for written in (text.encode(), text.encode().hex().encode()):
             assert written not in everything
+
+
+async def test_credentials_at_a_provider_are_listed_by_organization(adapters: Any) -> None:
+    mine, theirs = a_credential("a"), a_credential("a", owner=OTHER)
+    elsewhere = a_credential("a", provider=LAST)
+    async with adapters.unit_of_work()() as work:
+        await work.credentials.put([theirs, elsewhere, a_credential("b"), mine])
+    query = adapters.setting_queries().credentials
+    everybodys = await query("scaleway", owner=None, limit=10)
+    assert [(one.organization_id, one.field) for one in everybodys] == sorted(
+        [(ACME, "a"), (ACME, "b"), (OTHER, "a")]
+    )
+    assert list(await query("scaleway", owner=OTHER, limit=10)) == [theirs]
+    assert list(await query("scaleway", owner=None, limit=1)) == [min(
+        everybodys, key=lambda one: (one.organization_id, one.field)
+    )]  # fmt: skip
+    assert list(await query("nowhere", owner=None, limit=10)) == []

@@ -25,18 +25,30 @@ from tests.builders import ACME, ALICE, an_actor
 
 P = Permission
 
-EVERYONE = {P.USE_ACCOUNT, P.MANAGE_OWN_KEYS, P.VIEW_CATALOG, P.VIEW_INSTANCES, P.INFER}
-MEMBERS = EVERYONE | {P.USE_ORGANIZATION, P.VIEW_ORGANIZATION_KEYS}
-MANAGERS = MEMBERS | {P.INVITE_MEMBERS, P.VIEW_SETTINGS, P.VIEW_ACTIONS}
+EVERYONE = {
+    P.USE_ACCOUNT,
+    P.MANAGE_OWN_KEYS,
+    P.VIEW_CATALOG,
+    P.VIEW_INSTANCES,
+    P.INFER,
+    P.USE_WORKBENCH,
+}
+MEMBERS = EVERYONE | {P.USE_ORGANIZATION, P.VIEW_ORGANIZATION_KEYS, P.VIEW_OFFERINGS}
+MANAGERS = MEMBERS | {
+    P.INVITE_MEMBERS, P.VIEW_SETTINGS, P.VIEW_ACTIONS, P.VIEW_COSTS, P.VIEW_WALLET,
+}  # fmt: skip
 ADMINS = MANAGERS | {P.MANAGE_ORGANIZATION_KEYS, P.MANAGE_SETTINGS, P.MANAGE_INSTANCES}
 MAY = {
-    Role.OWNER: ADMINS | {P.MANAGE_ORGANIZATION},
-    Role.ADMIN: ADMINS,
-    Role.MANAGER: MANAGERS,
+    Role.OWNER: ADMINS | {P.MANAGE_ORGANIZATION, P.MANAGE_OFFERINGS, P.SET_PRICES},
+    Role.ADMIN: ADMINS | {P.MANAGE_OFFERINGS},
+    Role.MANAGER: MANAGERS | {P.SET_PRICES},
     Role.USER: MEMBERS,
-    None: EVERYONE,
+    None: EVERYONE | {P.VIEW_WALLET},
 }
-GLOBAL = {P.MANAGE_USERS, P.MANAGE_CATALOG, P.MANAGE_PLATFORM, P.VIEW_PLATFORM_ACTIONS}
+GLOBAL = {
+    P.MANAGE_USERS, P.MANAGE_CATALOG, P.MANAGE_PLATFORM, P.VIEW_PLATFORM_ACTIONS, P.VIEW_COSTS,
+    P.VIEW_ALL_COSTS, P.MANAGE_BILLING,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("role", "permission"), list(product([*Role, None], Permission)))
@@ -57,8 +69,8 @@ def test_administrators_of_the_platform_may_more_in_whatever_workspace(role: Rol
     assert granted(role, PlatformRole.ADMIN) == MAY[role] | GLOBAL
 
 
-def test_a_key_allows_to_use_models_and_nothing_else() -> None:
-    assert {P.INFER} == KEY_PERMISSIONS
+def test_a_key_allows_to_use_models_and_the_workbench_and_nothing_else() -> None:
+    assert {P.INFER, P.USE_WORKBENCH} == KEY_PERMISSIONS
 
 
 def test_nobody_signs_in_as_the_platform_or_as_a_worker() -> None:

@@ -106,7 +106,8 @@ def test_a_key_allows_no_more_than_its_user_and_no_more_than_it_says(role: Role 
         expires_at=None,
     )
     actor = actor_with(details)
-    assert actor.permissions == ROLE_PERMISSIONS[role] & KEY_PERMISSIONS == {Permission.INFER}
+    may = {Permission.INFER, Permission.USE_WORKBENCH}
+    assert actor.permissions == ROLE_PERMISSIONS[role] & KEY_PERMISSIONS == may
     assert actor.api_key_id == details.api_key_id
     assert (actor.models, actor.name) == (details.models, "alice")
     nothing = replace(details, permissions=frozenset({Permission.VIEW_CATALOG}))

@@ -116,21 +116,22 @@ def test_nobody_is_sent_to_the_machines_of_others() -> None:
     with pytest.raises(NoReadyWorker) as refusal:
         choose(router)
     assert refusal.value.facts == {"model": MODEL.model_id}
-    assert not [route for route in router.served(ACME) if route.organization_id != ACME]
+    assert router.freshest(ACME, MODEL.model_id) is None
 
 
-def test_each_served_model_is_listed_once_by_its_freshest_worker() -> None:
+def test_of_a_served_model_the_worker_is_known_that_was_heard_of_last() -> None:
     stale, fresh = a_route(fresh_at=NOON - timedelta(seconds=1)), a_route()
     another, theirs = a_route(model_id="a-model"), a_route(owner=OTHER)
     router = a_router([fresh, stale, another, theirs])
-    assert router.served(ACME) == [another, fresh]
-    assert router.served(OTHER) == [theirs]
+    assert router.freshest(ACME, MODEL.model_id) is fresh
+    assert router.freshest(ACME, "a-model") is another
+    assert router.freshest(OTHER, MODEL.model_id) is theirs
 
 
 def test_what_is_no_longer_served_is_forgotten() -> None:
     router = a_router([a_route()])
     router.replace([a_model("new", name="New")], [], now=NOON)
-    assert not router.served(ACME)
+    assert router.freshest(ACME, MODEL.model_id) is None
     with pytest.raises(NoReadyWorker):
         choose(router)
     with pytest.raises(ModelNotServed):

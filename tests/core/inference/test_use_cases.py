@@ -2,27 +2,30 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
-from inventiv_adapters.inference.memory import (
-    FreeOfCharge,
-    MemoryOfferings,
-    MemoryRoutingQueries,
-    MemorySpool,
-)
+from inventiv_adapters.inference.memory import MemoryRoutingQueries, MemorySpool
 from inventiv_adapters.kernel.chance import SeededChance
 from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.ids import SerialIds
 from inventiv_adapters.kernel.memory import MemoryDatabase
+from inventiv_adapters.models.memory.offerings import MemoryOfferingQueries
 from inventiv_adapters.settings.memory import MemorySettingQueries
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork
-from inventiv_core.identity.access import PLATFORM, Actor
+from inventiv_core.finops.entities.tokens import TokenCharge
+from inventiv_core.finops.ports.wallets import LedgerWork
+from inventiv_core.finops.use_cases.charging import ChargeUsage
+from inventiv_core.identity.access import PLATFORM, Actor, OrganizationId
 from inventiv_core.identity.errors.access import NoCurrentOrganization, PermissionMissing
+from inventiv_core.inference.entities.offerings import Offerings
 from inventiv_core.inference.entities.retries import MAX_ATTEMPTS, RESERVE, RetryBudget
-from inventiv_core.inference.entities.routes import Route, Target
+from inventiv_core.inference.entities.routes import Route
 from inventiv_core.inference.entities.routing import Attempt, Router
 from inventiv_core.inference.entities.usage import (
     Delivery,
@@ -48,10 +51,12 @@ from inventiv_core.inference.use_cases.metering import FlushUsage
 from inventiv_core.inference.use_cases.routing import ListServedModels, RefreshRoutes
 from inventiv_core.instances.entities import InstanceStatus
 from inventiv_core.kernel.bus import Message
+from inventiv_core.models.entities import ModelId, ShareId
+from inventiv_core.models.views import Channel, Grant, GrantTable, NamedModel
 from inventiv_core.settings.definitions import WORKER_STALE
 from inventiv_core.settings.events import GlobalSettingChanged
 from inventiv_core.settings.use_cases.effective import EffectiveSettings
-from tests.builders import ACME, ALICE, NOON, OTHER, a_number, an_actor
+from tests.builders import ACME, ALICE, NOON, OTHER, a_grant, a_number, a_price, an_actor
 from tests.core.inference.routes import MODEL, a_route
 from tests.core.world import World
 
@@ -125,7 +130,8 @@ class Gateway:
         self.routes = [a_route() for _ in range(workers)]
         self.router = CountingRouter()
         self.router.replace([MODEL], self.routes, now=NOON)
-        self.offerings = MemoryOfferings()
+        self.offerings = Offerings()
+        self.offer()
         self.engines = ScriptedEngines()
         self.spool = MemorySpool()
         self.clock = ManualClock(NOON)
@@ -140,6 +146,11 @@ class Gateway:
             new_id=SerialIds(),
             chance=SeededChance(0),
         )
+
+    def offer(self, *grants: Grant) -> None:
+        """Let these be all that is granted, beside everybody's own."""
+        named = NamedModel(id=ModelId(MODEL.id), model_id=MODEL.model_id, name=MODEL.name)
+        self.offerings.grants = GrantTable([named], grants)
 
     async def call(
         self,
@@ -314,6 +325,8 @@ async def test_a_call_goes_to_the_workers_of_the_caller_s_organization() -> None
         await gateway.call(actor=an_actor(organization=OTHER))
     with pytest.raises(NoCurrentOrganization):
         await gateway.call(actor=an_actor(None))
+    with pytest.raises(NoCurrentOrganization):
+        await gateway.call(MODEL.name, actor=an_actor(None))
     assert not gateway.engines.asked
 
 
@@ -395,54 +408,91 @@ async def test_an_engine_that_breaks_off_again_and_again_is_left_alone() -> None
         await gateway.call()
 
 
+def offered(consumer: OrganizationId | None, channel: Channel = Channel.SHARE) -> Grant:
+    share_id = ShareId(a_number()) if channel is Channel.SHARE else None
+    return a_grant(
+        channel,
+        consumer,
+        provider_organization_id=OTHER,
+        provider_slug="other",
+        code="talk",
+        model_id=MODEL.model_id,
+        share_id=share_id,
+    )
+
+
 async def test_an_offering_is_served_by_whoever_offers_it() -> None:
-    gateway, number = Gateway(workers=0), a_number()
+    gateway, grant = Gateway(workers=0), offered(ACME)
     theirs = a_route(owner=OTHER)
     gateway.router.replace([MODEL], [theirs], now=NOON)
-    target = Target(
-        name="other/talk",
-        model_id=MODEL.model_id,
-        owner=OTHER,
-        context_length=1,
-        offering_id=number,
-    )
-    gateway.offerings.replace({(ACME, "other/talk"): target})
+    gateway.offer(grant)
     (await gateway.call("other/talk")).finish(WHOLE)
     [usage] = gateway.usages
     assert (usage.organization_id, usage.provider_organization_id) == (ACME, OTHER)
-    assert (usage.offering_id, usage.instance_id) == (number, theirs.instance_id)
-    with pytest.raises(ModelNotServed):
-        await gateway.call("other/talk", actor=an_actor(organization=OTHER))
+    assert (usage.offering_id, usage.share_id) == (grant.offering_id, grant.share_id)
+    assert (usage.price, usage.instance_id) == (grant.price, theirs.instance_id)
+    [(_, asked)] = gateway.engines.asked
+    assert asked.body == f"for {MODEL.model_id}".encode()
+    for stranger in (an_actor(organization=OTHER), an_actor(None)):
+        with pytest.raises(ModelNotServed):
+            await gateway.call("other/talk", actor=stranger)
     limited = replace(an_actor(), models=frozenset({MODEL.model_id}))
     with pytest.raises(ModelNotAllowed):
         await gateway.call("other/talk", actor=limited)
 
 
-class Till(FreeOfCharge):
-    """Remembers what it was told, and may be out of order."""
+async def test_what_is_published_is_for_personal_workspaces_too() -> None:
+    gateway = Gateway(workers=0)
+    gateway.router.replace([MODEL], [a_route(owner=OTHER)], now=NOON)
+    gateway.offer(offered(None, Channel.OFFERING))
+    (await gateway.call("other/talk", actor=an_actor(None))).finish(WHOLE)
+    [usage] = gateway.usages
+    assert (usage.organization_id, usage.user_id, usage.share_id) == (None, ALICE, None)
 
-    def __init__(self) -> None:
-        self.told: list[InferenceUsage] = []
-        self.is_broken = False
 
-    async def __call__(self, usages: Sequence[InferenceUsage]) -> None:
+async def test_an_offering_ends_with_its_time() -> None:
+    gateway = Gateway(workers=0)
+    gateway.router.replace([MODEL], [a_route(owner=OTHER)], now=NOON)
+    gateway.offer(replace(offered(ACME), ends_at=NOON + SECOND))
+    (await gateway.call("other/talk")).finish(WHOLE)
+    gateway.clock.advance(SECOND)
+    with pytest.raises(ModelNotServed):
+        await gateway.call("other/talk")
+
+
+@dataclass
+class Till:
+    """Where charges are written, which may be out of order."""
+
+    unit_of_work: MemoryUnitOfWork
+    is_broken: bool = False
+
+    def __call__(self) -> AbstractAsyncContextManager[LedgerWork]:
         if self.is_broken:
             raise ConnectionError
-        self.told += usages
+        return self.unit_of_work()
 
 
 class Books:
-    """Usage that waits to be stored."""
+    """Usage that waits to be stored and charged."""
 
     def __init__(self) -> None:
         self.spool = MemorySpool()
         self.database = MemoryDatabase()
-        self.till = Till()
+        unit_of_work = MemoryUnitOfWork(self.database)
+        self.till = Till(unit_of_work)
         self.flush = FlushUsage(
-            unit_of_work=MemoryUnitOfWork(self.database),
+            unit_of_work=unit_of_work,
             usage_spool=self.spool,
-            charge_usage=self.till,
+            charge_usage=ChargeUsage(
+                unit_of_work=self.till, clock=ManualClock(NOON), new_id=SerialIds()
+            ),
         )
+
+    @property
+    def charged(self) -> list[UUID]:
+        """For which requests was charged."""
+        return list(self.database.table(TokenCharge))
 
     async def used(self, count: int) -> list[InferenceUsage]:
         gateway = Gateway()
@@ -458,7 +508,8 @@ async def test_usage_is_stored_and_charged_in_order_and_once() -> None:
     books = Books()
     usages = await books.used(1001)
     assert await books.flush(actor=PLATFORM) == 1001
-    assert list(books.database.table(InferenceUsage).values()) == usages == books.till.told
+    assert list(books.database.table(InferenceUsage).values()) == usages
+    assert books.charged == [usage.id for usage in usages]
     assert await books.flush(actor=PLATFORM) == 0
 
 
@@ -476,7 +527,7 @@ async def test_usage_that_cannot_be_stored_waits_in_its_place(
         await books.flush(actor=PLATFORM)
     monkeypatch.undo()
     assert books.spool.take(10) == usages
-    assert not books.till.told
+    assert not books.charged
     assert await books.flush(actor=PLATFORM) == 3
 
 
@@ -488,22 +539,50 @@ async def test_usage_that_cannot_be_charged_is_told_again_and_stored_once() -> N
         await books.flush(actor=PLATFORM)
     books.till.is_broken = False
     assert await books.flush(actor=PLATFORM) == 3
-    assert list(books.database.table(InferenceUsage).values()) == usages == books.till.told
+    assert list(books.database.table(InferenceUsage).values()) == usages
+    assert books.charged == [usage.id for usage in usages]
+
+
+async def test_what_was_not_used_is_neither_counted_nor_charged() -> None:
+    books, gateway = Books(), Gateway(workers=0)
+    with pytest.raises(NoReadyWorker):
+        await gateway.call()
+    [usage] = gateway.usages
+    books.spool.put(usage)
+    assert await books.flush(actor=PLATFORM) == 1
+    assert list(books.database.table(InferenceUsage).values()) == [usage]
+    assert not books.charged
+
+
+async def test_what_was_agreed_when_it_was_used_is_what_is_charged() -> None:
+    books, gateway, grant = Books(), Gateway(workers=0), offered(ACME)
+    gateway.router.replace([MODEL], [a_route(owner=OTHER)], now=NOON)
+    gateway.offer(grant)
+    counts = TokenCounts(input_tokens=3_000_000, output_tokens=1_000_000, total_tokens=4_000_000)
+    (await gateway.call("other/talk")).finish(replace(WHOLE, used=counts))
+    gateway.offer(replace(grant, price=a_price("7", "7")))
+    books.spool.put(gateway.usages[0])
+    await books.flush(actor=PLATFORM)
+    [charge] = books.database.table(TokenCharge).values()
+    assert charge.amount_eur == Decimal("0.5")  # 3 x 0.1 and 0.2
+    assert charge.usage.share == str(grant.share_id)
 
 
 async def test_routes_are_what_the_database_says(world: World) -> None:
-    router = Router()
+    router, offerings = Router(), Offerings()
     refresh = RefreshRoutes(
         routing_queries=MemoryRoutingQueries(world.database),
+        offering_queries=MemoryOfferingQueries(world.database),
         router=router,
+        offerings=offerings,
         clock=world.clock,
         effective_settings=world.effective_settings,
     )
-    served = ListServedModels(router=router)
+    served = ListServedModels(router=router, offerings=offerings, clock=world.clock)
     instance_id = await world.deploy_until(InstanceStatus.READY)
     await refresh(actor=PLATFORM)
-    [route] = await served(actor=an_actor())
-    assert (route.instance_id, route.model_id) == (instance_id, world.market.model.model_id)
+    [model] = await served(actor=an_actor())
+    assert model.name == world.market.model.model_id
     assert not await served(actor=an_actor(organization=OTHER))
     assert not await served(actor=an_actor(None))
 
@@ -517,7 +596,9 @@ async def test_background_work_is_the_platform_s() -> None:
     flush = Books().flush
     refresh = RefreshRoutes(
         routing_queries=MemoryRoutingQueries(database),
+        offering_queries=MemoryOfferingQueries(database),
         router=Router(),
+        offerings=Offerings(),
         clock=ManualClock(NOON),
         effective_settings=EffectiveSettings(
             MemorySettingQueries(database), clock=ManualClock(NOON), environment={}
@@ -530,14 +611,16 @@ async def test_background_work_is_the_platform_s() -> None:
 
 async def test_a_worker_s_silence_is_as_long_as_the_platform_says(world: World) -> None:
     """For routes, and so for the list of models: both are the same table."""
-    router = Router()
+    router, offerings = Router(), Offerings()
     refresh = RefreshRoutes(
         routing_queries=MemoryRoutingQueries(world.database),
+        offering_queries=MemoryOfferingQueries(world.database),
         router=router,
+        offerings=offerings,
         clock=world.clock,
         effective_settings=world.effective_settings,
     )
-    served = ListServedModels(router=router)
+    served = ListServedModels(router=router, offerings=offerings, clock=world.clock)
     await world.deploy_until(InstanceStatus.READY)
     world.clock.advance(timedelta(seconds=90))
     await refresh(actor=PLATFORM)

@@ -53,7 +53,7 @@ things = st.lists(
     st.builds(
         Thing,
         id=st.integers(0, 50).map(lambda number: UUID(int=number)),
-        name=st.text(st.characters(exclude_characters="\0"), max_size=3),
+        name=st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=3),
         size=st.integers(-2, 2),
         is_active=st.booleans(),
         price=st.none() | st.decimals(0, 2, places=1),

@@ -5,7 +5,9 @@ from typing import Any
 from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.ids import SerialIds
 from inventiv_adapters.kernel.memory import MemoryDatabase
-from inventiv_adapters.models.memory import MemoryMachineQueries, MemoryModelQueries
+from inventiv_adapters.models.memory.models import MemoryMachineQueries, MemoryModelQueries
+from inventiv_adapters.models.memory.offerings import MemoryOfferingQueries
+from inventiv_adapters.settings.memory import MemorySettingQueries
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork
 from inventiv_core.identity.entities.acts import Act
 from inventiv_core.models.use_cases.fits import (
@@ -22,7 +24,24 @@ from inventiv_core.models.use_cases.models import (
     SearchModels,
     UpdateModel,
 )
+from inventiv_core.models.use_cases.offerings import (
+    CreateOffering,
+    DeleteOffering,
+    GetOffering,
+    ListUsableModels,
+    SearchOfferings,
+    SetOfferingPrice,
+    UpdateOffering,
+)
 from inventiv_core.models.use_cases.seeding import SeedModels
+from inventiv_core.models.use_cases.shares import (
+    ListShares,
+    RevokeShare,
+    SetSharePrice,
+    ShareOffering,
+    UpdateShare,
+)
+from inventiv_core.settings.use_cases.effective import EffectiveSettings
 from tests.builders import NOON
 
 
@@ -50,7 +69,23 @@ class Library:
         self.for_type = ListModelsForType(model_queries=models, machine_queries=machines)
         self.fit = FitModel(model_queries=models, machine_queries=machines)
         self.fit_architecture = FitArchitecture(machine_queries=machines)
-        self.recommend = RecommendDataVolume(model_queries=models)
+        settings = EffectiveSettings(
+            MemorySettingQueries(self.database), clock=self.clock, environment={}
+        )
+        self.offering_queries = offerings = MemoryOfferingQueries(self.database)
+        self.usable = ListUsableModels(offering_queries=offerings, clock=self.clock)
+        self.search_offerings = SearchOfferings(offering_queries=offerings)
+        self.get_offering = GetOffering(offering_queries=offerings)
+        self.offer = CreateOffering(offering_queries=offerings, **new)
+        self.update_offering = UpdateOffering(offering_queries=offerings, **new)
+        self.price = SetOfferingPrice(offering_queries=offerings, **new)
+        self.delete_offering = DeleteOffering(**new)
+        self.shares = ListShares(offering_queries=offerings)
+        self.share = ShareOffering(offering_queries=offerings, **new)
+        self.update_share = UpdateShare(offering_queries=offerings, **new)
+        self.price_share = SetSharePrice(offering_queries=offerings, **new)
+        self.revoke = RevokeShare(**new)
+        self.recommend = RecommendDataVolume(model_queries=models, effective_settings=settings)
 
     @property
     def acts(self) -> list[Act]:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from inventiv_core.models.entities import (
-    DEFAULT_DATA_VOLUME_GB,
     MOCK_MODEL,
     Model,
     recommended_volume_gb,
@@ -100,7 +99,7 @@ def test_simulated_machines_serve_the_simulated_model_and_nothing_else() -> None
 
 
 def volume_gb(**facts: Any) -> int:
-    return recommended_volume_gb(replace(a_model(), **facts), default_gb=DEFAULT_DATA_VOLUME_GB)
+    return recommended_volume_gb(replace(a_model(), **facts), default_gb=200)
 
 
 def test_the_volume_is_what_the_catalog_says_if_it_says_anything() -> None:

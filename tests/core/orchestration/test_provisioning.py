@@ -12,14 +12,18 @@ from inventiv_core.action_logs.entities import ActionType
 from inventiv_core.cloud.entities import (
     Absent,
     Denied,
+    MachineNeeds,
     RefusalReason,
     Refused,
     Throttled,
     Trouble,
     Unknown,
 )
+from inventiv_core.cloud.ports import CloudProvider
 from inventiv_core.instances.entities import ErrorCode, InstanceId, InstanceStatus
-from inventiv_core.workers.use_cases import new_token
+from inventiv_core.kernel.secrets import Secret, SecretsKeyMissing
+from inventiv_core.models.entities import recommended_volume_gb
+from inventiv_core.workers.use_cases.tokens import new_token
 from tests.core.world import MINUTE, SECOND, World
 
 S = InstanceStatus
@@ -70,6 +74,43 @@ async def test_the_order_names_what_was_asked_for_and_who_pays(world: World) -> 
     assert order.setup.model_id == world.market.model.model_id
     assert order.setup.control_plane_url == "http://control.plane"
     assert order.setup.auth_token not in repr(world.logs())
+
+
+async def test_the_order_says_what_the_machine_needs_besides(world: World) -> None:
+    world.environment |= {
+        "WORKER_VLLM_IMAGE": "registry/engine:1.2",
+        "WORKER_VLLM_PORT": 8123,
+        "WORKER_EXPOSE_PORTS": False,
+        "WORKER_DATA_VOLUME_GB_DEFAULT": 70,
+    }
+    world.reconcile = replace(world.reconcile, hub_token=Secret("hf_secret"))
+    await world.deploy_until(S.BOOTING)
+    [order] = world.cloud.orders
+    assert order.needs == MachineNeeds(
+        engine_image="registry/engine:1.2",
+        engine_mode="mono",
+        engine_port=8123,
+        is_reachable=False,
+        data_volume_gb=recommended_volume_gb(world.market.model, default_gb=70),
+        hub_token=Secret("hf_secret"),
+    )
+    assert "hf_secret" not in repr(order) + repr(world.logs())
+
+
+async def test_without_a_key_to_the_credentials_nothing_is_rented_and_nothing_is_lost(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = await world.deploy_until(S.READY)
+
+    async def of(*_: object, **__: object) -> CloudProvider:
+        raise SecretsKeyMissing
+
+    monkeypatch.setattr(world.clouds, "of", of)
+    refused = await world.deploy()
+    await world.run(5 * MINUTE)
+    assert world.status(refused) is S.PROVISIONING_FAILED
+    assert world.status(kept) is S.READY
+    assert len(world.cloud.orders) == 1
 
 
 async def test_a_token_of_a_later_generation_stays_the_token(world: World) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from inventiv_core.action_logs.entities import ActionType
-from inventiv_core.cloud.entities import Absent, Accepted, MachineState
+from inventiv_core.cloud.entities import Absent, Accepted, Denied, MachineState, Unknown
 from inventiv_core.instances.entities import ErrorCode, InstanceId, InstanceStatus
 from inventiv_core.settings.definitions import WORKER_STALE, WORKER_STARTUP
 from inventiv_core.workers.entities import WorkerReport, WorkerStatus
@@ -262,3 +262,14 @@ async def test_how_long_a_worker_may_be_silent_is_one_setting_for_everybody(worl
     world.engines.serving[ENGINE] = (world.market.model.model_id,)
     await world.run(MINUTE)
     assert world.status(instance_id) is S.STARTING
+
+
+async def test_what_a_machine_was_told_is_forgotten_when_it_knows(world: World) -> None:
+    world.agents_work = False
+    instance_id = await world.deploy_until(S.INSTALLING)
+    await world.run(MINUTE)
+    assert world.cloud.forgotten == [], "it may still have to be told"
+    world.agents_work = True
+    world.cloud.next_forget.add(Unknown(detail="500"), Denied(detail="401"))
+    await world.run_until(instance_id, S.READY)
+    assert world.cloud.forgotten == list(world.cloud.machines)

@@ -8,13 +8,21 @@ import pytest
 
 from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.memory import MemoryBus, MemoryDatabase, MemoryRelay
+from inventiv_adapters.realtime.memory import MemoryEventLog
 from inventiv_core.action_logs.events import ActionLogged
-from inventiv_core.identity.access import PLATFORM, Role
-from inventiv_core.identity.errors.access import PermissionMissing
+from inventiv_core.identity.access import PLATFORM, Actor, Role
+from inventiv_core.identity.errors.access import NoCurrentOrganization, PermissionMissing
 from inventiv_core.instances.events import InstanceChanged
+from inventiv_core.kernel.bus import Message
 from inventiv_core.kernel.events import TenantEvent
-from inventiv_core.realtime.entities import DEFAULT_TOPICS, Topic, Watch, topics
-from inventiv_core.realtime.use_cases import ForgetEvents, RelayEvents, WatchEvents
+from inventiv_core.realtime.entities import DEFAULT_TOPICS, Topic, Watch, event_number, topics
+from inventiv_core.realtime.use_cases import (
+    FollowEvents,
+    ForgetEvents,
+    RelayEvents,
+    ReplayEvents,
+    WatchEvents,
+)
 from tests.builders import ACME, NOON, OTHER, a_number, an_actor
 
 HERE, ELSEWHERE = a_number(), a_number()
@@ -93,6 +101,49 @@ async def test_the_role_decides_who_sees_actions(role: Role, *, sees_actions: bo
 
 async def test_nothing_happens_in_the_personal_workspace() -> None:
     assert await WatchEvents()(None, None, actor=an_actor(None)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        (None, None), ("", None), (" ", None), ("0", 0), (" 17 ", 17), ("9" * 19, int("9" * 19)),
+        ("9" * 20, -1), ("-1", -1), ("1.5", -1), ("x", -1), ("\u0664", -1),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_a_number_of_ours_is_older_than_everything(
+    text: str | None, number: int | None
+) -> None:
+    assert event_number(text) == number
+
+
+@pytest.mark.parametrize("actor", [an_actor(None), PLATFORM])
+async def test_what_was_missed_is_for_members_only(actor: Actor) -> None:
+    replay = ReplayEvents(event_log=MemoryEventLog(MemoryDatabase()))
+    with pytest.raises(NoCurrentOrganization):
+        await replay(a_watch(), 0, 1, actor=actor)
+
+
+async def test_what_was_missed_is_what_the_watch_wants_of_the_actors_organization() -> None:
+    database = MemoryDatabase()
+    events = [changed(), logged(), changed(owner=OTHER), changed()]
+    database.outbox += [Message(id=number, event=event) for number, event in enumerate(events)]
+    await MemoryRelay(database).deliver(MemoryBus().publish)
+    replay = ReplayEvents(event_log=MemoryEventLog(database))
+    page = await replay(a_watch(topics=frozenset({Topic.INSTANCES})), 0, 4, actor=an_actor())
+    assert ([message.id for message in page.messages], page.until) == ([1, 4], 4)
+    theirs = await replay(a_watch(), 0, 4, actor=an_actor(organization=OTHER))
+    assert theirs.messages == []
+
+
+async def test_everybodys_events_are_for_the_platform_alone() -> None:
+    database = MemoryDatabase()
+    database.outbox.append(Message(id=1, event=changed()))
+    await MemoryRelay(database).deliver(MemoryBus().publish)
+    follow = FollowEvents(event_log=MemoryEventLog(database))
+    with pytest.raises(PermissionMissing):
+        await follow(0, actor=an_actor())
+    assert (await follow(None, actor=PLATFORM)).until == 1
+    assert [message.id for message in (await follow(0, actor=PLATFORM)).messages] == [1]
 
 
 async def test_events_are_relayed_by_the_platform_alone() -> None:

@@ -217,7 +217,7 @@ async def test_what_cannot_be_tried_is_said_plainly(cabinet: Cabinet) -> None:
 async def test_an_account_that_is_not_configured_lacks_something(
     cabinet: Cabinet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def of(*_: object, **__: object) -> CloudProvider:
+    async def of(*_: object, **__: object) -> CloudProvider:
         raise CloudNotConfigured(provider_code="scaleway")
 
     monkeypatch.setattr(cabinet.clouds, "of", of)

@@ -56,7 +56,7 @@ def test_the_settings_are_those_that_clients_know() -> None:
         "WORKER_DATA_VOLUME_GB_DEFAULT": ("provider", "int", 50, 5000, 200),
         "WORKER_EXPOSE_PORTS": ("provider", "bool", None, None, True),
         "WORKER_VLLM_MODE": ("provider", "text", None, None, "mono"),
-        "WORKER_VLLM_IMAGE": ("provider", "text", None, None, "vllm/vllm-openai:latest"),
+        "WORKER_VLLM_IMAGE": ("provider", "text", None, None, "vllm/vllm-openai:v0.13.0"),
         "OPENAI_WORKER_STALE_SECONDS": ("global", "int", 10, 86400, 120),
         "SCALEWAY_PROJECT_ID": ("provider", "text", None, None, None),
         "SCALEWAY_SECRET_KEY_ENC": ("provider", "text", None, None, None),

@@ -2,15 +2,23 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import pytest
 from litestar import Litestar
 
-from inventiv_core.identity.access import HOLDERS, PLATFORM, Holder
+from inventiv_core.identity.access import HOLDERS, PLATFORM, Holder, OrganizationId
 from inventiv_core.identity.entities.sessions import Session
 from inventiv_core.instances.entities import InstanceStatus
+from inventiv_core.observability.entities import (
+    AnsweredRequest,
+    GpuReading,
+    Measurement,
+    SystemReading,
+)
+from inventiv_core.workbench.entities import Access
 from inventiv_http.container import Application, MemoryAdapters
 from inventiv_http.kernel.auth import permission_of
 from tests.builders import (
@@ -18,14 +26,22 @@ from tests.builders import (
     NOON,
     Market,
     a_key,
+    a_message,
     a_model,
+    a_number,
+    a_price,
+    a_project,
+    a_run,
+    a_share,
     a_worker,
     an_action,
     an_invitation,
+    an_offering,
+    an_organization,
     given,
 )
 from tests.http.access.calls import call
-from tests.http.access.conftest import FOREIGN, Credentials
+from tests.http.access.conftest import FOREIGN, WORKER, Credentials
 from tests.http.test_routes import routes
 
 MARK = "acme-only"
@@ -38,6 +54,10 @@ BODIES = {
     ("POST", "/v1/chat/completions"): b'{"model": "%s/model"}' % MARK.encode(),
     ("POST", "/v1/completions"): b'{"model": "%s/model"}' % MARK.encode(),
     ("POST", "/v1/embeddings"): b'{"model": "%s/model"}' % MARK.encode(),
+    ("POST", "/workbench/runs/{run_id:str}/messages"): (
+        b'{"message_index": 1, "role": "user", "content": "x"}'
+    ),
+    ("POST", "/workbench/runs/{run_id:str}/complete"): b'{"status": "failed"}',
 }
 """Bodies that name something of ACME's."""
 
@@ -62,6 +82,12 @@ class Estate:
         self.log = an_action(instance_id=self.instance.id, metadata={"of": MARK})
         self.invitation = an_invitation(email=f"{MARK}@example.org")
         self.key = a_key(name=MARK)
+        self.partner = an_organization(id=OrganizationId(a_number()), slug="partner")
+        self.offering = an_offering(self.model, code=MARK, price=a_price())
+        self.project = a_project(name=MARK, org_access=Access.WRITE)
+        self.run = a_run(title=MARK, org_access=Access.WRITE)
+        self.message = a_message(self.run, content=MARK)
+        self.share = a_share(self.offering, consumer=self.partner.id)
         self.ids: dict[str, object] = {
             "invitation_id": self.invitation.id,
             "token": MARK,
@@ -69,6 +95,10 @@ class Estate:
             "session_id": session.id,
             "user_id": session.user_id,
             "key_id": self.key.id,
+            "offering_id": self.offering.id,
+            "share_id": self.share.id,
+            "project_id": self.project.id,
+            "run_id": self.run.id,
             "provider_id": market.provider.id,
             "provider_code": market.provider.code,
             "region_id": market.region.id,
@@ -81,7 +111,33 @@ class Estate:
     @property
     def things(self) -> tuple[Any, ...]:
         """What has to be stored, in order."""
-        return self.model, self.instance, self.worker, self.log, self.invitation, self.key
+        return (
+            self.model, self.instance, self.worker, self.log, self.invitation, self.key,
+            self.partner, self.offering, self.share, self.project, self.run, self.message,
+        )  # fmt: skip
+
+    async def measure(self, application: Application) -> None:
+        """Have the machine measure something, and answer a request."""
+        adapters = application.adapters
+        now = adapters.clock().now()
+        gpu = GpuReading(gpu_index=0, gpu_pct=50.0)
+        measured = Measurement(instance_id=self.instance.id, at=now, gpus=[gpu])
+        adapters.measurement_queue().put(replace(measured, system=SystemReading(load1=1.0)))
+        await application.flush_measurements()(actor=PLATFORM)
+        async with adapters.unit_of_work()() as work:
+            await work.request_counts.add(
+                [
+                    AnsweredRequest(
+                        instance_id=self.instance.id,
+                        model_id=self.model.model_id,
+                        at=now,
+                        status_code=200,
+                        input_tokens=1,
+                        output_tokens=1,
+                        total_tokens=2,
+                    )
+                ]
+            )
 
     def concrete(self, path: str) -> str:
         """Return the path with ids of ACME's."""
@@ -99,6 +155,7 @@ async def estate(
     async with memory.unit_of_work()() as work:
         image = {"WORKER_VLLM_IMAGE": MARK}
         await work.settings.put_params(ACME, market.provider.id, image, at=NOON)
+    await estate.measure(application)
     await application.refresh_routes()(actor=PLATFORM)
     return estate
 
@@ -111,14 +168,16 @@ def everything(memory: MemoryAdapters) -> dict[tuple[str, UUID], Any]:
     }
 
 
-def calls(app: Litestar, *, but: Holder | None = None) -> Iterator[tuple[str, str]]:
-    """Yield every route that somebody can call who is signed in.
+def calls(app: Litestar, *, name: str = "owner") -> Iterator[tuple[str, str]]:
+    """Yield every route that such a caller may have something to do with.
 
-    Without those that are for certain callers only, who are there for all organizations.
+    Without those for workers, if it is not one; and, for who is there for all organizations,
+    without those that are for nobody else.
     """
+    others = {WORKER: set[Holder](), "root": {Holder.WORKER, Holder.GLOBAL}}
     for path, method, handler in routes(app):
         permission = permission_of(handler)
-        if permission is None or HOLDERS[permission] in {Holder.WORKER, but}:
+        if permission is None or HOLDERS[permission] in others.get(name, {Holder.WORKER}):
             continue
         yield method, path
 
@@ -142,7 +201,10 @@ async def test_acme_itself_sees_what_is_its_own(
     assert seen >= {
         "/action_logs", "/instances", "/instances/{instance_id:str}", "/v1/models",
         "/organizations/current/invitations", "/organizations/current/api_keys",
-        "/providers/params",
+        "/providers/params", "/offerings", "/offerings/{offering_id:str}", "/offerings/usable",
+        "/workbench/runs", "/workbench/runs/search", "/workbench/runs/{run_id:str}",
+        "/workbench/runs/{run_id:str}/export", "/workbench/projects",
+        "/gpu/activity", "/runtime/models", "/system/activity",
     }  # fmt: skip
 
 
@@ -154,9 +216,10 @@ async def test_a_foreigner_sees_nothing_and_changes_nothing(
     before = everything(memory)
     answers: list[object] = []
     touched: list[object] = []
-    for method, path in calls(app, but=Holder.GLOBAL if name == "root" else None):
+    claims = b'{"instance_id": "%s", "status": "ready"}' % str(estate.instance.id).encode()
+    for method, path in calls(app, name=name):
         for query in ("", f"instance_id={estate.instance.id}&organization_id={ACME}&limit=1000"):
-            body = BODIES.get((method, path), b"{}")
+            body = BODIES.get((method, path), claims if name == WORKER else b"{}")
             memory.database().accept(start.draft())  # nobody has left, switched or signed out
             answer = await call(
                 app,
@@ -183,7 +246,8 @@ async def test_a_foreigner_sees_nothing_and_changes_nothing(
 
 def is_no_news(method: str, path: str) -> bool:
     """Tell whether an answer says what the caller has said, or what everybody may know."""
-    return (method == "POST" and path.startswith("/v1/")) or path in {"/models", "/models/search"}
+    models = {"/models", "/models/search", "/offerings/usable"}  # the catalog is everybody's
+    return (method == "POST" and path.startswith("/v1/")) or path in models
 
 
 def belongs(row: Any) -> bool:

@@ -18,6 +18,7 @@ Json = dict[str, Any]
 
 TOKEN = "token-of-ada"
 PASSWORD = "the password of ada"
+PLAN_ID = "018f0000-0000-7000-8000-0000000000aa"
 INSTANCE_ID = "018f0000-0000-7000-8000-00000000000a"
 STAGES = ("provisioning", "booting", "installing", "starting", "ready")
 ECHO = "018e0000-0000-7000-8000-000000000001"
@@ -107,6 +108,7 @@ def a_fit() -> Json:
         "cost_per_hour": 0.75,
         "zones": ["sky-1"],
         "fits": True,
+        "is_deployable": False,
         "sentence": None,
         "max_context": 23555,
         "max_concurrency": 2,
@@ -128,6 +130,12 @@ def a_fit() -> Json:
         ],
         "machines": [machine, machine | too_small],
     }
+
+
+def a_user(id: str, username: str, first_name: str | None) -> Json:
+    names = {"first_name": first_name, "last_name": None, "created_at": "2026-01-01T12:00:00Z"}
+    known = {"id": id, "username": username, "email": f"{username}@example.org", "role": "user"}
+    return known | names
 
 
 class LittleServer:
@@ -173,6 +181,13 @@ class LittleServer:
             "z-gone": [a_type("gone", "G1", 8, 80, 0.1)],
         }
         self.fit = a_fit()
+        self.deployable = {
+            "mock-echo-model": [("mock", "mock-local-instance"), ("sky", "S1")],
+            "small/one": [("sky", "L1"), ("sky", "Q4"), ("sky", "S1")],
+            "big/one": [("sky", "Q4")],
+        }
+        """Where a deployment would be accepted, by model and by the types' codes."""
+        self.boots: Json = {"boots": 0, "p50_s": None, "p90_s": None}
         self.instances: dict[str, Json] = {}
         self.archived: dict[str, Json] = {}
         self.coming = list(STAGES[1:])
@@ -249,6 +264,9 @@ class LittleServer:
                 web.post("/auth/login", self._login),
                 web.post("/auth/logout", self._ok),
                 web.get("/auth/me", self._me),
+                web.get("/users", self._users),
+                web.post("/users", self._create_user),
+                web.put("/auth/me/password", self._ok),
                 web.get("/organizations", self._organizations),
                 web.post("/organizations", self._found),
                 web.put("/organizations/current", self._switch),
@@ -257,12 +275,14 @@ class LittleServer:
                 web.get("/api_keys", self._keys),
                 web.post("/api_keys", self._make_key),
                 web.delete("/api_keys/{id}", self._revoke_key),
+                web.get("/offerings/usable", self._usable),
                 web.get("/zones/{zone}/instance_types", self._types),
                 web.get("/instances", self._list),
                 web.get("/instances/{id}", self._instance),
                 web.delete("/instances/{id}", self._terminate),
                 web.get("/action_logs", self._action_logs),
                 web.post("/deployments", self._deploy),
+                web.post("/deployments/plan", self._plan),
                 web.get("/models/{id}/fit", self._fit),
                 web.post("/models/fit", self._fit),
                 web.get("/events/stream", self._events),
@@ -300,7 +320,33 @@ class LittleServer:
         return answer
 
     async def _fit(self, request: web.Request) -> web.StreamResponse:
-        return web.json_response(self.fit)
+        if request.query or request.method == "POST":
+            return web.json_response(self.fit)
+        return web.json_response(self.fit | {"machines": self._machines(request)})
+
+    def _machines(self, request: web.Request) -> list[Json]:
+        [model] = [m for m in self.models if m["id"] == request.match_info["id"]]
+        machines: list[Json] = self.fit["machines"]
+        return [
+            machines[0] | {"provider_code": provider, "code": code, "is_deployable": True}
+            for provider, code in self.deployable.get(model["model_id"], [])
+        ] + machines
+
+    async def _plan(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        return web.json_response(
+            {
+                "plan_id": PLAN_ID,
+                "expires_at": "2026-01-01T12:15:00Z",
+                "zone": body["zone"],
+                "instance_type": body["instance_type"],
+                "price_per_hour_eur": 0.75,
+                "price_per_day_eur": 18.0,
+                "price_per_month_eur": 547.5,
+                "time_to_ready": self.boots,
+                "fit": self.fit,
+            }
+        )
 
     async def _health(self, request: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
@@ -363,6 +409,14 @@ class LittleServer:
         names = {"first_name": "Ada", "last_name": None, "created_at": "2026-01-01T12:00:00Z"}
         return web.json_response([ada | names])
 
+    async def _users(self, request: web.Request) -> web.Response:
+        return web.json_response([a_user("u-1", "ada", "Ada")])
+
+    async def _create_user(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        user = a_user("u-2", body["username"] or body["email"], None)
+        return web.json_response(user | {"email": body["email"], "role": body["role"]}, status=201)
+
     async def _invite(self, request: web.Request) -> web.Response:
         body = await request.json()
         return web.json_response(
@@ -404,6 +458,13 @@ class LittleServer:
             "instance_types": list(everything.values()),
         }
         return web.json_response(catalog[request.match_info["catalog"]])
+
+    async def _usable(self, _: web.Request) -> web.Response:
+        price = {"input_per_1m_tokens_eur": 0.15, "output_per_1m_tokens_eur": 0.6}
+        common = {"name": "Small", "model_id": "small/one"}
+        own = {"model": "small/one", "through": "own", "price": None}
+        theirs = {"model": "friends/small", "through": "share", "price": price}
+        return web.json_response([common | own, common | theirs])
 
     async def _export(self, request: web.Request) -> web.Response:
         return web.json_response(self.catalog)

@@ -6,7 +6,7 @@ import pytest
 
 from inventiv_http.cli import following
 from tests.http.cli.conftest import Cli
-from tests.http.cli.little_server import ECHO, INSTANCE_ID, LittleServer, an_instance
+from tests.http.cli.little_server import ECHO, INSTANCE_ID, PLAN_ID, LittleServer, an_instance
 
 OTHER_ID = "018f0000-0000-7000-8000-00000000000b"
 OLD_ID = "017f0000-0000-7000-8000-00000000000c"
@@ -37,6 +37,16 @@ def test_types_say_what_they_cost_and_where_they_are(ada: Cli) -> None:
     shown = ada("types").stdout
     assert "€0.7500" in shown
     assert "G1" not in shown
+
+
+def test_what_one_may_use_says_through_what_and_what_it_costs(ada: Cli) -> None:
+    rows = ada.json("offerings")
+    assert [(row["model"], row["through"]) for row in rows] == [
+        ("small/one", "own"), ("friends/small", "share"),
+    ]  # fmt: skip
+    shown = ada("offerings").stdout
+    assert "friends/small" in shown
+    assert "0.15" in shown
 
 
 def test_instances(ada: Cli, fleet: LittleServer) -> None:
@@ -133,6 +143,44 @@ def test_several_are_listed_cheapest_first(ada: Cli, server: LittleServer) -> No
         "  --provider sky --zone sky-1 --type S1  (16 GB of GPU memory, ?/h)",
     ]
     assert "POST /deployments" not in server.calls
+
+
+def test_a_plan_says_what_it_would_be_and_rents_nothing(ada: Cli, server: LittleServer) -> None:
+    shown = ada("plan", "big/one").stdout
+    for words in ("sky / sky-1 / Q4", "€0.7500 an hour", "€547.5000 a month of 730 hours"):
+        assert words in shown
+    assert "is unknown" in shown
+    assert f"inventiv deploy --plan {PLAN_ID}" in shown
+    assert "POST /deployments" not in server.calls
+    server.boots = {"boots": 7, "p50_s": 61.0, "p90_s": 99.0}
+    assert (
+        "Ready after 61 s, or 99 s in one of ten cases, as 7 boots say."
+        in ada("plan", "big/one").stdout
+    )
+    assert ada.json("plan", "big/one")["plan_id"] == PLAN_ID
+
+
+def test_what_was_planned_is_deployed_by_its_id(ada: Cli, server: LittleServer) -> None:
+    assert ada.json("deploy", "--plan", PLAN_ID, "--no-wait")["instance_id"] == INSTANCE_ID
+    assert deployed(server) == {"plan_id": PLAN_ID}
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("big/one", "--plan", PLAN_ID), ("--plan", PLAN_ID, "--zone", "sky-1")]
+)
+def test_a_deployment_is_of_a_model_or_of_a_plan(
+    ada: Cli, server: LittleServer, words: tuple[str, ...]
+) -> None:
+    result = ada("deploy", *words)
+    assert result.exit_code == 2
+    assert "Say a model and perhaps a place, or a plan alone." in result.stderr
+    assert "POST /deployments" not in server.calls
+
+
+def test_where_a_model_may_go_is_the_servers_to_say(ada: Cli, server: LittleServer) -> None:
+    server.deployable["huge/one"] = [("sky", "L1")]  # whatever its size
+    assert ada("deploy", "huge/one", "--no-wait").exit_code == 0
+    assert deployed(server)["instance_type"] == "L1"
 
 
 def test_the_mock_model_may_go_elsewhere_if_told(ada: Cli, server: LittleServer) -> None:

@@ -34,7 +34,7 @@ def test_every_command_explains_itself(cli: Cli) -> None:
     overview = cli("--help")
     assert overview.exit_code == 0
     clients = (
-        "login logout keys organizations members invite "
+        "login logout keys passwd users organizations members invite "
         "models types fit instances logs deploy chat terminate demo catalog settings credentials"
     )
     for command in clients.split():
@@ -59,7 +59,7 @@ def test_the_client_needs_nothing_of_the_server() -> None:
     assert done.stdout == "[]\n"
 
 
-@pytest.mark.parametrize("name", ["serve", "orchestrate", "mock", "secrets"])
+@pytest.mark.parametrize("name", ["serve", "orchestrate", "mock", "secrets", "reset-password"])
 @pytest.mark.parametrize("missing", ["litestar", "psycopg.rows"])
 def test_a_missing_server_says_what_to_install(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, name: str, missing: str

@@ -251,8 +251,9 @@ async def test_a_call_that_cannot_be_forwarded_says_why(
 
 
 async def test_calls_need_a_session_and_an_organization(
-    anonymous: httpx.AsyncClient, sign_in: SignIn
+    anonymous: httpx.AsyncClient, sign_in: SignIn, engine: Engine, worker: Worker
 ) -> None:
+    await worker(engine.port)
     answer = await anonymous.post(CHAT, json=asking())
     code = answer.json()["error"]["code"]
     assert (answer.status_code, code) == (401, "api_key_or_login_required")

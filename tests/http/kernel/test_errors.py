@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import fields
+from datetime import UTC, datetime
 from decimal import Decimal
 from importlib import import_module
 from pkgutil import walk_packages
@@ -38,16 +39,17 @@ Failing: TypeAlias = Callable[..., Awaitable[httpx.Response]]
 VALUES: dict[Any, Any] = {
     bool: True,
     int: 7,
+    Decimal: 7,
     int | Decimal: 7,
     str: "something",
-    int | None: None,
+    int | None: 7,
     str | None: "something",
     Sequence[str]: ("something",),
     UUID: UUID(int=7),
+    UUID | None: UUID(int=7),
+    datetime: datetime(2026, 1, 1, tzinfo=UTC),
+    Sequence[dict[str, Any]]: ({"field": "something"},),
     tuple[str, ...]: ("something",),
-    Sequence[str]: ("something",),
-    str | None: "something",
-    int | None: 7,
 }
 
 

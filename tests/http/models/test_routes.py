@@ -301,6 +301,21 @@ async def test_the_recommended_volume_has_the_fields_that_clients_know(
     assert (advice["recommended_data_volume_gb"], advice["stored_data_volume_gb"]) == (80, None)
 
 
+async def test_the_recommended_volume_starts_from_what_the_organization_has_chosen(
+    root: httpx.AsyncClient, owner: httpx.AsyncClient, chat: str, market: Market
+) -> None:
+    nothing_known = {"data_volume_gb": None, "required_vram_gb": 0, "config": None}
+    assert (await root.put(chat, json=nothing_known)).status_code == 200
+    path, query = f"{chat}/recommended-data-volume", {"provider_id": str(market.provider.id)}
+    chosen = await owner.put(
+        f"/providers/{market.provider.id}/params", json={"worker_data_volume_gb_default": 333}
+    )
+    assert chosen.status_code == 200, chosen.text
+    for client, params, default_gb in ((owner, query, 333), (owner, {}, 200), (root, query, 200)):
+        advice = (await client.get(path, params=params)).json()
+        assert advice["default_gb"] == advice["recommended_data_volume_gb"] == default_gb
+
+
 async def test_a_search_answers_the_envelope_page_by_page(
     owner: httpx.AsyncClient, models: None
 ) -> None:

@@ -1,6 +1,8 @@
 """``/internal/worker``, as agents call it, over memory."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import ExitStack
+from random import Random
 from typing import Any
 from uuid import UUID
 
@@ -8,9 +10,12 @@ import httpx
 import pytest
 from litestar import Litestar
 
+from inventiv_adapters.cloud.mock.telemetry import SimulatedGpus, SimulatedSystem
 from inventiv_core.instances.entities import Instance, InstanceStatus
+from inventiv_core.observability.entities import GpuReading, SystemReading
 from inventiv_core.workers.entities import Worker
-from inventiv_core.workers.use_cases import new_token
+from inventiv_core.workers.use_cases.heartbeats import MAX_WAITING
+from inventiv_core.workers.use_cases.tokens import new_token
 from inventiv_http.container import MemoryAdapters
 from tests.builders import NOON, Market, a_number, given
 from tests.http.conftest import Json, client_of
@@ -49,6 +54,11 @@ async def machine(app: Litestar) -> AsyncGenerator[httpx.AsyncClient]:
 
 def about(instance: Instance, **facts: Any) -> Json:
     return {"instance_id": str(instance.id), **facts}
+
+
+def nested(depth: int) -> Json:
+    """Return objects inside of each other."""
+    return {} if depth == 1 else {"deeper": nested(depth - 1)}
 
 
 def refused(answer: httpx.Response, status: int, error: str) -> None:
@@ -182,6 +192,12 @@ async def test_a_body_that_names_no_instance_is_invalid(
         {"status": "ready", "model_id": "x" * 256},
         {"status": "ready", "worker_id": "me"},
         {"status": "ready", "metadata": {"log": "x" * 65536}},
+        {"status": "ready", "metadata": {"log": "\0"}},
+        {"status": "ready", "metadata": {"\0": "log"}},
+        {"status": "ready", "metadata": nested(17)},
+        {"status": "ready", "metadata": {"gpus": [{}] * 65}},
+        {"status": "ready", "model_id": "a\0b"},
+        {"status": "ready", "agent_info": {"version": "\0"}},
     ],
 )
 async def test_a_heartbeat_that_makes_no_sense_changes_nothing(
@@ -253,3 +269,121 @@ async def test_what_a_heartbeat_says_can_be_seen_within_bounds(
 
     shown = await seen(status="ready", gpu_utilization=-3)
     assert (shown["worker_queue_depth"], shown["worker_gpu_utilization"]) == (None, 0.0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"gpu_utilization": NaN}',
+        '{"gpu_utilization": Infinity}',
+        '{"gpu_utilization": 1e999}',
+        '{"metadata": {"gpus": [{"gpu_utilization": NaN}]}}',
+        '{"model_id": "\\ud800"}',
+        '{"metadata": ' + "[" * 50_000 + "]" * 50_000 + "}",
+        '{"metadata": ' + '{"a":' * 30_000 + "1" + "}" * 30_000 + "}",
+    ],
+)
+@pytest.mark.parametrize("path", [REGISTER, HEARTBEAT])
+async def test_what_is_no_json_or_endless_is_refused_and_nothing_breaks(
+    machine: httpx.AsyncClient, instance: Instance, token: dict[str, str], path: str, text: str
+) -> None:
+    body = f'{{"instance_id": "{instance.id}", "status": "ready", ' + text[1:]
+    headers = {"Content-Type": "application/json", **token}
+    if path == REGISTER and text.startswith('{"gpu_utilization": 1e999'):
+        return  # a field that registrations do not have
+    answer = await machine.post(path, content=body, headers=headers)
+    assert answer.status_code in {400, 422}, answer.text
+
+
+async def test_what_is_as_deep_and_as_many_as_allowed_is_heard(
+    machine: httpx.AsyncClient, memory: MemoryAdapters, instance: Instance, token: dict[str, str]
+) -> None:
+    metadata = nested(16) | {"gpus": [{"index": n, "gpu_utilization": n} for n in range(64)]}
+    body = about(instance, status="ready", metadata=metadata)
+    assert (await machine.post(HEARTBEAT, json=body, headers=token)).status_code == 200
+    [measured] = memory.measurement_queue().take(100)
+    assert [gpu.gpu_pct for gpu in measured.gpus] == [float(n) for n in range(64)]
+
+
+async def test_what_the_agent_of_the_mock_cloud_measures_is_read(
+    machine: httpx.AsyncClient, memory: MemoryAdapters, instance: Instance, token: dict[str, str]
+) -> None:
+    system = SimulatedSystem(dice=Random(0))  # noqa: S311 - repeatable
+    for _ in range(2):
+        metadata = {
+            **SimulatedGpus(count=2).measure(3),
+            "system": system.measure(requests_running=1, elapsed_s=4.0),
+            "vllm": None,
+        }
+        body = about(instance, status="ready", metadata=metadata)
+        assert (await machine.post(HEARTBEAT, json=body, headers=token)).status_code == 200
+    *_, measured = memory.measurement_queue().take(100)
+    assert measured.gpus == [
+        GpuReading(
+            gpu_index=index,
+            gpu_pct=busy,
+            vram_used_mb=24_576.0 * busy / 100,
+            vram_total_mb=24_576.0,
+            temp_c=35 + 0.5 * busy,
+            power_w=300.0 * busy / 100,
+            power_limit_w=300.0,
+        )
+        for index, busy in enumerate((29.0, 32.0))
+    ]
+    said = metadata["system"]
+    assert measured.system == SystemReading(
+        cpu_pct=said["cpu_usage_pct"],
+        load1=said["load1"],
+        mem_used_bytes=said["mem_used_bytes"],
+        mem_total_bytes=said["mem_total_bytes"],
+        disk_used_bytes=said["disk_used_bytes"],
+        disk_total_bytes=said["disk_total_bytes"],
+        net_rx_bytes_per_s=said["net_rx_bps"],
+        net_tx_bytes_per_s=said["net_tx_bps"],
+    )
+
+
+async def test_the_token_can_be_replaced_and_the_machine_gets_the_new_one(
+    machine: httpx.AsyncClient,
+    owner: httpx.AsyncClient,
+    memory: MemoryAdapters,
+    instance: Instance,
+    token: dict[str, str],
+) -> None:
+    path = f"/instances/{instance.id}/worker-token/rotate"
+    body = about(instance, status="ready")
+    await machine.post(HEARTBEAT, json=body, headers=token)
+    answer = await owner.post(path, json={})
+    assert answer.status_code == 200
+    new = memory.worker_tokens().derive(instance.id, 2)
+    assert answer.json() == {
+        "instance_id": str(instance.id),
+        "generation": 2,
+        "token_prefix": new[:12],
+        "previous_valid_until": None,
+    }
+    heard = await machine.post(HEARTBEAT, json=body, headers=token)
+    assert heard.json() == {"status": "ok", "new_token": new}
+    again = await machine.post(HEARTBEAT, json=body, headers={"Authorization": f"Bearer {new}"})
+    assert again.json() == {"status": "ok"}
+    shortened = await owner.post(path, json={"grace_s": 60})
+    assert shortened.json()["generation"] == 3
+    assert shortened.json()["previous_valid_until"] == "2026-01-01T12:01:00Z"
+
+
+@pytest.mark.parametrize("wrong", [{"grace_s": -1}, {"grace_s": 10**9}, {"grace_s": "x"}])
+async def test_a_grace_is_a_time(owner: httpx.AsyncClient, instance: Instance, wrong: Json) -> None:
+    answer = await owner.post(f"/instances/{instance.id}/worker-token/rotate", json=wrong)
+    assert answer.status_code == 422
+
+
+async def test_too_many_at_once_are_told_to_come_back(
+    machine: httpx.AsyncClient, memory: MemoryAdapters, instance: Instance, token: dict[str, str]
+) -> None:
+    with ExitStack() as stack:
+        for _ in range(MAX_WAITING):
+            stack.enter_context(memory.roster().place())
+        answer = await machine.post(HEARTBEAT, json=about(instance, status="ready"), headers=token)
+        refused(answer, 503, "unavailable")
+    answer = await machine.post(HEARTBEAT, json=about(instance, status="ready"), headers=token)
+    assert answer.status_code == 200

@@ -8,7 +8,7 @@ from litestar import Controller, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from inventiv_core.catalog.entities import InstanceTypeId
+from inventiv_core.catalog.entities import InstanceTypeId, ProviderId
 from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.kernel.pagination import PageRequest, needle
 from inventiv_core.models.entities import Model, ModelId
@@ -34,7 +34,7 @@ from inventiv_core.models.use_cases.models import (
 from inventiv_core.models.views import ModelFilter, ModelOrder, VolumeAdvice
 from inventiv_http.kernel.auth import needs
 from inventiv_http.kernel.pages import SearchBody, search_body
-from inventiv_http.models.schemas import (
+from inventiv_http.models.schemas.models import (
     DeletedBody,
     FitBody,
     FitRequest,
@@ -127,8 +127,9 @@ class Models(Controller):
         model_id: FromPath[str],
         actor: NamedDependency[Actor],
         recommend_data_volume: NamedDependency[RecommendDataVolume],
+        provider_id: FromQuery[str | None] = None,
     ) -> VolumeAdvice:
-        return await recommend_data_volume(_id(model_id), actor=actor)
+        return await recommend_data_volume(_id(model_id), _provider(provider_id), actor=actor)
 
     @get("/{model_id:str}/fit", summary="Where does a model fit?")
     async def fit(
@@ -184,6 +185,14 @@ def _id(text: str) -> ModelId:
         return ModelId(UUID(text))
     except ValueError:
         raise InvalidModelId(model_id=text) from None
+
+
+def _provider(text: str | None) -> ProviderId | None:
+    """Return the provider that is meant; clients send nonsense if they do not know one."""
+    try:
+        return ProviderId(UUID(text or ""))
+    except ValueError:
+        return None
 
 
 def _as_it_is(model: Model) -> Model:

@@ -14,7 +14,7 @@ from inventiv_core.catalog.entities import (
 )
 from inventiv_core.instances.entities import Instance
 from inventiv_core.kernel.pagination import Rows, Window, has_needle
-from inventiv_core.models.entities import Model, ModelId
+from inventiv_core.models.entities import Model, ModelId, Offering
 from inventiv_core.models.ports import MachineQueries, ModelQueries, ModelRepository
 from inventiv_core.models.views import Machine, ModelFilter, ModelOrder
 
@@ -43,6 +43,9 @@ class MemoryModels(ModelRepository):
     async def remove(self, model_id: ModelId) -> bool:
         instances = self._database.table(Instance).values()
         if any(instance.model_id == model_id for instance in instances):
+            return False
+        offerings = self._database.table(Offering).values()
+        if any(offering.model_id == model_id for offering in offerings):
             return False
         del self._database.table(Model)[model_id]
         return True

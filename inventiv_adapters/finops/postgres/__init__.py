@@ -1,0 +1,1 @@
+"""Costs and wallets, in Postgres."""

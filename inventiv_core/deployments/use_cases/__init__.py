@@ -1,0 +1,1 @@
+"""What people can do with deployments, cut by what it is about."""

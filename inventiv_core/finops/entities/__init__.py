@@ -1,0 +1,1 @@
+"""Rentals and what they have cost, wallets, prices of tokens."""

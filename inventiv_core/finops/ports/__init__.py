@@ -1,0 +1,1 @@
+"""What finops needs from the outside."""

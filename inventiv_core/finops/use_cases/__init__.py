@@ -1,0 +1,1 @@
+"""What people can do about costs, and what the platform does by itself."""

@@ -1,0 +1,1 @@
+"""GPU and system samples, runtime models, request metrics."""

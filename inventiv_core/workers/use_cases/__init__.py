@@ -1,0 +1,1 @@
+"""What workers can do, and what can be done to them."""

@@ -1,0 +1,1 @@
+"""What the routes of finops take and answer."""

@@ -1,0 +1,1 @@
+"""Routes of models and offerings."""

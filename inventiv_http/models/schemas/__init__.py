@@ -1,0 +1,1 @@
+"""Models and offerings on the wire."""
