@@ -1,12 +1,15 @@
 """The Litestar application."""
 
+from collections.abc import Mapping
+from inspect import signature
 from typing import Any
 
 from dependency_injector.providers import Factory, Provider
-from litestar import Litestar
+from litestar import Controller, Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
+from litestar.handlers import BaseRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 
@@ -56,6 +59,21 @@ from inventiv_http.workers.routes import Workers, WorkerTokens
 
 _MAX_BODY_BYTES = 2 * 1024 * 1024
 
+_CONTROLLERS: tuple[type[Controller], ...] = (
+    Public,
+    Sessions, Profile, PasswordResets, Users, ApiKeys,
+    Organizations, Members, Invitations, Acceptances, OrganizationKeys,
+    Providers, Regions, Zones, InstanceTypes, WholeCatalog, Models, ModelsForType,
+    Offerings, Shares,
+    ChatModels, Projects, Runs, RetentionOfRuns,
+    Deployments, Quotas, Instances, Workers, WorkerTokens,
+    ActionLogs, ActionTypes, PlatformActionLogs, Events,
+    Activities, RuntimeModels, InstanceMetrics, Prometheus,
+    OpenAiModels,
+    MinuteCosts, CostDashboards, Wallets, TokenPrices,
+    Credentials, GlobalSettings, ProviderSettings,
+)  # fmt: skip
+
 
 def create_app(
     application: Application, *, readiness: dict[str, Any] | None = None, **options: Any
@@ -95,18 +113,8 @@ def create_app(
     )
     app = Litestar(
         route_handlers=[
-            Public,
-            Sessions, Profile, PasswordResets, Users, ApiKeys,
-            Organizations, Members, Invitations, Acceptances, OrganizationKeys,
-            Providers, Regions, Zones, InstanceTypes, WholeCatalog, Models, ModelsForType,
-            Offerings, Shares,
-            ChatModels, Projects, Runs, RetentionOfRuns,
-            Deployments, Quotas, Instances, Workers, WorkerTokens,
-            ActionLogs, ActionTypes, PlatformActionLogs, Events,
-            Activities, RuntimeModels, InstanceMetrics, Prometheus,
-            OpenAiModels, forward,
-            MinuteCosts, CostDashboards, Wallets, TokenPrices,
-            Credentials, GlobalSettings, ProviderSettings,
+            *(_with_use_cases(controller, use_cases) for controller in _CONTROLLERS),
+            forward,
         ],
         dependencies={
             "actor": Provide(current_actor, sync_to_thread=False),
@@ -114,7 +122,6 @@ def create_app(
             "session": Provide(current_session, sync_to_thread=False),
             "page": Provide(page_request, sync_to_thread=False),
             **{name: _supply_same(thing) for name, thing in things.items()},
-            **use_cases,
         },
         request_class=JsonRequest,
         exception_handlers={
@@ -129,7 +136,7 @@ def create_app(
         request_max_body_size=_MAX_BODY_BYTES,
         state=state,
         **options,
-    )  # fmt: skip
+    )
     # outside of the router: what no route answers has an id, too
     app.asgi_handler = with_request_ids(adapters.new_id())(app.asgi_handler)
     if settings.counts:
@@ -144,6 +151,25 @@ def _documentation() -> OpenAPIConfig:
         description="Rent GPU machines, put language models on them, and let people use them.",
         path="/api-docs",
         render_plugins=[SwaggerRenderPlugin(), JsonRenderPlugin()],
+    )
+
+
+def _with_use_cases(controller: type[Controller], use_cases: Mapping[str, Provide]) -> Router:
+    """Give a controller what its handlers ask for, and no more.
+
+    Litestar compares all that a handler could have with each other: with every use case
+    there, starting would take seconds.
+    """
+    handlers = [
+        handler
+        for name in dir(controller)
+        if isinstance(handler := getattr(controller, name), BaseRouteHandler)
+    ]
+    asked = {name for handler in handlers for name in signature(handler.fn).parameters}
+    return Router(
+        path="/",
+        route_handlers=[controller],
+        dependencies={name: use_cases[name] for name in asked & use_cases.keys()},
     )
 
 

@@ -1,6 +1,7 @@
 """Events as JSON, and back."""
 
 from dataclasses import fields
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tests.builders import NOON, Market, an_action
 
 moments = st.datetimes(timezones=st.just(NOON.tzinfo))
 st.register_type_strategy(type(NOON), moments)
+st.register_type_strategy(Decimal, st.decimals(allow_nan=False, allow_infinity=False))  # money
 
 
 def test_every_kind_of_event_is_known_once() -> None:
