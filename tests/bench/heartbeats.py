@@ -12,26 +12,24 @@ import os
 import platform
 import shutil
 import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-import httpx
 import psycopg
 
 from inventiv_adapters.embedded.server import EmbeddedPostgres
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
 from inventiv_core.instances.entities import InstanceId
+from tests.bench.machine import cpu_s, free_port, rss_mb, tree_cpu_s, until_ready
 
 SECRET: Final = "a secret for measurements, and for nothing else"
 INTERVAL_S: Final = 4.0
@@ -202,26 +200,6 @@ async def watch(url: str, lags: list[float]) -> None:
             await asyncio.sleep(0.23)
 
 
-def cpu_s(pid: int) -> float:
-    """Return the processor time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def tree_cpu_s(pid: int) -> float:
-    """Return the processor time of a process and its children that live."""
-    total = cpu_s(pid)
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        total += tree_cpu_s(int(child))
-    return total
-
-
-def rss_mb(pid: int) -> float:
-    """Return how much memory a process has in use."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
 def prepare(url: str, workers: int) -> list[bytes]:
     """Store instances with their workers; return a heartbeat of each."""
     tokens = DerivedWorkerTokens(SECRET)
@@ -236,25 +214,6 @@ def prepare(url: str, workers: int) -> list[bytes]:
         heartbeat(instance_id, token, number)
         for number, (instance_id, token) in enumerate(zip(ids, secrets, strict=True))
     ]
-
-
-async def until_ready(port: int) -> None:
-    """Return when the server can serve."""
-    async with httpx.AsyncClient(trust_env=False) as client:
-        for _ in range(600):
-            with suppress(httpx.HTTPError):
-                answer = await client.get(f"http://127.0.0.1:{port}/ready", timeout=1)
-                if answer.is_success:
-                    return
-            await asyncio.sleep(0.1)
-    message = "the server did not start"
-    raise RuntimeError(message)
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 async def run(

@@ -1,0 +1,1 @@
+"""The gateway beside its peers, in one interleaved run: ``python -m tests.bench.gateway``."""

@@ -1,0 +1,53 @@
+"""What a measurement asks of the machine."""
+
+import asyncio
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+
+
+def cpu_s(pid: int) -> float:
+    """Return the processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def tree_cpu_s(pid: int) -> float:
+    """Return the processor time of a process and its children that live."""
+    return sum(cpu_s(each) for each in tree(pid))
+
+
+def tree(pid: int) -> list[int]:
+    """Return a process and its children that live, and theirs."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(each for child in children for each in tree(int(child)))]
+
+
+def rss_mb(pid: int) -> float:
+    """Return how much memory a process has in use."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+async def until_ready(
+    port: int, path: str = "/ready", *, headers: dict[str, str] | None = None
+) -> None:
+    """Return when a server can serve."""
+    async with httpx.AsyncClient(trust_env=False, headers=headers) as client:
+        for _ in range(600):
+            with suppress(httpx.HTTPError):
+                answer = await client.get(f"http://127.0.0.1:{port}{path}", timeout=1)
+                if answer.is_success:
+                    return
+            await asyncio.sleep(0.1)
+    message = "the server did not start"
+    raise RuntimeError(message)
