@@ -202,7 +202,7 @@ async def test_one_instance_can_be_asked_for_and_only_one_s_own(
 
 
 async def answer_one(application: Application, usage: InferenceUsage) -> None:
-    application.adapters.usage_queue().put(usage)
+    application.adapters.usage_spool().put(usage)
     await application.flush_usage()(actor=PLATFORM)
 
 
