@@ -658,6 +658,29 @@ CREATE TABLE IF NOT EXISTS instance_request_metrics (
 );
 
 
+-- what operators trigger
+
+-- Carried out by whichever process comes to it; who has begun and is silent has lost it.
+CREATE TABLE IF NOT EXISTS commands (
+    id               uuid PRIMARY KEY,
+    kind             text NOT NULL CHECK (kind IN ('reconcile', 'sync_catalog')),
+    asked_by_user_id uuid NOT NULL,  -- outlives the user
+    asked_by_name    text,
+    source_ip        text,
+    asked_at         timestamptz NOT NULL,
+    state            text NOT NULL CHECK (state IN ('waiting', 'running', 'done', 'failed')),
+    attempts         integer NOT NULL,  -- also the fencing token
+    began_at         timestamptz,
+    lease_until      timestamptz,
+    ended_at         timestamptz,
+    result           jsonb,
+    error_code       text,
+    error            text
+);
+CREATE UNIQUE INDEX IF NOT EXISTS commands_under_way
+    ON commands (kind, state) WHERE state IN ('waiting', 'running');
+CREATE INDEX IF NOT EXISTS commands_by_age ON commands (asked_at DESC, id DESC);
+
 -- what was done
 
 CREATE TABLE IF NOT EXISTS action_logs (

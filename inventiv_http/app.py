@@ -20,6 +20,7 @@ from inventiv_http.catalog.routes.instance_types import InstanceTypes
 from inventiv_http.catalog.routes.providers import Providers
 from inventiv_http.catalog.routes.regions import Regions
 from inventiv_http.catalog.routes.zones import Zones
+from inventiv_http.commands.routes import Commands
 from inventiv_http.container import OUTAGES, Application
 from inventiv_http.deployments.routes import Deployments, Quotas
 from inventiv_http.finops.routes.costs import CostDashboards, MinuteCosts
@@ -70,6 +71,7 @@ _CONTROLLERS: tuple[type[Controller], ...] = (
     ActionLogs, ActionTypes, PlatformActionLogs, Events,
     Activities, RuntimeModels, InstanceMetrics, Prometheus,
     OpenAiModels,
+    Commands,
     MinuteCosts, CostDashboards, Wallets, TokenPrices,
     Credentials, GlobalSettings, ProviderSettings,
 )  # fmt: skip

@@ -31,6 +31,8 @@ from inventiv_adapters.cloud.mock.ledger import Ledger
 from inventiv_adapters.cloud.mock.provider import MockCloud
 from inventiv_adapters.cloud.scaleway.accounts import ScalewayAccounts
 from inventiv_adapters.cloud.scaleway.servers import ZONES, ScalewayChoices
+from inventiv_adapters.commands.memory import MemoryCommandQueries
+from inventiv_adapters.commands.postgres import PostgresCommandQueries
 from inventiv_adapters.deployments.memory import MemoryQuotaQueries
 from inventiv_adapters.deployments.postgres import PostgresQuotaQueries
 from inventiv_adapters.embedded.directory import DataDirectory, DataDirectoryUnusable
@@ -141,6 +143,15 @@ from inventiv_core.catalog.use_cases.seeding import SeedCatalog
 from inventiv_core.catalog.use_cases.syncing import SyncCatalog
 from inventiv_core.catalog.use_cases.zones import CreateZone, ListZones, SearchZones, UpdateZone
 from inventiv_core.cloud.ports import CloudProvider
+from inventiv_core.commands.use_cases import (
+    ClaimCommand,
+    ForgetCommands,
+    GetCommand,
+    ListCommands,
+    RenewCommand,
+    RunCommand,
+    TriggerCommand,
+)
 from inventiv_core.deployments.use_cases.deployments import CreateDeployment
 from inventiv_core.deployments.use_cases.plans import ForgetPlans, PlanDeployment
 from inventiv_core.deployments.use_cases.quotas import GetQuota, SetQuota
@@ -626,6 +637,7 @@ class MemoryAdapters(_Common):
     offering_queries = Singleton(MemoryOfferingQueries, database)
     action_log_queries = Singleton(MemoryActionLogQueries, database)
     instance_queries = Singleton(MemoryInstanceQueries, database)
+    command_queries = Singleton(MemoryCommandQueries, database)
     quota_queries = Singleton(MemoryQuotaQueries, database)
     live_model_queries = Singleton(MemoryLiveModelQueries, database)
     project_queries = Singleton(MemoryProjectQueries, database)
@@ -677,6 +689,7 @@ class PostgresAdapters(_Common):
     offering_queries = Singleton(PostgresOfferingQueries, pool)
     action_log_queries = Singleton(PostgresActionLogQueries, pool)
     instance_queries = Singleton(PostgresInstanceQueries, pool)
+    command_queries = Singleton(PostgresCommandQueries, pool)
     quota_queries = Singleton(PostgresQuotaQueries, pool)
     live_model_queries = Singleton(PostgresLiveModelQueries, pool)
     project_queries = Singleton(PostgresProjectQueries, pool)
@@ -925,6 +938,17 @@ class Application(DeclarativeContainer):
     renew_lease = _use_case(RenewLease, adapters)
     reconcile_instance = _use_case(ReconcileInstance, adapters)
     sweep_machines = _use_case(SweepMachines, adapters)
+
+    # commands
+    trigger_command = _use_case(TriggerCommand, adapters)
+    list_commands = _use_case(ListCommands, adapters)
+    get_command = _use_case(GetCommand, adapters)
+    claim_command = _use_case(ClaimCommand, adapters)
+    renew_command = _use_case(RenewCommand, adapters)
+    run_command = _use_case(
+        RunCommand, adapters, sync_catalog=sync_catalog, sweep_machines=sweep_machines
+    )
+    forget_commands = _use_case(ForgetCommands, adapters)
 
     # finops
     get_cost_summary = _use_case(GetCostSummary, adapters)

@@ -173,6 +173,16 @@ class MemoryLeases(LeaseRepository):
         due_at = at if known.due_at is None else min(at, known.due_at)
         self._database.table(_Lease)[instance_id] = replace(known, due_at=due_at)
 
+    async def schedule_living(self, *, at: datetime) -> int:
+        living = [
+            instance.id
+            for instance in self._database.table(Instance).values()
+            if instance.status not in AT_REST
+        ]
+        for instance_id in living:
+            await self.schedule(instance_id, at=at)
+        return len(living)
+
     async def claim(self, *, now: datetime, until: datetime, limit: int) -> Sequence[Lease]:
         table = self._database.table(_Lease)
         due = sorted(

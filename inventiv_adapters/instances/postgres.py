@@ -111,6 +111,14 @@ _SCHEDULE = """
     SET due_at = LEAST(instance_leases.due_at, EXCLUDED.due_at)
 """
 
+_SCHEDULE_LIVING = """
+    INSERT INTO instance_leases (instance_id, due_at)
+    SELECT id, %(at)s FROM instances WHERE status <> ALL(%(at_rest)s)
+    ORDER BY id  -- two of these never wait for each other
+    ON CONFLICT (instance_id) DO UPDATE
+    SET due_at = LEAST(instance_leases.due_at, EXCLUDED.due_at)
+"""
+
 # Whose turn it is: what nobody works on when it is due, the rest when the claim on it runs out.
 # During a claim, due_at is what somebody has asked for since.
 _CLAIM = """
@@ -327,6 +335,10 @@ class PostgresLeases(LeaseRepository):
 
     async def schedule(self, instance_id: InstanceId, *, at: datetime) -> None:
         await self._connection.execute(_SCHEDULE, {"instance_id": instance_id, "at": at})
+
+    async def schedule_living(self, *, at: datetime) -> int:
+        at_rest = [status.value for status in AT_REST]
+        return await count_rows(self._connection, _SCHEDULE_LIVING, at=at, at_rest=at_rest)
 
     async def claim(self, *, now: datetime, until: datetime, limit: int) -> Sequence[Lease]:
         return await fetch_all(self._connection, Lease, _CLAIM, now=now, until=until, limit=limit)

@@ -37,6 +37,7 @@ def test_there_are_statements_to_check() -> None:
     assert {name.partition(".")[0] for name in STATEMENTS} == {
         "action_logs",
         "catalog",
+        "commands",
         "deployments",
         "finops",
         "identity",

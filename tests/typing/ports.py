@@ -12,6 +12,8 @@ from inventiv_adapters.cloud.accounts import AccountClouds
 from inventiv_adapters.cloud.memory import FixedClouds, MemoryCloud
 from inventiv_adapters.cloud.mock.provider import MockCloud
 from inventiv_adapters.cloud.scaleway.provider import ScalewayCloud
+from inventiv_adapters.commands.memory import MemoryCommandQueries
+from inventiv_adapters.commands.postgres import PostgresCommandQueries
 from inventiv_adapters.finops.memory.costs import MemoryCostQueries
 from inventiv_adapters.finops.memory.wallets import MemoryWalletQueries
 from inventiv_adapters.finops.postgres.costs import PostgresCostQueries
@@ -83,6 +85,7 @@ from inventiv_core.cloud.ports import (
     ForgetsSetups,
     SellsMachines,
 )
+from inventiv_core.commands.ports import CommandQueries, CommandWork
 from inventiv_core.deployments.ports import BootQueries, DeploymentWork
 from inventiv_core.finops.ports.costs import CostQueries, RentalWork
 from inventiv_core.finops.ports.wallets import LedgerWork, WalletQueries
@@ -216,6 +219,12 @@ def providers(
     memory: MemoryCloud, mock: MockCloud, scaleway: ScalewayCloud
 ) -> Iterable[CloudProvider]:
     return memory, mock, scaleway
+
+
+def command_queries(
+    memory: MemoryCommandQueries, postgres: PostgresCommandQueries
+) -> Iterable[CommandQueries]:
+    return memory, postgres
 
 
 def session_queries(
@@ -391,6 +400,12 @@ def models(
 def action_logs(
     memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
 ) -> Iterable[UnitOfWork[ActionLogWork]]:
+    return memory, postgres
+
+
+def commands(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[CommandWork]]:
     return memory, postgres
 
 
