@@ -457,6 +457,21 @@ CREATE TABLE IF NOT EXISTS instance_state_history (
 CREATE INDEX IF NOT EXISTS instance_state_history_by_instance
     ON instance_state_history (instance_id, id);
 
+-- Who answers for an instance; no row: nobody does.
+CREATE TABLE IF NOT EXISTS instance_activations (
+    instance_id       uuid PRIMARY KEY REFERENCES instances ON DELETE CASCADE,
+    tech_activated_by uuid,  -- outlives the user
+    tech_activated_at timestamptz,
+    eco_activated_by  uuid,
+    eco_activated_at  timestamptz
+);
+
+-- What organizations want before their instances get calls; no row is no wish.
+CREATE TABLE IF NOT EXISTS activation_policies (
+    organization_id            uuid PRIMARY KEY REFERENCES organizations ON DELETE CASCADE,
+    requires_double_activation boolean NOT NULL
+);
+
 -- One row for each instance that the reconciler still has to look at.
 CREATE TABLE IF NOT EXISTS instance_leases (
     instance_id uuid PRIMARY KEY REFERENCES instances ON DELETE CASCADE,

@@ -15,6 +15,11 @@ from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 
 from inventiv_core.kernel.errors import DomainError
 from inventiv_http.action_logs.routes import ActionLogs, ActionTypes, PlatformActionLogs
+from inventiv_http.activations.routes import (
+    ActivationPolicies,
+    EconomicActivation,
+    TechnicalActivation,
+)
 from inventiv_http.catalog.routes.exchange import WholeCatalog
 from inventiv_http.catalog.routes.instance_types import InstanceTypes
 from inventiv_http.catalog.routes.providers import Providers
@@ -72,6 +77,7 @@ _CONTROLLERS: tuple[type[Controller], ...] = (
     Activities, RuntimeModels, InstanceMetrics, Prometheus,
     OpenAiModels,
     Commands,
+    TechnicalActivation, EconomicActivation, ActivationPolicies,
     MinuteCosts, CostDashboards, Wallets, TokenPrices,
     Credentials, GlobalSettings, ProviderSettings,
 )  # fmt: skip

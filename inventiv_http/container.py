@@ -19,6 +19,8 @@ from dependency_injector.providers import (
 
 from inventiv_adapters.action_logs.memory import MemoryActionLogQueries
 from inventiv_adapters.action_logs.postgres import PostgresActionLogQueries
+from inventiv_adapters.activations.memory import MemoryActivationQueries
+from inventiv_adapters.activations.postgres import PostgresActivationQueries
 from inventiv_adapters.catalog.memory.lists import MemoryCatalogQueries
 from inventiv_adapters.catalog.memory.prices import MemoryPriceQueries
 from inventiv_adapters.catalog.postgres.lists import PostgresCatalogQueries
@@ -114,6 +116,12 @@ from inventiv_core.action_logs.use_cases import (
     ListActionLogs,
     ListPlatformActions,
     SearchActionLogs,
+)
+from inventiv_core.activations.use_cases import (
+    ActivateInstance,
+    GetActivationPolicy,
+    SetActivationPolicy,
+    WithdrawActivation,
 )
 from inventiv_core.catalog.entities import MOCK
 from inventiv_core.catalog.use_cases.exchange import ExportCatalog, ImportCatalog
@@ -637,6 +645,7 @@ class MemoryAdapters(_Common):
     offering_queries = Singleton(MemoryOfferingQueries, database)
     action_log_queries = Singleton(MemoryActionLogQueries, database)
     instance_queries = Singleton(MemoryInstanceQueries, database)
+    activation_queries = Singleton(MemoryActivationQueries, database)
     command_queries = Singleton(MemoryCommandQueries, database)
     quota_queries = Singleton(MemoryQuotaQueries, database)
     live_model_queries = Singleton(MemoryLiveModelQueries, database)
@@ -689,6 +698,7 @@ class PostgresAdapters(_Common):
     offering_queries = Singleton(PostgresOfferingQueries, pool)
     action_log_queries = Singleton(PostgresActionLogQueries, pool)
     instance_queries = Singleton(PostgresInstanceQueries, pool)
+    activation_queries = Singleton(PostgresActivationQueries, pool)
     command_queries = Singleton(PostgresCommandQueries, pool)
     quota_queries = Singleton(PostgresQuotaQueries, pool)
     live_model_queries = Singleton(PostgresLiveModelQueries, pool)
@@ -884,6 +894,10 @@ class Application(DeclarativeContainer):
     get_instance = _use_case(GetInstance, adapters)
     terminate_instance = _use_case(TerminateInstance, adapters)
     archive_instance = _use_case(ArchiveInstance, adapters)
+    activate_instance = _use_case(ActivateInstance, adapters)
+    withdraw_activation = _use_case(WithdrawActivation, adapters)
+    get_activation_policy = _use_case(GetActivationPolicy, adapters)
+    set_activation_policy = _use_case(SetActivationPolicy, adapters)
     forget_idempotency_keys = _use_case(ForgetIdempotencyKeys, adapters)
     list_action_logs = _use_case(ListActionLogs, adapters)
     search_action_logs = _use_case(SearchActionLogs, adapters)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from inventiv_adapters.kernel.memory import MemoryDatabase, within
+from inventiv_core.activations.entities import Activations
 from inventiv_core.catalog.entities import (
     InstanceType,
     InstanceTypeId,
@@ -283,6 +284,9 @@ class MemoryInstanceQueries(InstanceQueries):
         kind = self._database.table(InstanceType)[instance.instance_type_id]
         model = self._database.table(Model)[instance.model_id]
         worker = self._database.table(Worker).get(instance.id)
+        activations = self._database.table(Activations).get(
+            instance.id, Activations(instance_id=InstanceId(instance.id))
+        )
         return InstanceRow(
             id=instance.id,
             provider_id=instance.provider_id,
@@ -322,6 +326,10 @@ class MemoryInstanceQueries(InstanceQueries):
             gpu_count=kind.gpu_count,
             cost_per_hour=kind.cost_per_hour,
             is_archived=instance.is_archived,
+            tech_activated_by=activations.tech_activated_by,
+            tech_activated_at=activations.tech_activated_at,
+            eco_activated_by=activations.eco_activated_by,
+            eco_activated_at=activations.eco_activated_at,
             as_of=now,
         )
 

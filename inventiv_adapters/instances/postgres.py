@@ -173,7 +173,8 @@ def _rows(where: LiteralString) -> LiteralString:
            i.deleted_by_provider, i.error_code, i.error_message, p.name AS provider_name,
            p.code AS provider_code, r.name AS region, z.name AS zone, t.name AS instance_type,
            t.cpu_count, t.ram_gb, t.vram_per_gpu_gb AS gpu_vram, t.gpu_count, t.cost_per_hour,
-           i.is_archived, %(now)s::timestamptz AS as_of
+           i.is_archived, a.tech_activated_by, a.tech_activated_at, a.eco_activated_by,
+           a.eco_activated_at, %(now)s::timestamptz AS as_of
     FROM instances i
     JOIN models m ON m.id = i.model_id
     JOIN providers p ON p.id = i.provider_id
@@ -181,6 +182,7 @@ def _rows(where: LiteralString) -> LiteralString:
     JOIN regions r ON r.id = z.region_id
     JOIN instance_types t ON t.id = i.instance_type_id
     LEFT JOIN workers w ON w.instance_id = i.id
+    LEFT JOIN instance_activations a ON a.instance_id = i.id
     WHERE {where}
     """
 

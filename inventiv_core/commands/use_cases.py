@@ -227,9 +227,5 @@ def _json(value: Any) -> Any:
             return float(value)
         case UUID():
             return str(value)
-        case tuple() | list() | frozenset() | set():
-            return [_json(item) for item in value]
-        case Mapping():
-            return {str(name): _json(item) for name, item in value.items()}
         case _:
             return value

@@ -21,6 +21,7 @@ from hypothesis.stateful import (
 from inventiv_core.action_logs.entities import ActionLog, ActionStatus, ActionType, Component
 from inventiv_core.action_logs.use_cases import SearchActionLogs
 from inventiv_core.action_logs.views import ActionLogFilter, action_log_keys
+from inventiv_core.activations.entities import ActivationPolicy, Side
 from inventiv_core.commands.entities import Command, CommandId, CommandKind, Ending
 from inventiv_core.deployments.entities import Plan, PlanId
 from inventiv_core.identity.access import (
@@ -225,6 +226,27 @@ class Fleet(WithInstances):
     def report(self, which: int, **report: Any) -> None:
         worker = a_worker(self.instances[which], at=self.clock.now(), **report)
         self.work(lambda work: work.workers.put(worker))
+
+    @rule(which=some, side=st.sampled_from(Side), is_activated=st.booleans())
+    def activate(self, which: int, side: Side, *, is_activated: bool) -> None:
+        async def run(work: Any) -> None:
+            known = await work.activations.get(self.instances[which].id)
+            wanted = known.withdraw(side)
+            if is_activated:
+                wanted = wanted.activate(side, by=ALICE, at=self.clock.now())
+            await work.activations.put(wanted)
+
+        self.work(run)
+
+    @rule(owner=owners, both=st.booleans())
+    def require(self, owner: OrganizationId, *, both: bool) -> None:
+        async def run(work: Any) -> object:
+            known = await work.activations.lock_policy(owner)
+            policy = ActivationPolicy(requires_double_activation=both)
+            await work.activations.put_policy(owner, policy)
+            return known
+
+        self.work(run)
 
     @rule(which=some)
     def forget_worker(self, which: int) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from inventiv_adapters.action_logs.memory import MemoryActionLogQueries
 from inventiv_adapters.action_logs.postgres import PostgresActionLogQueries
+from inventiv_adapters.activations.memory import MemoryActivationQueries
+from inventiv_adapters.activations.postgres import PostgresActivationQueries
 from inventiv_adapters.catalog.memory.lists import MemoryCatalogQueries
 from inventiv_adapters.catalog.memory.prices import MemoryPriceQueries
 from inventiv_adapters.catalog.postgres.lists import PostgresCatalogQueries
@@ -77,6 +79,7 @@ from inventiv_adapters.workers.memory import MemoryWorkerQueries
 from inventiv_adapters.workers.postgres import PostgresWorkerQueries
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
 from inventiv_core.action_logs.ports import ActionLogQueries, ActionLogWork
+from inventiv_core.activations.ports import ActivationQueries, ActivationWork
 from inventiv_core.catalog.ports import CatalogQueries, CatalogWork, PriceQueries
 from inventiv_core.cloud.ports import (
     ChecksCredentials,
@@ -219,6 +222,18 @@ def providers(
     memory: MemoryCloud, mock: MockCloud, scaleway: ScalewayCloud
 ) -> Iterable[CloudProvider]:
     return memory, mock, scaleway
+
+
+def activation_queries(
+    memory: MemoryActivationQueries, postgres: PostgresActivationQueries
+) -> Iterable[ActivationQueries]:
+    return memory, postgres
+
+
+def activations(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[ActivationWork]]:
+    return memory, postgres
 
 
 def command_queries(
