@@ -457,6 +457,21 @@ CREATE TABLE IF NOT EXISTS instance_state_history (
 CREATE INDEX IF NOT EXISTS instance_state_history_by_instance
     ON instance_state_history (instance_id, id);
 
+-- Who answers for an instance; no row: nobody does.
+CREATE TABLE IF NOT EXISTS instance_activations (
+    instance_id       uuid PRIMARY KEY REFERENCES instances ON DELETE CASCADE,
+    tech_activated_by uuid,  -- outlives the user
+    tech_activated_at timestamptz,
+    eco_activated_by  uuid,
+    eco_activated_at  timestamptz
+);
+
+-- What organizations want before their instances get calls; no row is no wish.
+CREATE TABLE IF NOT EXISTS activation_policies (
+    organization_id            uuid PRIMARY KEY REFERENCES organizations ON DELETE CASCADE,
+    requires_double_activation boolean NOT NULL
+);
+
 -- One row for each instance that the reconciler still has to look at.
 CREATE TABLE IF NOT EXISTS instance_leases (
     instance_id uuid PRIMARY KEY REFERENCES instances ON DELETE CASCADE,
@@ -657,6 +672,29 @@ CREATE TABLE IF NOT EXISTS instance_request_metrics (
     last_request_at     timestamptz NOT NULL
 );
 
+
+-- what operators trigger
+
+-- Carried out by whichever process comes to it; who has begun and is silent has lost it.
+CREATE TABLE IF NOT EXISTS commands (
+    id               uuid PRIMARY KEY,
+    kind             text NOT NULL CHECK (kind IN ('reconcile', 'sync_catalog')),
+    asked_by_user_id uuid NOT NULL,  -- outlives the user
+    asked_by_name    text,
+    source_ip        text,
+    asked_at         timestamptz NOT NULL,
+    state            text NOT NULL CHECK (state IN ('waiting', 'running', 'done', 'failed')),
+    attempts         integer NOT NULL,  -- also the fencing token
+    began_at         timestamptz,
+    lease_until      timestamptz,
+    ended_at         timestamptz,
+    result           jsonb,
+    error_code       text,
+    error            text
+);
+CREATE UNIQUE INDEX IF NOT EXISTS commands_under_way
+    ON commands (kind, state) WHERE state IN ('waiting', 'running');
+CREATE INDEX IF NOT EXISTS commands_by_age ON commands (asked_at DESC, id DESC);
 
 -- what was done
 

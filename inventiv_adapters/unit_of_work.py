@@ -7,8 +7,12 @@ from typing import TypeAlias
 
 from inventiv_adapters.action_logs.memory import MemoryActionLogs, MemoryActs
 from inventiv_adapters.action_logs.postgres import PostgresActionLogs, PostgresActs
+from inventiv_adapters.activations.memory import MemoryActivations
+from inventiv_adapters.activations.postgres import PostgresActivations
 from inventiv_adapters.catalog.memory.entries import MemoryCatalog
 from inventiv_adapters.catalog.postgres.entries import PostgresCatalog
+from inventiv_adapters.commands.memory import MemoryCommands
+from inventiv_adapters.commands.postgres import PostgresCommands
 from inventiv_adapters.deployments.memory import MemoryPlans, MemoryQuotas
 from inventiv_adapters.deployments.postgres import PostgresPlans, PostgresQuotas
 from inventiv_adapters.finops.memory.costs import MemoryCostBooks, MemoryRentals
@@ -105,6 +109,8 @@ class MemoryWork:
         self.action_logs = MemoryActionLogs(draft)
         self.instances = MemoryInstances(draft)
         self.leases = MemoryLeases(draft)
+        self.activations = MemoryActivations(draft)
+        self.commands = MemoryCommands(draft)
         self.workers = MemoryWorkers(draft)
         self.worker_tokens = MemoryWorkerTokens(draft)
         self.measurements = MemoryMeasurements(draft)
@@ -165,6 +171,8 @@ class PostgresWork:
         self.action_logs = PostgresActionLogs(connection)
         self.instances = PostgresInstances(connection)
         self.leases = PostgresLeases(connection)
+        self.activations = PostgresActivations(connection)
+        self.commands = PostgresCommands(connection)
         self.workers = PostgresWorkers(connection)
         self.worker_tokens = PostgresWorkerTokens(connection)
         self.measurements = PostgresMeasurements(connection)

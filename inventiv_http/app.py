@@ -15,11 +15,17 @@ from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 
 from inventiv_core.kernel.errors import DomainError
 from inventiv_http.action_logs.routes import ActionLogs, ActionTypes, PlatformActionLogs
+from inventiv_http.activations.routes import (
+    ActivationPolicies,
+    EconomicActivation,
+    TechnicalActivation,
+)
 from inventiv_http.catalog.routes.exchange import WholeCatalog
 from inventiv_http.catalog.routes.instance_types import InstanceTypes
 from inventiv_http.catalog.routes.providers import Providers
 from inventiv_http.catalog.routes.regions import Regions
 from inventiv_http.catalog.routes.zones import Zones
+from inventiv_http.commands.routes import Commands
 from inventiv_http.container import OUTAGES, Application
 from inventiv_http.deployments.routes import Deployments, Quotas
 from inventiv_http.finops.routes.costs import CostDashboards, MinuteCosts
@@ -70,6 +76,8 @@ _CONTROLLERS: tuple[type[Controller], ...] = (
     ActionLogs, ActionTypes, PlatformActionLogs, Events,
     Activities, RuntimeModels, InstanceMetrics, Prometheus,
     OpenAiModels,
+    Commands,
+    TechnicalActivation, EconomicActivation, ActivationPolicies,
     MinuteCosts, CostDashboards, Wallets, TokenPrices,
     Credentials, GlobalSettings, ProviderSettings,
 )  # fmt: skip

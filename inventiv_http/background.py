@@ -5,7 +5,7 @@ Any number of processes may run it. What must be done once is claimed, in the da
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +14,9 @@ from typing import Any, Final
 
 import structlog
 
+from inventiv_core.commands.entities import COMMAND_LEASE, Command
+from inventiv_core.commands.errors import CommandLost
+from inventiv_core.commands.events import CommandTriggered
 from inventiv_core.identity.access import PLATFORM
 from inventiv_core.identity.events import MailQueued
 from inventiv_core.identity.use_cases.mails import Posted
@@ -46,6 +49,9 @@ _HOURS_S: Final = 60.0
 """How often it is seen to that hours that are over are closed."""
 _MAILS_S: Final = 5.0
 """How late a mail may be that nobody has told of, or that is tried again."""
+_COMMANDS_S: Final = 5.0
+"""How late a command may be that nobody has told of, or whose process has died."""
+_COMMAND_AT_MOST_S: Final = 600.0
 _PAUSE_AFTER_ERROR_S: Final = 1.0
 _CANCEL_AGAIN_S: Final = 1.0
 
@@ -75,6 +81,7 @@ class Background:
         self._due = asyncio.Event()
         self._routes = asyncio.Event()
         self._mails = asyncio.Event()
+        self._commands = asyncio.Event()
         self._free = _AT_ONCE
         self._metrics: Metrics = application.adapters.metrics()
         self._roster: Roster = application.adapters.roster()
@@ -121,6 +128,7 @@ class Background:
             Periodic("fleet", self._count_fleet, _FLEET_S),
             Periodic("sweep", self._as_platform("sweep_machines"), self._sweep_interval_s),
             Periodic("workbench", self._as_platform("sweep_workbench"), _HOURLY_S),
+            Periodic("commands", self._run_commands, _COMMANDS_S, self._commands),
             Periodic("mails", self._send_mails, _MAILS_S, self._mails),
             Periodic("hours", self._as_platform("close_hours"), _HOURS_S),
             Periodic("resets", self._as_platform("forget_password_resets"), _HOURLY_S),
@@ -129,6 +137,7 @@ class Background:
             Periodic("events", self._as_platform("forget_events"), _HOURLY_S),
             Periodic("keys", self._as_platform("forget_idempotency_keys"), _HOURLY_S),
             Periodic("plans", self._as_platform("forget_plans"), _HOURLY_S),
+            Periodic("old commands", self._as_platform("forget_commands"), _HOURLY_S),
         ]
 
     def _as_platform(self, name: str) -> Job:
@@ -156,6 +165,8 @@ class Background:
             self._routes.set()
         elif isinstance(message.event, MailQueued):
             self._mails.set()
+        elif isinstance(message.event, CommandTriggered):
+            self._commands.set()
 
     async def _send_mails(self) -> None:
         """Send what is due, and tell the operator of what could not be sent."""
@@ -168,6 +179,29 @@ class Background:
                 attempts=trouble.attempts,
                 reason=trouble.reason,
             )
+
+    async def _run_commands(self) -> None:
+        """Carry out one command after the other, until none is left."""
+        claim = self._application.claim_command()
+        while (command := await claim(actor=PLATFORM)) is not None:
+            log.info("command_begun", command=str(command.id), kind=command.kind)
+            async with asyncio.timeout(_COMMAND_AT_MOST_S):
+                await _while_kept(
+                    self._application.run_command()(command, actor=PLATFORM),
+                    self._keep_command(command),
+                )
+
+    async def _keep_command(self, command: Command) -> None:
+        """Keep a command until it is lost: then the work on it stops, too."""
+        renew = self._application.renew_command()
+        while True:
+            await asyncio.sleep(COMMAND_LEASE.total_seconds() / 3)
+            try:
+                await renew(command, actor=PLATFORM)
+            except CommandLost:
+                return
+            except Exception as error:  # noqa: BLE001 - as long as it has not run out, it is ours
+                log.warning("background_failed", job="renew", error=repr(error))
 
     async def _refresh_once(self) -> None:
         """Know the routes before the first request comes; without a database, know none."""
@@ -210,19 +244,12 @@ class Background:
 
     async def _work_on(self, lease: Lease) -> None:
         """Work on one instance, and keep the right to as long as that takes."""
-        work = asyncio.create_task(
-            self._guarded(
-                "reconcile",
-                lambda: self._application.reconcile_instance()(lease, actor=PLATFORM),
-            )
+        work = self._guarded(
+            "reconcile", lambda: self._application.reconcile_instance()(lease, actor=PLATFORM)
         )
-        keep = asyncio.create_task(self._renew(lease))
         try:
-            await asyncio.wait({work, keep}, return_when=asyncio.FIRST_COMPLETED)
+            await _while_kept(work, self._renew(lease))
         finally:
-            for task in (work, keep):
-                task.cancel()
-            await asyncio.gather(work, keep, return_exceptions=True)
             self._free += 1
             self._due.set()
 
@@ -266,6 +293,19 @@ async def _guarded(name: str, job: Job) -> Any:
         log.warning("background_failed", job=name, error=repr(error), exc_info=error)
         await asyncio.sleep(_PAUSE_AFTER_ERROR_S)
         return None
+
+
+async def _while_kept(work: Coroutine[Any, Any, None], keep: Coroutine[Any, Any, None]) -> None:
+    """Do the work for as long as the right to do it is kept."""
+    tasks = asyncio.create_task(work), asyncio.create_task(keep)
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
 
 
 async def _stop(tasks: Iterable[asyncio.Task[None]]) -> None:

@@ -19,6 +19,8 @@ from dependency_injector.providers import (
 
 from inventiv_adapters.action_logs.memory import MemoryActionLogQueries
 from inventiv_adapters.action_logs.postgres import PostgresActionLogQueries
+from inventiv_adapters.activations.memory import MemoryActivationQueries
+from inventiv_adapters.activations.postgres import PostgresActivationQueries
 from inventiv_adapters.catalog.memory.lists import MemoryCatalogQueries
 from inventiv_adapters.catalog.memory.prices import MemoryPriceQueries
 from inventiv_adapters.catalog.postgres.lists import PostgresCatalogQueries
@@ -31,6 +33,8 @@ from inventiv_adapters.cloud.mock.ledger import Ledger
 from inventiv_adapters.cloud.mock.provider import MockCloud
 from inventiv_adapters.cloud.scaleway.accounts import ScalewayAccounts
 from inventiv_adapters.cloud.scaleway.servers import ZONES, ScalewayChoices
+from inventiv_adapters.commands.memory import MemoryCommandQueries
+from inventiv_adapters.commands.postgres import PostgresCommandQueries
 from inventiv_adapters.deployments.memory import MemoryQuotaQueries
 from inventiv_adapters.deployments.postgres import PostgresQuotaQueries
 from inventiv_adapters.embedded.directory import DataDirectory, DataDirectoryUnusable
@@ -113,6 +117,12 @@ from inventiv_core.action_logs.use_cases import (
     ListPlatformActions,
     SearchActionLogs,
 )
+from inventiv_core.activations.use_cases import (
+    ActivateInstance,
+    GetActivationPolicy,
+    SetActivationPolicy,
+    WithdrawActivation,
+)
 from inventiv_core.catalog.entities import MOCK
 from inventiv_core.catalog.use_cases.exchange import ExportCatalog, ImportCatalog
 from inventiv_core.catalog.use_cases.instance_types import (
@@ -141,6 +151,15 @@ from inventiv_core.catalog.use_cases.seeding import SeedCatalog
 from inventiv_core.catalog.use_cases.syncing import SyncCatalog
 from inventiv_core.catalog.use_cases.zones import CreateZone, ListZones, SearchZones, UpdateZone
 from inventiv_core.cloud.ports import CloudProvider
+from inventiv_core.commands.use_cases import (
+    ClaimCommand,
+    ForgetCommands,
+    GetCommand,
+    ListCommands,
+    RenewCommand,
+    RunCommand,
+    TriggerCommand,
+)
 from inventiv_core.deployments.use_cases.deployments import CreateDeployment
 from inventiv_core.deployments.use_cases.plans import ForgetPlans, PlanDeployment
 from inventiv_core.deployments.use_cases.quotas import GetQuota, SetQuota
@@ -626,6 +645,8 @@ class MemoryAdapters(_Common):
     offering_queries = Singleton(MemoryOfferingQueries, database)
     action_log_queries = Singleton(MemoryActionLogQueries, database)
     instance_queries = Singleton(MemoryInstanceQueries, database)
+    activation_queries = Singleton(MemoryActivationQueries, database)
+    command_queries = Singleton(MemoryCommandQueries, database)
     quota_queries = Singleton(MemoryQuotaQueries, database)
     live_model_queries = Singleton(MemoryLiveModelQueries, database)
     project_queries = Singleton(MemoryProjectQueries, database)
@@ -677,6 +698,8 @@ class PostgresAdapters(_Common):
     offering_queries = Singleton(PostgresOfferingQueries, pool)
     action_log_queries = Singleton(PostgresActionLogQueries, pool)
     instance_queries = Singleton(PostgresInstanceQueries, pool)
+    activation_queries = Singleton(PostgresActivationQueries, pool)
+    command_queries = Singleton(PostgresCommandQueries, pool)
     quota_queries = Singleton(PostgresQuotaQueries, pool)
     live_model_queries = Singleton(PostgresLiveModelQueries, pool)
     project_queries = Singleton(PostgresProjectQueries, pool)
@@ -871,6 +894,10 @@ class Application(DeclarativeContainer):
     get_instance = _use_case(GetInstance, adapters)
     terminate_instance = _use_case(TerminateInstance, adapters)
     archive_instance = _use_case(ArchiveInstance, adapters)
+    activate_instance = _use_case(ActivateInstance, adapters)
+    withdraw_activation = _use_case(WithdrawActivation, adapters)
+    get_activation_policy = _use_case(GetActivationPolicy, adapters)
+    set_activation_policy = _use_case(SetActivationPolicy, adapters)
     forget_idempotency_keys = _use_case(ForgetIdempotencyKeys, adapters)
     list_action_logs = _use_case(ListActionLogs, adapters)
     search_action_logs = _use_case(SearchActionLogs, adapters)
@@ -925,6 +952,17 @@ class Application(DeclarativeContainer):
     renew_lease = _use_case(RenewLease, adapters)
     reconcile_instance = _use_case(ReconcileInstance, adapters)
     sweep_machines = _use_case(SweepMachines, adapters)
+
+    # commands
+    trigger_command = _use_case(TriggerCommand, adapters)
+    list_commands = _use_case(ListCommands, adapters)
+    get_command = _use_case(GetCommand, adapters)
+    claim_command = _use_case(ClaimCommand, adapters)
+    renew_command = _use_case(RenewCommand, adapters)
+    run_command = _use_case(
+        RunCommand, adapters, sync_catalog=sync_catalog, sweep_machines=sweep_machines
+    )
+    forget_commands = _use_case(ForgetCommands, adapters)
 
     # finops
     get_cost_summary = _use_case(GetCostSummary, adapters)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from inventiv_adapters.kernel.memory import MemoryDatabase
+from inventiv_core.activations.entities import ActivationPolicy, Activations
 from inventiv_core.inference.entities.routes import Route, ServableModel
 from inventiv_core.inference.entities.usage import InferenceUsage
 from inventiv_core.inference.ports import (
@@ -72,7 +73,7 @@ class MemoryRoutingQueries(RoutingQueries):
         for worker in self._database.table(Worker).values():
             instance = self._database.table(Instance)[worker.instance_id]
             model = models.get(instance.model_id)
-            if model is None or not _serves(instance, worker):
+            if model is None or not _serves(instance, worker) or self._is_held_back(instance):
                 continue
             if worker.is_fresh(now, stale_after=stale_after):
                 routes.append(_route(instance, worker, model))
@@ -88,6 +89,12 @@ class MemoryRoutingQueries(RoutingQueries):
             ],
             routes=sorted(routes, key=lambda route: route.instance_id),
         )
+
+    def _is_held_back(self, instance: Instance) -> bool:
+        """Tell whether its organization wants more activations than it has."""
+        policy = self._database.table(ActivationPolicy).get(instance.organization_id)
+        activations = self._database.table(Activations).get(instance.id)
+        return policy is not None and not policy.lets_serve(activations)
 
 
 def _serves(instance: Instance, worker: Worker) -> bool:

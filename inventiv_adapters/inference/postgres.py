@@ -47,8 +47,12 @@ _ROUTES = """
     FROM instances i
     JOIN models m ON m.id = i.model_id AND m.is_active
     JOIN workers w ON w.instance_id = i.id
+    LEFT JOIN activation_policies p ON p.organization_id = i.organization_id
+    LEFT JOIN instance_activations a ON a.instance_id = i.id
     WHERE i.status = 'ready' AND i.ip_address IS NOT NULL AND w.status = 'ready'
       AND w.last_heartbeat_at >= %(heard_since)s
+      AND (p.requires_double_activation IS NOT TRUE
+           OR (a.tech_activated_at IS NOT NULL AND a.eco_activated_at IS NOT NULL))
     ORDER BY i.id
 """
 

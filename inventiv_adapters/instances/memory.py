@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from inventiv_adapters.kernel.memory import MemoryDatabase, within
+from inventiv_core.activations.entities import Activations
 from inventiv_core.catalog.entities import (
     InstanceType,
     InstanceTypeId,
@@ -173,6 +174,16 @@ class MemoryLeases(LeaseRepository):
         due_at = at if known.due_at is None else min(at, known.due_at)
         self._database.table(_Lease)[instance_id] = replace(known, due_at=due_at)
 
+    async def schedule_living(self, *, at: datetime) -> int:
+        living = [
+            instance.id
+            for instance in self._database.table(Instance).values()
+            if instance.status not in AT_REST
+        ]
+        for instance_id in living:
+            await self.schedule(instance_id, at=at)
+        return len(living)
+
     async def claim(self, *, now: datetime, until: datetime, limit: int) -> Sequence[Lease]:
         table = self._database.table(_Lease)
         due = sorted(
@@ -273,6 +284,9 @@ class MemoryInstanceQueries(InstanceQueries):
         kind = self._database.table(InstanceType)[instance.instance_type_id]
         model = self._database.table(Model)[instance.model_id]
         worker = self._database.table(Worker).get(instance.id)
+        activations = self._database.table(Activations).get(
+            instance.id, Activations(instance_id=InstanceId(instance.id))
+        )
         return InstanceRow(
             id=instance.id,
             provider_id=instance.provider_id,
@@ -312,6 +326,10 @@ class MemoryInstanceQueries(InstanceQueries):
             gpu_count=kind.gpu_count,
             cost_per_hour=kind.cost_per_hour,
             is_archived=instance.is_archived,
+            tech_activated_by=activations.tech_activated_by,
+            tech_activated_at=activations.tech_activated_at,
+            eco_activated_by=activations.eco_activated_by,
+            eco_activated_at=activations.eco_activated_at,
             as_of=now,
         )
 

@@ -111,6 +111,14 @@ _SCHEDULE = """
     SET due_at = LEAST(instance_leases.due_at, EXCLUDED.due_at)
 """
 
+_SCHEDULE_LIVING = """
+    INSERT INTO instance_leases (instance_id, due_at)
+    SELECT id, %(at)s FROM instances WHERE status <> ALL(%(at_rest)s)
+    ORDER BY id  -- two of these never wait for each other
+    ON CONFLICT (instance_id) DO UPDATE
+    SET due_at = LEAST(instance_leases.due_at, EXCLUDED.due_at)
+"""
+
 # Whose turn it is: what nobody works on when it is due, the rest when the claim on it runs out.
 # During a claim, due_at is what somebody has asked for since.
 _CLAIM = """
@@ -165,7 +173,8 @@ def _rows(where: LiteralString) -> LiteralString:
            i.deleted_by_provider, i.error_code, i.error_message, p.name AS provider_name,
            p.code AS provider_code, r.name AS region, z.name AS zone, t.name AS instance_type,
            t.cpu_count, t.ram_gb, t.vram_per_gpu_gb AS gpu_vram, t.gpu_count, t.cost_per_hour,
-           i.is_archived, %(now)s::timestamptz AS as_of
+           i.is_archived, a.tech_activated_by, a.tech_activated_at, a.eco_activated_by,
+           a.eco_activated_at, %(now)s::timestamptz AS as_of
     FROM instances i
     JOIN models m ON m.id = i.model_id
     JOIN providers p ON p.id = i.provider_id
@@ -173,6 +182,7 @@ def _rows(where: LiteralString) -> LiteralString:
     JOIN regions r ON r.id = z.region_id
     JOIN instance_types t ON t.id = i.instance_type_id
     LEFT JOIN workers w ON w.instance_id = i.id
+    LEFT JOIN instance_activations a ON a.instance_id = i.id
     WHERE {where}
     """
 
@@ -327,6 +337,10 @@ class PostgresLeases(LeaseRepository):
 
     async def schedule(self, instance_id: InstanceId, *, at: datetime) -> None:
         await self._connection.execute(_SCHEDULE, {"instance_id": instance_id, "at": at})
+
+    async def schedule_living(self, *, at: datetime) -> int:
+        at_rest = [status.value for status in AT_REST]
+        return await count_rows(self._connection, _SCHEDULE_LIVING, at=at, at_rest=at_rest)
 
     async def claim(self, *, now: datetime, until: datetime, limit: int) -> Sequence[Lease]:
         return await fetch_all(self._connection, Lease, _CLAIM, now=now, until=until, limit=limit)

@@ -31,6 +31,7 @@ _LOOKS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
     "repair":    ("Zap", _color("orange", 500)),
     "workbench": ("Activity", _color("indigo", 600)),
     "archive":   ("Archive", _color("gray", 500)),
+    "activation": ("CheckCircle", _color("green", 500)),
     "reconcile": ("Database", _color("purple", 500)),
     "billing":   ("Database", _color("green", 500)),
     "access":    ("CheckCircle", _color("purple", 600)),
@@ -53,11 +54,15 @@ _CODES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
     ),
     "repair": ("REQUEST_REINSTALL", "EXECUTE_REINSTALL"),
     "archive": ("ARCHIVE_INSTANCE",),
+    "activation": (
+        "INSTANCE_TECH_ACTIVATED", "INSTANCE_TECH_DEACTIVATED", "INSTANCE_ECO_ACTIVATED",
+        "INSTANCE_ECO_DEACTIVATED",
+    ),
     "workbench": (
         "RUN_CREATED", "RUN_UPDATED", "RUN_DELETED", "PROJECT_CREATED", "PROJECT_UPDATED",
         "PROJECT_DELETED", "RETENTION_CHANGED",
     ),
-    "reconcile": ("PROVIDER_DELETED_DETECTED",),
+    "reconcile": ("PROVIDER_DELETED_DETECTED", "COMMAND_TRIGGERED"),
     "catalog": (
         "PROVIDER_CREATED", "PROVIDER_UPDATED", "REGION_CREATED", "REGION_UPDATED", "ZONE_CREATED",
         "ZONE_UPDATED", "INSTANCE_TYPE_CREATED", "INSTANCE_TYPE_UPDATED",
@@ -77,7 +82,7 @@ _CODES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
     "billing": ("WALLET_TOPPED_UP", "PLAN_CHANGED", "TOKEN_PRICE_SET"),
     "settings": (
         "SETTING_CHANGED", "PROVIDER_PARAMS_CHANGED", "CREDENTIALS_SET", "CREDENTIALS_DELETED",
-        "CREDENTIALS_TESTED", "SECRETS_ROTATED",
+        "CREDENTIALS_TESTED", "SECRETS_ROTATED", "ACTIVATION_POLICY_CHANGED",
     ),
 })  # fmt: skip
 

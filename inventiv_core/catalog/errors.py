@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
-from inventiv_core.kernel.errors import Conflict, Invalid, NotFound, Unavailable
+from inventiv_core.kernel.errors import Conflict, Invalid, NotFound
 
 
 @dataclass(eq=False, kw_only=True)
@@ -92,7 +92,3 @@ class ImportRefused(Invalid):
     place: str
     """Where the mistake is, such as ``providers[0].instance_types[3].gpu_count``."""
     problem: str
-
-
-class SyncTooSlow(Unavailable):
-    """The providers take too long to say what they have: nothing was changed."""

@@ -66,6 +66,10 @@ class Permission(StrEnum):
 
     VIEW_INSTANCES = "view_instances"
     MANAGE_INSTANCES = "manage_instances"
+    ACTIVATE_TECHNICALLY = "activate_technically"
+    """Answer for it that an instance is set up as it should be."""
+    ACTIVATE_ECONOMICALLY = "activate_economically"
+    """Answer for it that an instance is worth its price."""
     VIEW_ACTIONS = "view_actions"
     VIEW_PLATFORM_ACTIONS = "view_platform_actions"
     """Actions that belong to no organization: users, sign-ins, the catalog."""
@@ -132,6 +136,8 @@ HOLDERS: Final[Mapping[Permission, Holder]] = MappingProxyType({
 
     _P.VIEW_INSTANCES:                OWN  | ADM  | MAN  | USR  | PER,
     _P.MANAGE_INSTANCES:              OWN  | ADM,
+    _P.ACTIVATE_TECHNICALLY:          OWN  | ADM,
+    _P.ACTIVATE_ECONOMICALLY:         OWN         | MAN,
     _P.VIEW_ACTIONS:                  OWN  | ADM  | MAN,
     _P.VIEW_PLATFORM_ACTIONS:                                     GLO,
 

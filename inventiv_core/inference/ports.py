@@ -18,7 +18,8 @@ class RoutingQueries(Protocol):
         """Return active models and live workers.
 
         A worker is live when its instance is ready, has an address, and its worker says that
-        it is ready and has said so within ``stale_after``.
+        it is ready and has said so within ``stale_after``; where its organization requires
+        double activation, the instance has it, too.
         """
         ...
 

@@ -53,6 +53,10 @@ class LeaseRepository(Protocol):
         """
         ...
 
+    async def schedule_living(self, *, at: datetime) -> int:
+        """Have all instances looked at that are not at rest, likewise; return how many."""
+        ...
+
     async def claim(self, *, now: datetime, until: datetime, limit: int) -> Sequence[Lease]:
         """Take the instances whose time has come and on which nobody works, longest due first."""
         ...

@@ -55,6 +55,10 @@ class InstanceRow:
     gpu_count: int
     cost_per_hour: Eur | None
     is_archived: bool
+    tech_activated_by: UUID | None
+    tech_activated_at: datetime | None
+    eco_activated_by: UUID | None
+    eco_activated_at: datetime | None
     as_of: datetime
     """When the row was read."""
 
@@ -64,6 +68,11 @@ class InstanceRow:
         if self.cost_per_hour is None:
             return None
         return cost(self.cost_per_hour, (self.terminated_at or self.as_of) - self.created_at)
+
+    @property
+    def is_operational(self) -> bool:
+        """Whether somebody answers for it technically, and somebody economically."""
+        return self.tech_activated_at is not None and self.eco_activated_at is not None
 
     @property
     def progress_percent(self) -> int:

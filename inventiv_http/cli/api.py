@@ -22,8 +22,8 @@ from inventiv_http.cli.wire import (
     ApiKey,
     CatalogChange,
     CatalogImported,
-    CatalogSynced,
     Checked,
+    Command,
     Credentials,
     Deployed,
     Event,
@@ -253,10 +253,18 @@ class Server:
         )
         return read_row(CatalogImported, _json(response))["changes"]
 
-    async def sync_catalog(self) -> CatalogSynced:
-        """Bring the catalog up to date with what providers say; return what was changed."""
-        response = await self._call("POST", "/catalog/sync", within_s=CATALOG_S)
-        return read_row(CatalogSynced, _json(response))
+    async def trigger(self, path: str) -> Command:
+        """Have something done soon; return the command as it stands."""
+        triggered = read_object(_json(await self._call("POST", path)))
+        return await self.command(str(triggered["command_id"]))
+
+    async def command(self, command_id: str) -> Command:
+        """Look at what came of a command."""
+        return await self._read(Command, f"/commands/{command_id}")
+
+    async def commands(self, limit: int) -> list[Command]:
+        """List what was triggered, the newest first."""
+        return await self._list(Command, "/commands", limit=str(limit))
 
     async def setting_definitions(self) -> list[SettingDefinition]:
         """List which settings there are."""

@@ -8,10 +8,11 @@ import typer
 import yaml
 
 from inventiv_http.cli.errors import CommandFailed, UsageWrong
+from inventiv_http.cli.operating import carried_out
 from inventiv_http.cli.options import AsJson, Password, Url, Username, run
 from inventiv_http.cli.output import Output
 from inventiv_http.cli.session import Asked, asked, connected
-from inventiv_http.cli.wire import CatalogChange, Json
+from inventiv_http.cli.wire import CatalogChange, CatalogSynced, Json, read_row
 
 JSON: Final = ".json"
 FORMATS: Final = frozenset({JSON, ".yaml", ".yml"})
@@ -94,7 +95,8 @@ async def _import(wanted: Asked, file: Path, out: Output) -> None:
 
 async def _sync(wanted: Asked, out: Output) -> None:
     async with connected(wanted) as server:
-        synced = await server.sync_catalog()
+        command = await carried_out(server, "/catalog/sync", out)
+    synced = read_row(CatalogSynced, command["result"])
     out.say(synced["message"])
     _show([change for one in synced["providers"] for change in one["changes"]], out)
     out.document(synced)

@@ -18,6 +18,7 @@ from inventiv_http.cli import (
     fit,
     fleet,
     keys,
+    operating,
     organizations,
     settings,
     users,
@@ -146,8 +147,16 @@ def _register_clients() -> None:
             fit.fit,
             fleet.instances,
             fleet.logs,
+            operating.commands,
         ),
-        "Do": (fleet.plan, fleet.deploy, chat.chat, fleet.terminate, demo.demo),
+        "Do": (
+            fleet.plan,
+            fleet.deploy,
+            chat.chat,
+            fleet.terminate,
+            demo.demo,
+            operating.reconcile,
+        ),
     }
     for panel, commands in panels.items():
         for command in commands:

@@ -331,9 +331,21 @@ class SyncedProvider(TypedDict):
 class CatalogSynced(TypedDict):
     """What a sync has changed."""
 
-    status: str
     message: str
     providers: list[SyncedProvider]
+
+
+class Command(TypedDict):
+    """Something that was triggered, and what came of it."""
+
+    id: str
+    kind: str
+    state: str
+    asked_by_name: str | None
+    asked_at: str
+    ended_at: str | None
+    result: Json | None
+    error: str | None
 
 
 class Deployed(TypedDict):

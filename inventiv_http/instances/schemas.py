@@ -59,6 +59,12 @@ class InstanceBody(msgspec.Struct, frozen=True, kw_only=True):
     is_archived: bool
     deleted_by_provider: bool | None
     progress_percent: int
+    tech_activated_by: UUID | None
+    tech_activated_at: datetime | None
+    eco_activated_by: UUID | None
+    eco_activated_at: datetime | None
+    is_operational: bool
+    """Activated technically and economically."""
 
     @classmethod
     def of(cls, row: InstanceRow) -> Self:
@@ -109,6 +115,11 @@ class InstanceBody(msgspec.Struct, frozen=True, kw_only=True):
             is_archived=row.is_archived,
             deleted_by_provider=row.deleted_by_provider,
             progress_percent=row.progress_percent,
+            tech_activated_by=row.tech_activated_by,
+            tech_activated_at=row.tech_activated_at,
+            eco_activated_by=row.eco_activated_by,
+            eco_activated_at=row.eco_activated_at,
+            is_operational=row.is_operational,
         )
 
 

@@ -68,9 +68,15 @@ def test_from_credentials_to_a_served_model_and_back_to_nothing(server: Server, 
         assert client.post(f"{CREDENTIALS}/test").json()["outcome"] == "denied"
         configure(client)
         assert client.post(f"{CREDENTIALS}/test").json()["outcome"] == "ok"
-        synced = client.post("/catalog/sync")
-        assert synced.status_code == 200, synced.text
-        assert '"synced"' in synced.text
+        triggered = client.post("/catalog/sync")
+        assert triggered.status_code == 200, triggered.text
+        command = f"/commands/{triggered.json()['command_id']}"
+        eventually(lambda: client.get(command).json()["state"] == "done", "the sync")
+        results = {
+            one["provider_code"]: one["result"]
+            for one in client.get(command).json()["result"]["providers"]
+        }
+        assert results["scaleway"] == "synced"
 
         instance_id = deploy(client)
         wait_for(client, instance_id, "ready")

@@ -36,7 +36,9 @@ def test_there_are_statements_to_check() -> None:
     assert len(STATEMENTS) > 40
     assert {name.partition(".")[0] for name in STATEMENTS} == {
         "action_logs",
+        "activations",
         "catalog",
+        "commands",
         "deployments",
         "finops",
         "identity",

@@ -21,6 +21,8 @@ from hypothesis.stateful import (
 from inventiv_core.action_logs.entities import ActionLog, ActionStatus, ActionType, Component
 from inventiv_core.action_logs.use_cases import SearchActionLogs
 from inventiv_core.action_logs.views import ActionLogFilter, action_log_keys
+from inventiv_core.activations.entities import ActivationPolicy, Side
+from inventiv_core.commands.entities import Command, CommandId, CommandKind, Ending
 from inventiv_core.deployments.entities import Plan, PlanId
 from inventiv_core.identity.access import (
     GLOBAL_PERMISSIONS,
@@ -139,6 +141,11 @@ class Reconcilers(WithInstances):
         at = self.clock.now() + after
         self.work(lambda work: work.leases.schedule(self.instances[which].id, at=at))
 
+    @rule(after=seconds)
+    def schedule_living(self, after: timedelta) -> None:
+        at = self.clock.now() + after
+        self.work(lambda work: work.leases.schedule_living(at=at))
+
     @rule(limit=limits)
     def claim(self, limit: int) -> None:
         now = self.clock.now()
@@ -219,6 +226,27 @@ class Fleet(WithInstances):
     def report(self, which: int, **report: Any) -> None:
         worker = a_worker(self.instances[which], at=self.clock.now(), **report)
         self.work(lambda work: work.workers.put(worker))
+
+    @rule(which=some, side=st.sampled_from(Side), is_activated=st.booleans())
+    def activate(self, which: int, side: Side, *, is_activated: bool) -> None:
+        async def run(work: Any) -> None:
+            known = await work.activations.get(self.instances[which].id)
+            wanted = known.withdraw(side)
+            if is_activated:
+                wanted = wanted.activate(side, by=ALICE, at=self.clock.now())
+            await work.activations.put(wanted)
+
+        self.work(run)
+
+    @rule(owner=owners, both=st.booleans())
+    def require(self, owner: OrganizationId, *, both: bool) -> None:
+        async def run(work: Any) -> object:
+            known = await work.activations.lock_policy(owner)
+            policy = ActivationPolicy(requires_double_activation=both)
+            await work.activations.put_policy(owner, policy)
+            return known
+
+        self.work(run)
 
     @rule(which=some)
     def forget_worker(self, which: int) -> None:
@@ -422,6 +450,56 @@ class Meters(WithInstances):
         self.both(counted)
         self.work(marked)
         self.work(standings)
+
+
+class Operators(InBothWorlds):
+    """Commands that are asked for, carried out, lost and forgotten."""
+
+    def __init__(self, worlds: Any) -> None:
+        super().__init__(worlds)
+        self.claimed: list[Command] = []
+
+    @initialize()
+    def arrive(self) -> None:
+        self.begin()
+
+    def command(self, age: int) -> Command:
+        """Return one of the last that were claimed."""
+        return self.claimed[max(-1 - age, -len(self.claimed))]
+
+    @rule(kind=st.sampled_from(CommandKind), number=st.integers(1, 2**40))
+    def ask(self, kind: CommandKind, number: int) -> None:
+        actor = replace(an_actor(), permissions=GLOBAL_PERMISSIONS)
+        wanted = Command.ask(kind, id=CommandId(UUID(int=number)), actor=actor, at=self.clock.now())
+        if self.both(lambda adapters: adapters.command_queries().find(wanted.id)) is None:
+            self.work(lambda work: work.commands.ask(wanted))
+
+    @rule()
+    def claim(self) -> None:
+        now = self.clock.now()
+        claimed = self.work(lambda work: work.commands.claim(now=now, until=now + TERM))
+        if claimed is not None:
+            self.claimed.append(claimed)
+
+    @precondition(lambda self: self.claimed)
+    @rule(age=some)
+    def renew(self, age: int) -> None:
+        now = self.clock.now()
+        self.work(lambda work: work.commands.renew(self.command(age), now=now, until=now + TERM))
+
+    @precondition(lambda self: self.claimed)
+    @rule(age=some, result=metadata, error=st.none() | names)
+    def conclude(self, age: int, result: Any, error: str | None) -> None:
+        ended = self.command(age).end(Ending(result=result, error=error), at=self.clock.now())
+        self.work(lambda work: work.commands.conclude(ended))
+
+    @rule(ago=seconds)
+    def forget(self, ago: timedelta) -> None:
+        self.work(lambda work: work.commands.forget(ended_before=self.clock.now() - ago))
+
+    @invariant()
+    def what_is_seen_is_the_same(self) -> None:
+        self.both(lambda adapters: adapters.command_queries().list(limit=3))
 
 
 class Plans(InBothWorlds):
@@ -1052,6 +1130,7 @@ class Staff(InBothWorlds):
     "machine",
     [
         Reconcilers,
+        Operators,
         Fleet,
         Plans,
         Meters,

@@ -13,8 +13,10 @@ from structlog.testing import capture_logs
 
 from inventiv_adapters.cloud.memory import MemoryCloud
 from inventiv_adapters.kernel.clock import SystemClock
+from inventiv_core.commands.entities import Command, CommandKind, CommandState
+from inventiv_core.commands.errors import CommandLost
 from inventiv_core.deployments.entities import Deployment
-from inventiv_core.identity.access import GLOBAL_PERMISSIONS, PLATFORM
+from inventiv_core.identity.access import GLOBAL_PERMISSIONS, PLATFORM, Actor
 from inventiv_core.identity.entities.mails import Mail
 from inventiv_core.identity.errors.mails import MailNotSent
 from inventiv_core.inference.entities.usage import InferenceUsage, Outcome
@@ -437,3 +439,72 @@ async def test_a_setting_that_changes_counts_at_once_in_every_process(
         async with asyncio.timeout(PATIENCE_S):
             while await effective.stale_after() != timedelta(seconds=30):  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
+
+
+def the_operator() -> Actor:
+    return replace(an_actor(role=None), permissions=GLOBAL_PERMISSIONS)
+
+
+def command_of(memory: MemoryAdapters, kind: CommandKind) -> Command:
+    commands = memory.database().table(Command).values()
+    [command] = [command for command in commands if command.kind is kind]
+    return command
+
+
+async def test_what_is_triggered_is_carried_out_as_soon_as_it_is_told_of(
+    application: Application, memory: MemoryAdapters, market: Market
+) -> None:
+    trigger = application.trigger_command()
+    async with at_work(application):
+        await asyncio.sleep(0.05)  # the first look finds nothing
+        async with asyncio.timeout(background._COMMANDS_S / 2):  # noqa: SLF001 - before the next
+            for kind in CommandKind:
+                await trigger(kind, actor=the_operator())
+            await eventually(lambda: all(command_of(memory, kind).ended_at for kind in CommandKind))
+    assert command_of(memory, CommandKind.RECONCILE).state is CommandState.DONE
+
+
+async def test_a_command_is_kept_for_as_long_as_it_takes_and_dropped_when_it_is_lost(
+    application: Application, memory: MemoryAdapters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewals, dropped = 0, asyncio.Event()
+
+    async def for_ever(*_: Any, **__: Any) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            dropped.set()
+
+    async def renew(command: Command, **_: Any) -> None:
+        nonlocal renewals
+        renewals += 1
+        if renewals == 1:
+            raise ConnectionError
+        if renewals > 3:
+            raise CommandLost(command_id=command.id)
+        assert not dropped.is_set()
+
+    monkeypatch.setattr(background, "COMMAND_LEASE", timedelta(seconds=0.03))
+    with (
+        application.run_command.override(Object(for_ever)),
+        application.renew_command.override(Object(renew)),
+    ):
+        await application.trigger_command()(CommandKind.RECONCILE, actor=the_operator())
+        async with at_work(application):
+            async with asyncio.timeout(PATIENCE_S):
+                await dropped.wait()
+            assert renewals == 4
+    assert command_of(memory, CommandKind.RECONCILE).state is CommandState.RUNNING
+
+
+async def test_a_command_that_breaks_down_is_logged_and_stays_for_somebody_else(
+    application: Application, memory: MemoryAdapters
+) -> None:
+    broken = Fragile(failures=1_000)
+    with capture_logs() as logs, application.run_command.override(Object(broken)):
+        await application.trigger_command()(CommandKind.RECONCILE, actor=the_operator())
+        async with at_work(application):
+            await eventually(lambda: broken.calls)
+            await asyncio.sleep(0.01)
+    assert [entry["job"] for entry in logs if entry["event"] == "background_failed"] == ["commands"]
+    assert command_of(memory, CommandKind.RECONCILE).state is CommandState.RUNNING

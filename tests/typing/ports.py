@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from inventiv_adapters.action_logs.memory import MemoryActionLogQueries
 from inventiv_adapters.action_logs.postgres import PostgresActionLogQueries
+from inventiv_adapters.activations.memory import MemoryActivationQueries
+from inventiv_adapters.activations.postgres import PostgresActivationQueries
 from inventiv_adapters.catalog.memory.lists import MemoryCatalogQueries
 from inventiv_adapters.catalog.memory.prices import MemoryPriceQueries
 from inventiv_adapters.catalog.postgres.lists import PostgresCatalogQueries
@@ -12,6 +14,8 @@ from inventiv_adapters.cloud.accounts import AccountClouds
 from inventiv_adapters.cloud.memory import FixedClouds, MemoryCloud
 from inventiv_adapters.cloud.mock.provider import MockCloud
 from inventiv_adapters.cloud.scaleway.provider import ScalewayCloud
+from inventiv_adapters.commands.memory import MemoryCommandQueries
+from inventiv_adapters.commands.postgres import PostgresCommandQueries
 from inventiv_adapters.finops.memory.costs import MemoryCostQueries
 from inventiv_adapters.finops.memory.wallets import MemoryWalletQueries
 from inventiv_adapters.finops.postgres.costs import PostgresCostQueries
@@ -75,6 +79,7 @@ from inventiv_adapters.workers.memory import MemoryWorkerQueries
 from inventiv_adapters.workers.postgres import PostgresWorkerQueries
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
 from inventiv_core.action_logs.ports import ActionLogQueries, ActionLogWork
+from inventiv_core.activations.ports import ActivationQueries, ActivationWork
 from inventiv_core.catalog.ports import CatalogQueries, CatalogWork, PriceQueries
 from inventiv_core.cloud.ports import (
     ChecksCredentials,
@@ -83,6 +88,7 @@ from inventiv_core.cloud.ports import (
     ForgetsSetups,
     SellsMachines,
 )
+from inventiv_core.commands.ports import CommandQueries, CommandWork
 from inventiv_core.deployments.ports import BootQueries, DeploymentWork
 from inventiv_core.finops.ports.costs import CostQueries, RentalWork
 from inventiv_core.finops.ports.wallets import LedgerWork, WalletQueries
@@ -216,6 +222,24 @@ def providers(
     memory: MemoryCloud, mock: MockCloud, scaleway: ScalewayCloud
 ) -> Iterable[CloudProvider]:
     return memory, mock, scaleway
+
+
+def activation_queries(
+    memory: MemoryActivationQueries, postgres: PostgresActivationQueries
+) -> Iterable[ActivationQueries]:
+    return memory, postgres
+
+
+def activations(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[ActivationWork]]:
+    return memory, postgres
+
+
+def command_queries(
+    memory: MemoryCommandQueries, postgres: PostgresCommandQueries
+) -> Iterable[CommandQueries]:
+    return memory, postgres
 
 
 def session_queries(
@@ -391,6 +415,12 @@ def models(
 def action_logs(
     memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
 ) -> Iterable[UnitOfWork[ActionLogWork]]:
+    return memory, postgres
+
+
+def commands(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[CommandWork]]:
     return memory, postgres
 
 

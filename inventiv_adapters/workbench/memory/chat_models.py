@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from inventiv_adapters.kernel.memory import MemoryDatabase
+from inventiv_core.activations.entities import ActivationPolicy, Activations
 from inventiv_core.identity.access import OrganizationId
 from inventiv_core.instances.entities import Instance, InstanceStatus
 from inventiv_core.models.entities import Model
@@ -32,7 +33,14 @@ class MemoryLiveModelQueries(LiveModelQueries):
                 and instance.ip_address is not None
                 and worker.status is WorkerStatus.READY
                 and worker.last_heartbeat_at >= heard_since
+                and not self._is_held_back(instance)
             ):
                 model = self._database.table(Model)[instance.model_id]
                 live.add((instance.organization_id, model.model_id))
         return [LiveModel(organization_id=owner, model_id=model) for owner, model in sorted(live)]
+
+    def _is_held_back(self, instance: Instance) -> bool:
+        """Tell whether its organization wants more activations than it has."""
+        policy = self._database.table(ActivationPolicy).get(instance.organization_id)
+        activations = self._database.table(Activations).get(instance.id)
+        return policy is not None and not policy.lets_serve(activations)

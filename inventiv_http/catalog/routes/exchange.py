@@ -1,27 +1,22 @@
 """``/catalog``: the whole of it"""
 
-import asyncio
-from typing import Any, Final
+from typing import Any
 
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.exceptions import ValidationException
 from litestar.params import JSONBody
 
-from inventiv_core.catalog.errors import ImportRefused, SyncTooSlow
+from inventiv_core.catalog.errors import ImportRefused
 from inventiv_core.catalog.use_cases.exchange import ExportCatalog, ImportCatalog
-from inventiv_core.catalog.use_cases.syncing import SyncCatalog
 from inventiv_core.identity.access import Actor, Permission
 from inventiv_http.catalog.schemas.exchange import (
     CatalogBody,
     ChangeBody,
     ImportedBody,
-    SyncBody,
 )
 from inventiv_http.kernel.auth import needs
 from inventiv_http.kernel.errors import Json, domain_error
-
-_SYNC_S: Final = 60.0
 
 
 def misplaced(request: Request[Any, Any, Any], error: ValidationException) -> Response[Json]:
@@ -60,19 +55,3 @@ class WholeCatalog(Controller):
     ) -> ImportedBody:
         changes = await import_catalog(data.document(), actor=actor)
         return ImportedBody(changes=[ChangeBody.of(change) for change in changes])
-
-    @post(
-        "/sync",
-        status_code=200,
-        opt=needs(Permission.MANAGE_PLATFORM),
-        summary="Bring the catalog up to date with what providers say",
-    )
-    async def sync(
-        self, actor: NamedDependency[Actor], sync_catalog: NamedDependency[SyncCatalog]
-    ) -> SyncBody:
-        try:
-            async with asyncio.timeout(_SYNC_S):
-                synced = await sync_catalog(actor=actor)
-        except TimeoutError as error:
-            raise SyncTooSlow from error
-        return SyncBody.of(synced)

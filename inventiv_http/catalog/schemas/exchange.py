@@ -1,6 +1,6 @@
 """The catalog as a document, and what has changed of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Self
 
@@ -15,7 +15,6 @@ from inventiv_core.catalog.use_cases.exchange import (
     ZoneDocument,
 )
 from inventiv_core.catalog.use_cases.revisions import Change
-from inventiv_core.catalog.use_cases.syncing import SyncedProvider, SyncResult
 from inventiv_http.catalog.schemas.entries import amount, number
 
 
@@ -182,43 +181,3 @@ class ImportedBody(msgspec.Struct, frozen=True, kw_only=True):
     """What an import has changed; nothing, if all was there already."""
 
     changes: list[ChangeBody]
-
-
-class SyncedProviderBody(msgspec.Struct, frozen=True, kw_only=True):
-    """What a sync has changed of one provider, and of what it has."""
-
-    provider_code: str
-    result: str
-    """``synced``, or why nothing was changed."""
-    changes: list[ChangeBody]
-
-
-class SyncBody(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a sync."""
-
-    status: str
-    """``triggered``, or ``error`` if no provider has answered."""
-    message: str
-    providers: list[SyncedProviderBody]
-
-    @classmethod
-    def of(cls, synced: Sequence[SyncedProvider]) -> Self:
-        """Show what was changed, provider by provider."""
-        answered = [one for one in synced if one.result is SyncResult.SYNCED]
-        silent = [one.provider_code for one in synced if one.result is not SyncResult.SYNCED]
-        changes = sum(len(one.changes) for one in answered)
-        message = f"{len(answered)} providers have answered; {changes} changes."
-        if silent:
-            message += f" Nothing was changed of: {', '.join(silent)}."
-        return cls(
-            status="error" if silent and not answered else "triggered",
-            message=message,
-            providers=[
-                SyncedProviderBody(
-                    provider_code=one.provider_code,
-                    result=one.result,
-                    changes=[ChangeBody.of(change) for change in one.changes],
-                )
-                for one in synced
-            ],
-        )

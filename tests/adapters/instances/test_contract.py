@@ -270,6 +270,10 @@ async def test_a_row_has_the_names_of_all_it_refers_to(adapters: Any) -> None:
         gpu_count=2,
         cost_per_hour=Decimal("0.7500"),
         is_archived=False,
+        tech_activated_by=None,
+        tech_activated_at=None,
+        eco_activated_by=None,
+        eco_activated_at=None,
         as_of=NOON,
     )
 

@@ -63,6 +63,7 @@ BODIES = {
 
 SHARED = frozenset({
     "zone_id", "model_id", "instance_type_id", "region_id", "provider_id", "provider_code",
+    "command_id",
 })  # fmt: skip
 """Parameters that name what belongs to everybody."""
 
@@ -106,6 +107,7 @@ class Estate:
             "organization_id": ACME,
             "model_id": market.model.id,
             "instance_type_id": market.kind.id,
+            "command_id": a_number(),
         }
 
     @property

@@ -1,6 +1,5 @@
 """Searching the catalog, its prices, and the whole of it, over the real application."""
 
-import asyncio
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -8,11 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from inventiv_adapters.cloud.mock.provider import OFFER
 from inventiv_adapters.kernel.clock import ManualClock
-from inventiv_core.cloud.entities import Unknown
 from inventiv_core.identity.access import PLATFORM
-from inventiv_http.catalog.routes import exchange
 from inventiv_http.container import Application, MemoryAdapters
 from tests.builders import Market, a_number, a_provider, a_region, a_zone, an_instance_type, given
 from tests.http.conftest import Json
@@ -208,40 +204,6 @@ async def test_a_bad_document_is_refused_with_the_place_and_changes_nothing(
     assert (answer.status_code, body["message"]) == (400, "import_refused"), body
     assert (body["place"], bool(body["problem"])) == (place, True)
     assert (await root.get("/catalog/export")).json() == before
-
-
-async def test_a_sync_says_what_it_has_changed(
-    memory: MemoryAdapters, application: Application, root: httpx.AsyncClient
-) -> None:
-    await application.seed_catalog()(actor=PLATFORM)
-    memory.cloud().next_offers.add(Unknown(detail="?"))
-    silent = await root.post("/catalog/sync")
-    assert (silent.status_code, silent.json()["status"]) == (200, "error")
-    assert silent.json()["providers"] == [
-        {"provider_code": "mock", "result": "no_answer", "changes": []}
-    ]
-    assert "mock" in silent.json()["message"]
-
-    memory.cloud().offered = (OFFER,)
-    synced = (await root.post("/catalog/sync")).json()
-    assert synced["status"] == "triggered"
-    assert synced["providers"] == [{"provider_code": "mock", "result": "synced", "changes": []}]
-    [newest, _] = (await root.get("/platform/action_logs?action_type=CATALOG_SYNCED")).json()
-    assert newest["metadata"]["providers"] == {"mock": "synced"}
-
-
-async def test_a_sync_does_not_wait_for_ever(
-    memory: MemoryAdapters,
-    root: httpx.AsyncClient,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async def for_ever() -> None:
-        await asyncio.Event().wait()
-
-    monkeypatch.setattr(memory.cloud(), "offers", for_ever)
-    monkeypatch.setattr(exchange, "_SYNC_S", 0.01)
-    answer = await root.post("/catalog/sync")
-    assert (answer.status_code, answer.json()["message"]) == (503, "sync_too_slow")
 
 
 async def test_lists_without_pages_have_an_end(memory: MemoryAdapters, market: Market) -> None:

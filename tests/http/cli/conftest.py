@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from inventiv_http.cli import api, demo, following
+from inventiv_http.cli import api, demo, following, operating
 from inventiv_http.cli.main import app
 from tests.http.cli.little_server import TOKEN, LittleServer
 
@@ -66,6 +66,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
     monkeypatch.setattr(api, "RETRY_PAUSES_S", (0.0, 0.0))
     monkeypatch.setattr(api, "RECONNECT_PAUSES_S", (0.0, 0.0))
     monkeypatch.setattr(demo, "ROUTED_PAUSE_S", 0.0)
+    monkeypatch.setattr(operating, "POLL_S", 0.0)
     # Long enough that a test which relies on it is seen to: events are what drives.
     monkeypatch.setattr(following, "POLL_S", 20.0)
     return Cli(config=config, data=data)

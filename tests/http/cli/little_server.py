@@ -20,6 +20,7 @@ TOKEN = "token-of-ada"
 PASSWORD = "the password of ada"
 PLAN_ID = "018f0000-0000-7000-8000-0000000000aa"
 INSTANCE_ID = "018f0000-0000-7000-8000-00000000000a"
+COMMAND_ID = "0a000000-0000-7000-8000-0000000000c0"
 STAGES = ("provisioning", "booting", "installing", "starting", "ready")
 ECHO = "018e0000-0000-7000-8000-000000000001"
 PERCENT = {"provisioning": 20, "booting": 40, "installing": 60, "starting": 80, "ready": 100}
@@ -215,6 +216,9 @@ class LittleServer:
         self.not_routed_yet = 0
         self.chunks: list[Json] = self.said("Hello ", "you")
         self.ends_streams = True
+        self.command: Json = {}
+        self.command_result: Json = {}
+        self.command_error: str | None = None
         self._watchers: list[asyncio.Queue[tuple[str, Json]]] = []
 
     @staticmethod
@@ -290,6 +294,9 @@ class LittleServer:
                 web.get("/catalog/export", self._export),
                 web.post("/catalog/import", self._import),
                 web.post("/catalog/sync", self._sync),
+                web.post("/reconcile", self._reconcile),
+                web.get("/commands", self._commands),
+                web.get("/commands/{id}", self._command),
                 web.get("/{catalog}", self._catalog),
             ]
         )
@@ -474,8 +481,30 @@ class LittleServer:
 
     async def _sync(self, request: web.Request) -> web.Response:
         synced = {"provider_code": "sky", "result": "synced", "changes": self.changes}
-        message = "1 providers have answered."
-        return web.json_response({"status": "triggered", "message": message, "providers": [synced]})
+        return self._trigger({"message": "1 providers have answered.", "providers": [synced]})
+
+    async def _reconcile(self, request: web.Request) -> web.Response:
+        return self._trigger({"message": "2 instances are looked at."})
+
+    def _trigger(self, result: Json) -> web.Response:
+        """Have a command wait that ends when it has been looked at once."""
+        self.command = {
+            "id": COMMAND_ID, "kind": "a", "state": "waiting", "asked_by_name": "ada",
+            "asked_at": "2026-01-01T12:00:00Z", "ended_at": None, "result": None, "error": None,
+        }  # fmt: skip
+        self.command_result = result
+        body = {"status": "triggered", "message": "…", "command_id": COMMAND_ID}
+        return web.json_response(body)
+
+    async def _command(self, request: web.Request) -> web.Response:
+        """Say that it waits; and, the next time, what came of it."""
+        before = dict(self.command)
+        self.command["state"] = "done" if self.command_error is None else "failed"
+        self.command["result"], self.command["error"] = self.command_result, self.command_error
+        return web.json_response(before)
+
+    async def _commands(self, request: web.Request) -> web.Response:
+        return web.json_response([self.command] if self.command else [])
 
     async def _types(self, request: web.Request) -> web.Response:
         return web.json_response(self.types[request.match_info["zone"]])

@@ -1,0 +1,1 @@
+"""What an operator may trigger by hand: reconcile everything, bring the catalog up to date."""

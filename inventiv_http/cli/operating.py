@@ -1,0 +1,93 @@
+"""`inventiv reconcile` and `inventiv commands`: what operators trigger, and what came of it."""
+
+import asyncio
+import time
+from typing import Annotated, Final
+
+import typer
+
+from inventiv_http.cli.api import CATALOG_S, Server
+from inventiv_http.cli.errors import CommandFailed
+from inventiv_http.cli.options import AsJson, Password, Url, Username, run
+from inventiv_http.cli.output import Output, instant, known
+from inventiv_http.cli.session import Asked, asked, connected
+from inventiv_http.cli.wire import Command
+
+POLL_S = 0.5
+PATIENCE_S = CATALOG_S
+ENDED: Final = frozenset({"done", "failed"})
+MOST_COMMANDS: Final = 1000
+
+
+def reconcile(
+    *,
+    url: Url = None,
+    username: Username = None,
+    password: Password = None,
+    as_json: AsJson = False,
+) -> None:
+    """Have every instance and every rented machine looked at now, and wait for what comes of it."""
+    run(_reconcile(asked(url, username, password), Output(as_json)))
+
+
+def commands(
+    *,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=MOST_COMMANDS, help="The newest so many.")
+    ] = 20,
+    url: Url = None,
+    username: Username = None,
+    password: Password = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what was triggered, newest first, and what came of it."""
+    run(_commands(asked(url, username, password), limit, Output(as_json)))
+
+
+async def carried_out(server: Server, path: str, out: Output) -> Command:
+    """Trigger a command, and return it when it has ended.
+
+    Raises:
+        CommandFailed: It did not work, or takes too long; then it goes on without us.
+    """
+    command = await server.trigger(path)
+    until_s = time.monotonic() + PATIENCE_S
+    while command["state"] not in ENDED:
+        if time.monotonic() >= until_s:
+            raise CommandFailed(
+                sentence=f"The command is still {command['state']}.",
+                advice="It is not lost: `inventiv commands` says what comes of it.",
+            )
+        await asyncio.sleep(POLL_S)
+        command = await server.command(command["id"])
+    if command["error"] is not None:
+        out.document(command)
+        raise CommandFailed(sentence=command["error"])
+    return command
+
+
+async def _reconcile(wanted: Asked, out: Output) -> None:
+    async with connected(wanted) as server:
+        command = await carried_out(server, "/reconcile", out)
+    out.say(str((command["result"] or {}).get("message", "Done.")))
+    out.document(command)
+
+
+async def _commands(wanted: Asked, limit: int, out: Output) -> None:
+    async with connected(wanted) as server:
+        rows = await server.commands(limit)
+    out.table(
+        ("Asked", "By", "Command", "State", "What came of it"),
+        (
+            (
+                instant(row["asked_at"]),
+                known(row["asked_by_name"]),
+                row["kind"],
+                row["state"],
+                row["error"] or str((row["result"] or {}).get("message", "-")),
+            )
+            for row in rows
+        ),
+        empty="Nothing was triggered lately.",
+    )
+    out.document(rows)
