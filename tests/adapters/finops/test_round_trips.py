@@ -1,6 +1,7 @@
 """What looking at money costs the database: as many statements for many machines as for few."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -8,8 +9,18 @@ import pytest
 
 from inventiv_core.finops.views.costs import MinuteFilter
 from inventiv_core.identity.access import PLATFORM
+from inventiv_core.models.entities import AccessPolicy, Visibility
 from inventiv_http.container import Application, PostgresAdapters
-from tests.builders import NOON, Market, a_rental, an_actor, given, given_teams
+from tests.builders import (
+    NOON,
+    Market,
+    a_price,
+    a_rental,
+    an_actor,
+    an_offering,
+    given,
+    given_teams,
+)
 
 FEW, MANY = 2, 30
 EVERYTHING = MinuteFilter()
@@ -62,3 +73,20 @@ async def test_whatever_is_rented_each_answer_is_one_statement(
         await asked(application, name)()
         counts.append(len(statements))
     assert counts == [1, 1]
+
+
+async def test_who_can_pay_is_one_statement_and_none_while_nothing_takes_it(
+    postgres: PostgresAdapters, statements: list[str]
+) -> None:
+    market, application = Market(), Application(adapters=postgres)
+    free = an_offering(market.model, price=a_price(), visibility=Visibility.PUBLIC)
+    await given_teams(postgres.unit_of_work(), *market.everything, free)
+    counts: list[int] = []
+    for policy in AccessPolicy:
+        async with postgres.unit_of_work()() as work:
+            await work.offerings.save(replace(free, access_policy=policy))
+        await application.refresh_routes()(actor=PLATFORM)  # settings are remembered for a while
+        statements.clear()
+        await application.refresh_routes()(actor=PLATFORM)
+        counts.append(len(statements))
+    assert counts == [counts[0], counts[0] + 1, counts[0] + 1]
