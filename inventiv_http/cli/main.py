@@ -13,6 +13,7 @@ from inventiv_http.cli import (
     access,
     catalog,
     chat,
+    costs,
     demo,
     exchange,
     fit,
@@ -21,6 +22,7 @@ from inventiv_http.cli import (
     organizations,
     settings,
     users,
+    wallet,
 )
 from inventiv_http.cli.errors import CommandFailed
 from inventiv_http.cli.output import complain
@@ -146,6 +148,7 @@ def _register_clients() -> None:
             fit.fit,
             fleet.instances,
             fleet.logs,
+            costs.costs,
         ),
         "Do": (fleet.plan, fleet.deploy, chat.chat, fleet.terminate, demo.demo),
     }
@@ -154,6 +157,7 @@ def _register_clients() -> None:
             app.command(rich_help_panel=panel)(command)
     app.add_typer(organizations.app, name="organizations", rich_help_panel="Work together")
     app.add_typer(keys.app, name="keys", rich_help_panel="Sign in")
+    app.add_typer(wallet.app, name="wallet", rich_help_panel="See")
     app.add_typer(users.app, name="users", rich_help_panel="Work together")
     app.add_typer(exchange.app, rich_help_panel="Do")
     app.add_typer(settings.settings, rich_help_panel="Do")
