@@ -297,7 +297,15 @@ CREATE TABLE IF NOT EXISTS organization_models (
     CHECK ((input_price IS NULL) = (output_price IS NULL)),
     CHECK (cached_price IS NULL OR input_price IS NOT NULL)
 );
+ALTER TABLE organization_models
+    ADD COLUMN IF NOT EXISTS access_policy text NOT NULL DEFAULT 'free'
+        CHECK (access_policy IN ('free', 'subscription_required', 'pay_per_token'));
 CREATE INDEX IF NOT EXISTS organization_models_by_model ON organization_models (model_id);
+-- Who may use what is not for everybody: known by heart, and looked up often.
+CREATE INDEX IF NOT EXISTS users_in_standing ON users (id)
+    WHERE account_plan <> 'free' OR wallet_balance_eur > 0;
+CREATE INDEX IF NOT EXISTS organizations_in_standing ON organizations (id)
+    WHERE deleted_at IS NULL AND (subscription_plan <> 'free' OR wallet_balance_eur > 0);
 
 CREATE TABLE IF NOT EXISTS organization_model_shares (
     id                       uuid PRIMARY KEY,

@@ -24,6 +24,8 @@ from inventiv_core.catalog.entities import (
 )
 from inventiv_core.catalog.ports import CatalogWork
 from inventiv_core.deployments.entities import DeploymentRequest
+from inventiv_core.finops.entities.rentals import Rental, RentalId
+from inventiv_core.finops.ports.costs import RentalWork
 from inventiv_core.identity.access import (
     ROLE_PERMISSIONS,
     Actor,
@@ -402,6 +404,25 @@ def an_action(
     )
 
 
+def a_rental(
+    instance: Instance, *, start: datetime, end: datetime | None = None, **facts: Any
+) -> Rental:
+    """Rent a machine for an instance, which may be older than the request."""
+    number = a_number()
+    rental = Rental(
+        id=RentalId(number),
+        organization_id=instance.organization_id,
+        instance_id=instance.id,
+        provider_id=instance.provider_id,
+        zone_id=instance.zone_id,
+        instance_type_id=instance.instance_type_id,
+        machine_id=str(number),
+        started_at=start,
+        ended_at=end,
+    )
+    return replace(rental, **facts)
+
+
 def a_worker(instance: Instance, *, at: datetime = NOON, **facts: Any) -> Worker:
     worker = Worker(
         instance_id=instance.id,
@@ -482,6 +503,7 @@ class WholeWork(
     InstanceWork,
     ModelWork,
     OfferingWork,
+    RentalWork,
     WorkbenchWork,
     WorkerWork,
     Protocol,
@@ -491,7 +513,7 @@ class WholeWork(
 
 Thing = (
     User | ApiKey | Organization | Membership | Invitation | Provider | Region | Zone | InstanceType
-    | InstanceTypeZone | Model | Offering | Share | Instance | Worker | ActionLog
+    | InstanceTypeZone | Model | Offering | Share | Instance | Rental | Worker | ActionLog
     | Project | Run | Message
 )  # fmt: skip
 
@@ -533,6 +555,8 @@ async def _store(thing: Thing, work: WholeWork) -> None:  # noqa: C901, PLR0912 
             await work.offerings.add_share(thing)
         case Instance():
             await work.instances.add(thing)
+        case Rental():
+            await work.rentals.begin(thing)
         case Project():
             await work.projects.add(thing)
         case Run():

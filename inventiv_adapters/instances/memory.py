@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from inventiv_adapters.kernel.memory import MemoryDatabase, within
@@ -10,6 +11,7 @@ from inventiv_core.activations.entities import Activations
 from inventiv_core.catalog.entities import (
     InstanceType,
     InstanceTypeId,
+    Prices,
     Provider,
     Region,
     Zone,
@@ -17,6 +19,7 @@ from inventiv_core.catalog.entities import (
 )
 from inventiv_core.deployments.ports import BootQueries
 from inventiv_core.deployments.views import BootTimes
+from inventiv_core.finops.entities.rentals import EPOCH, Rental, cost_of
 from inventiv_core.identity.access import OrganizationId
 from inventiv_core.identity.ports.estates import Estates
 from inventiv_core.instances.entities import AT_REST, Instance, InstanceId, InstanceStatus, Lease
@@ -27,6 +30,7 @@ from inventiv_core.instances.errors import (
 )
 from inventiv_core.instances.ports import InstanceQueries, InstanceRepository, LeaseRepository
 from inventiv_core.instances.views import InstanceFilter, InstanceRow, counted_off
+from inventiv_core.kernel.money import ZERO_EUR
 from inventiv_core.kernel.pagination import Rows, Window
 from inventiv_core.models.entities import Model, ModelId
 from inventiv_core.workers.entities import Worker
@@ -331,7 +335,16 @@ class MemoryInstanceQueries(InstanceQueries):
             eco_activated_by=activations.eco_activated_by,
             eco_activated_at=activations.eco_activated_at,
             as_of=now,
+            spent=self._spent(instance, now),
         )
+
+    def _spent(self, instance: Instance, now: datetime) -> Decimal | None:
+        prices = self._database.table(Prices).get(instance.instance_type_id, Prices()).known
+        if all(price.cost_per_hour is None for price in prices):
+            return None
+        rentals = self._database.table(Rental).values()
+        mine = [rental for rental in rentals if rental.instance_id == instance.id]
+        return sum((cost_of(rental, prices, EPOCH, now) for rental in mine), ZERO_EUR)
 
 
 def _owned(database: MemoryDatabase, owner: OrganizationId) -> list[Instance]:

@@ -161,7 +161,29 @@ _RELEASE = """
 _NEXT_DUE = "SELECT min(COALESCE(until, due_at)) FROM instance_leases"
 
 
-def _rows(where: LiteralString) -> LiteralString:
+# What its machines were billed for until now, each stretch at the price that held then.
+_spent: LiteralString = """(
+        SELECT CASE WHEN count(p.cost_per_hour) > 0 THEN COALESCE(
+                   sum(p.cost_per_hour * extract(epoch FROM
+                       LEAST(b.ended_at, p.valid_until, %(now)s)
+                       - GREATEST(b.started_at, p.valid_from))) FILTER (WHERE b.id IS NOT NULL),
+                   0) END
+        FROM (
+            SELECT cost_per_hour, valid_from,
+                   lead(valid_from) OVER (ORDER BY valid_from) AS valid_until
+            FROM instance_type_prices
+            WHERE instance_type_id = i.instance_type_id
+        ) AS p
+        LEFT JOIN rentals b
+            ON b.instance_id = i.id
+            AND GREATEST(b.started_at, p.valid_from)
+                < LEAST(b.ended_at, p.valid_until, %(now)s)
+    )"""
+
+
+def _rows(
+    where: LiteralString, *, spent: LiteralString = _spent, more: LiteralString = ""
+) -> LiteralString:
     return f"""
     SELECT i.id, i.provider_id, i.zone_id, i.instance_type_id, i.model_id, m.name AS model_name,
            m.model_id AS model_code, i.provider_instance_id, i.status, i.ip_address,
@@ -174,7 +196,7 @@ def _rows(where: LiteralString) -> LiteralString:
            p.code AS provider_code, r.name AS region, z.name AS zone, t.name AS instance_type,
            t.cpu_count, t.ram_gb, t.vram_per_gpu_gb AS gpu_vram, t.gpu_count, t.cost_per_hour,
            i.is_archived, a.tech_activated_by, a.tech_activated_at, a.eco_activated_by,
-           a.eco_activated_at, %(now)s::timestamptz AS as_of
+           a.eco_activated_at, %(now)s::timestamptz AS as_of, {spent} AS spent
     FROM instances i
     JOIN models m ON m.id = i.model_id
     JOIN providers p ON p.id = i.provider_id
@@ -183,6 +205,7 @@ def _rows(where: LiteralString) -> LiteralString:
     JOIN instance_types t ON t.id = i.instance_type_id
     LEFT JOIN workers w ON w.instance_id = i.id
     LEFT JOIN instance_activations a ON a.instance_id = i.id
+    {more}
     WHERE {where}
     """
 
@@ -211,8 +234,6 @@ def _searches(*, descending: bool) -> Searches:
         'provisioning', 'booting', 'installing', 'starting', 'unavailable', 'ready', 'draining',
         'terminated', 'failed', 'startup_failed', 'terminating', 'provisioning_failed',
         'archived'], i.status) - 1"""
-    cost: LiteralString = """t.cost_per_hour * GREATEST(
-        extract(epoch FROM COALESCE(i.terminated_at, %(now)s) - i.created_at), 0)"""
     keys: dict[str, tuple[LiteralString, LiteralString]] = {
         "created_at": ("i.created_at", "timestamptz"),
         "status_order": (place, "integer"),
@@ -221,9 +242,8 @@ def _searches(*, descending: bool) -> Searches:
         "zone": ("z.name", "text"),
         "instance_type": ("t.name", "text"),
         "cost_per_hour": (f"COALESCE(t.cost_per_hour, {unknown})", "numeric"),
-        TOTAL_COST: (f"COALESCE({cost}, {unknown})", "numeric"),
     }
-    found = _rows("""
+    wanted: LiteralString = """
         i.organization_id = %(owner)s AND i.is_archived = %(archived)s
       AND (%(status)s::text IS NULL OR i.status = %(status)s)
       AND (%(model_id)s::uuid IS NULL OR i.model_id = %(model_id)s)
@@ -231,8 +251,18 @@ def _searches(*, descending: bool) -> Searches:
       {after}
     {order}
     OFFSET %(offset)s LIMIT %(limit)s
-""")
-    return searches(found, keys, id="i.id")
+"""
+    # only to sort by it is it needed of all; and then it is counted once, not once more to show it
+    counted = _rows(
+        wanted, spent="cost.spent", more=f"CROSS JOIN LATERAL (SELECT {_spent} AS spent) AS cost"
+    )
+    cost: dict[str, tuple[LiteralString, LiteralString]] = {
+        TOTAL_COST: (f"COALESCE(cost.spent, {unknown})", "numeric")
+    }
+    return {
+        **searches(_rows(wanted), keys, id="i.id"),
+        **searches(counted, cost, id="i.id"),
+    }
 
 
 _UPWARDS: Final = _searches(descending=False)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from inventiv_core.kernel.errors import Forbidden, Invalid, NotFound
+from inventiv_core.kernel.errors import Invalid, NotFound
 
 
 @dataclass(eq=False, kw_only=True)
@@ -32,11 +32,3 @@ class MonthInvalid(Invalid):
 
 class TokenPriceInvalid(Invalid):
     """Prices are at least 0, for 1000 or 1000000 tokens, from an instant with an offset on."""
-
-
-class SubscriptionRequired(Forbidden):
-    """This takes a subscription."""
-
-
-class WalletEmpty(Forbidden):
-    """The wallet is empty: top it up."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from inventiv_core.instances.entities import InstanceStatus, progress_percent
-from inventiv_core.kernel.money import Eur, cost
+from inventiv_core.kernel.money import Eur
 from inventiv_core.kernel.pagination import Key, Window
 
 
@@ -61,13 +61,16 @@ class InstanceRow:
     eco_activated_at: datetime | None
     as_of: datetime
     """When the row was read."""
+    spent: Decimal | None
+    """Euros per hour, times the seconds for which its machines were billed at that price.
+
+    ``None`` when nobody has ever said what its type costs.
+    """
 
     @property
     def total_cost(self) -> Eur | None:
-        """What it has cost from request to end, or until the row was read, in euros."""
-        if self.cost_per_hour is None:
-            return None
-        return cost(self.cost_per_hour, (self.terminated_at or self.as_of) - self.created_at)
+        """What its machines have cost until the row was read, in euros."""
+        return None if self.spent is None else self.spent / _ONE_HOUR_S
 
     @property
     def is_operational(self) -> bool:
@@ -90,6 +93,7 @@ class InstanceRow:
         return _STATUS_ORDER[self.status]
 
 
+_ONE_HOUR_S: Final = 3600
 _STATUS_ORDER: Final = {status: place for place, status in enumerate(InstanceStatus)}
 
 

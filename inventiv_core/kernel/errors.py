@@ -47,6 +47,12 @@ class Unauthenticated(DomainError):
     kind = "unauthorized"
 
 
+class Unpaid(DomainError):
+    """This has to be paid for, and there is nothing to pay it with."""
+
+    kind = "payment_required"
+
+
 class Forbidden(DomainError):
     """The caller is known, but not allowed to do this."""
 

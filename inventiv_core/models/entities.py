@@ -11,8 +11,14 @@ from uuid import UUID
 
 from inventiv_core.catalog.entities import MOCK
 from inventiv_core.identity.access import OrganizationId
+from inventiv_core.identity.entities.users import Plan
 from inventiv_core.kernel.money import Eur
-from inventiv_core.models.errors import ModelInvalid, OfferingInvalid
+from inventiv_core.models.errors import (
+    ModelInvalid,
+    OfferingInvalid,
+    SubscriptionRequired,
+    WalletEmpty,
+)
 from inventiv_core.models.sizing.architecture import Architecture
 from inventiv_core.models.sizing.memory import Demand, weights_by_part
 from inventiv_core.models.sizing.quantities import GB, ceil_div
@@ -194,6 +200,49 @@ class Visibility(StrEnum):
     """Everybody on the platform, whoever works in a personal workspace included."""
 
 
+class AccessPolicy(StrEnum):
+    """What others need to use an offering. Nobody needs anything for what is their own."""
+
+    FREE = "free"
+    """Nothing: whatever is in their wallet, and on whatever plan they are."""
+    SUBSCRIPTION_REQUIRED = "subscription_required"
+    PAY_PER_TOKEN = "pay_per_token"  # noqa: S105 - a policy, not a password
+    """Something in the wallet of the workspace."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What is asked of a workspace before it may use what others offer."""
+
+    plan: Plan
+    is_solvent: bool
+    """Whether there is anything in its wallet."""
+
+    def admit(self, policy: AccessPolicy) -> None:
+        """Return if the workspace may use what is offered so.
+
+        Raises:
+            SubscriptionRequired: It takes a plan other than the free one.
+            WalletEmpty: It is paid from the wallet, in which there is nothing.
+        """
+        if policy is AccessPolicy.SUBSCRIPTION_REQUIRED and self.plan is Plan.FREE:
+            raise SubscriptionRequired
+        if policy is AccessPolicy.PAY_PER_TOKEN and not self.is_solvent:
+            raise WalletEmpty
+
+    def admits(self, policy: AccessPolicy) -> bool:
+        """Tell whether the workspace may use what is offered so."""
+        try:
+            self.admit(policy)
+        except (SubscriptionRequired, WalletEmpty):
+            return False
+        return True
+
+
+NO_STANDING: Final = Standing(plan=Plan.FREE, is_solvent=False)
+"""Of whoever has neither subscribed to anything nor paid for it."""
+
+
 class ShareStatus(StrEnum):
     """Whether a share holds."""
 
@@ -273,6 +322,8 @@ class Offering:
     """From when on it is over; ``None`` if that is open."""
     created_at: datetime
     updated_at: datetime
+    access_policy: AccessPolicy = AccessPolicy.FREE
+    """What others need to use it, whether it is shared with them or published."""
 
     def validated(self) -> Self:
         """Return the offering with its texts trimmed, if it is one that can be.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from inventiv_core.kernel.errors import Conflict, Invalid, NotFound
+from inventiv_core.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unpaid
 
 
 @dataclass(eq=False, kw_only=True)
@@ -138,3 +138,11 @@ class ConsumerNotFound(NotFound):
 @dataclass(eq=False, kw_only=True)
 class SharedWithOneself(Invalid):
     """An organization needs no share to use what is its own."""
+
+
+class SubscriptionRequired(Forbidden):
+    """This is for subscribers: the workspace is on the free plan."""
+
+
+class WalletEmpty(Unpaid):
+    """This is paid from the wallet of the workspace, which is empty: top it up."""

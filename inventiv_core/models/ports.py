@@ -1,8 +1,9 @@
 """What the core needs from the outside to know about models."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 from inventiv_core.catalog.entities import InstanceTypeId
 from inventiv_core.identity.access import OrganizationId
@@ -17,6 +18,7 @@ from inventiv_core.models.entities import (
     OfferingId,
     Share,
     ShareId,
+    Standing,
 )
 from inventiv_core.models.views import (
     Grant,
@@ -172,6 +174,16 @@ class OfferingQueries(Protocol):
 
     async def grants_of(self, caller: OrganizationId | None, *, at: datetime) -> Sequence[Grant]:
         """Return those of `grants` that concern one workspace; ``None`` is a personal one."""
+        ...
+
+    async def standings(
+        self, of: Collection[UUID] | None, *, limit: int
+    ) -> Mapping[UUID, Standing]:
+        """Return how workspaces stand that have subscribed, or have something in their wallet.
+
+        Those are organizations, by their id, and users in their personal workspace, by theirs;
+        ``None`` is all of them, of which those with the smallest ids are returned.
+        """
         ...
 
 

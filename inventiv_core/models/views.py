@@ -11,11 +11,13 @@ from inventiv_core.identity.access import OrganizationId
 from inventiv_core.kernel.money import ZERO_EUR, Eur
 from inventiv_core.kernel.pagination import MAX_INTEGER, Key
 from inventiv_core.models.entities import (
+    AccessPolicy,
     ModelId,
     OfferingId,
     Price,
     ShareId,
     ShareStatus,
+    Standing,
     Visibility,
 )
 from inventiv_core.models.sizing.formats import WeightsDtype
@@ -171,6 +173,7 @@ class OfferingRow:
     updated_at: datetime
     share_count: int
     """Organizations it is shared with, whether or not the share holds at this moment."""
+    access_policy: AccessPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +238,8 @@ class Grant:
     """``None`` when it costs nothing: what is one's own."""
     starts_at: datetime | None
     ends_at: datetime | None
+    access_policy: AccessPolicy = AccessPolicy.FREE
+    """What it takes beside; nothing, for what is one's own."""
 
     @property
     def public_name(self) -> str:
@@ -298,11 +303,15 @@ class GrantTable:
                 return grant
         return None
 
-    def usable(self, *, caller: OrganizationId | None, at: datetime) -> Sequence[Grant]:
+    def usable(
+        self, *, caller: OrganizationId | None, at: datetime, standing: Standing
+    ) -> Sequence[Grant]:
         """Return everything the caller may use, one grant for each name, sorted by name."""
         names = [*{model.model_id for model in self._models.values()}, *self._grants]
         found = (self.resolve(name, caller=caller, at=at) for name in sorted(names))
-        return [grant for grant in found if grant is not None]
+        return [
+            grant for grant in found if grant is not None and standing.admits(grant.access_policy)
+        ]
 
 
 def _rank(grant: Grant) -> int:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import httpx
 from httpx_sse import EventSource, aconnect_sse
 
+from inventiv_http.cli.amounts import CostSummary, Spending, Statement, ToppedUp, Wallet
 from inventiv_http.cli.errors import CommandFailed, Refused, Unreachable
 from inventiv_http.cli.refusals import refusal
 from inventiv_http.cli.wire import (
@@ -347,6 +348,33 @@ class Server:
         """Ask for the end of an instance; asking again is harmless."""
         await self._call("DELETE", f"/instances/{instance_id}")
 
+    async def cost_summary(self, **params: str) -> CostSummary:
+        """Say what is rented now costs."""
+        return await self._read(CostSummary, "/finops/dashboard/costs/summary", **params)
+
+    async def spending(self, **params: str) -> Spending:
+        """Say what was spent within some time, and on what."""
+        return await self._read(Spending, "/finops/dashboard/costs/window", **params)
+
+    async def wallet(self) -> Wallet:
+        """Say what is in the wallet of the workspace."""
+        return await self._read(Wallet, "/finops/wallet")
+
+    async def statement(self, **params: str) -> Statement:
+        """Read a month of the wallet of the workspace."""
+        return await self._read(Statement, "/finops/wallet/statement", **params)
+
+    async def top_up(self, body: Json, *, key: str) -> ToppedUp:
+        """Put money into a wallet; the same key puts it in once."""
+        response = await self._call(
+            "POST",
+            "/finops/wallet/top-ups",
+            body=body,
+            key=key,
+            unanswered="It may be in the wallet all the same: look at its statement.",
+        )
+        return read_row(ToppedUp, _json(response))
+
     async def events(self, *, instance_id: str) -> AsyncGenerator[Event]:
         """Yield what changes about an instance, and reconnect a bounded number of times."""
         params = {"topics": "instances,actions", "instance_id": instance_id}
@@ -409,16 +437,18 @@ class Server:
         *,
         params: Mapping[str, str] | None = None,
         body: Json | None = None,
+        key: str | None = None,
         within_s: float = CALL_S,
         unanswered: str = "Try again.",
     ) -> httpx.Response:
         timeout = httpx.Timeout(within_s, connect=CONNECT_S)
-        pauses = iter(RETRY_PAUSES_S if method in REPEATABLE else ())
+        headers = {} if key is None else {"Idempotency-Key": key}
+        pauses = iter(RETRY_PAUSES_S if method in REPEATABLE or key is not None else ())
         while True:
             try:
                 async with asyncio.timeout(within_s):
                     response = await self._client.request(
-                        method, path, params=params, json=body, timeout=timeout
+                        method, path, params=params, json=body, headers=headers, timeout=timeout
                     )
             except (httpx.TimeoutException, TimeoutError) as error:
                 raise self._silent(error, unanswered) from error

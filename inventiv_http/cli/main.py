@@ -13,6 +13,7 @@ from inventiv_http.cli import (
     access,
     catalog,
     chat,
+    costs,
     demo,
     exchange,
     fit,
@@ -22,6 +23,7 @@ from inventiv_http.cli import (
     organizations,
     settings,
     users,
+    wallet,
 )
 from inventiv_http.cli.errors import CommandFailed
 from inventiv_http.cli.output import complain
@@ -147,6 +149,7 @@ def _register_clients() -> None:
             fit.fit,
             fleet.instances,
             fleet.logs,
+            costs.costs,
             operating.commands,
         ),
         "Do": (
@@ -163,6 +166,7 @@ def _register_clients() -> None:
             app.command(rich_help_panel=panel)(command)
     app.add_typer(organizations.app, name="organizations", rich_help_panel="Work together")
     app.add_typer(keys.app, name="keys", rich_help_panel="Sign in")
+    app.add_typer(wallet.app, name="wallet", rich_help_panel="See")
     app.add_typer(users.app, name="users", rich_help_panel="Work together")
     app.add_typer(exchange.app, rich_help_panel="Do")
     app.add_typer(settings.settings, rich_help_panel="Do")

@@ -17,6 +17,7 @@ from inventiv_core.kernel.errors import (
     TooMany,
     Unauthenticated,
     Unavailable,
+    Unpaid,
     Upstream,
 )
 from inventiv_http.kernel.request_ids import request_id
@@ -26,6 +27,7 @@ Json = dict[str, Any]
 STATUS: Final[Mapping[type[DomainError], int]] = {
     Invalid: 400,
     Unauthenticated: 401,
+    Unpaid: 402,
     Forbidden: 403,
     NotFound: 404,
     Conflict: 409,
@@ -39,6 +41,7 @@ STATUS: Final[Mapping[type[DomainError], int]] = {
 _WORDS: Final[Mapping[int, str]] = {
     400: "invalid_request",
     401: "unauthorized",
+    402: "payment_required",
     403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
@@ -50,6 +53,7 @@ _WORDS: Final[Mapping[int, str]] = {
 
 _OPENAI_TYPES: Final[Mapping[int, str]] = {
     401: "authentication_error",
+    402: "insufficient_quota",
     403: "permission_error",
     429: "rate_limit_error",
 }

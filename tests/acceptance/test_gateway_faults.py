@@ -13,13 +13,12 @@ from itertools import count
 from pathlib import Path
 
 import httpx
-import psycopg
 import pytest
 from redis import Redis
 
 from inventiv_adapters.cloud.mock.ledger import Ledger
 from inventiv_adapters.embedded.server import EmbeddedPostgres
-from tests import redis
+from tests import postgres, redis
 from tests.acceptance.server import PATIENCE_S, Server, deploy, wait_for
 from tests.acceptance.test_several_processes import PASSWORD, signed_in
 
@@ -59,8 +58,7 @@ class Site:
 
     def records(self) -> Counter[str]:
         """Count the records of usage by the request they are of."""
-        with psycopg.connect(self.database.url) as connection:
-            rows = connection.execute("SELECT request_id FROM inference_usage").fetchall()
+        rows = postgres.rows(self.database.url, "SELECT request_id FROM inference_usage")
         return Counter(request_id for (request_id,) in rows)
 
 

@@ -1,19 +1,25 @@
 """Offerings, in memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from inventiv_adapters.kernel.memory import MemoryDatabase, within
 from inventiv_core.identity.access import OrganizationId
 from inventiv_core.identity.entities.organizations import Organization
+from inventiv_core.identity.entities.users import User
+from inventiv_core.kernel.money import ZERO_EUR
 from inventiv_core.kernel.pagination import Rows, Window, has_needle
 from inventiv_core.models.entities import (
+    NO_STANDING,
+    AccessPolicy,
     Model,
     Offering,
     OfferingId,
     Share,
     ShareId,
     ShareStatus,
+    Standing,
     Visibility,
 )
 from inventiv_core.models.ports import OfferingQueries, OfferingRepository
@@ -150,6 +156,24 @@ class MemoryOfferingQueries(OfferingQueries):
             if grant.consumer_organization_id in consumers
         ]
 
+    async def standings(
+        self, of: Collection[UUID] | None, *, limit: int
+    ) -> Mapping[UUID, Standing]:
+        stands: dict[UUID, Standing] = {}
+        for user in self._database.table(User).values():
+            solvent = user.wallet_balance_eur > ZERO_EUR
+            stands[user.id] = Standing(plan=user.account_plan, is_solvent=solvent)
+        for each in self._database.table(Organization).values():
+            solvent = each.wallet_balance_eur > ZERO_EUR
+            if each.deleted_at is None:
+                stands[each.id] = Standing(plan=each.subscription_plan, is_solvent=solvent)
+        found = [
+            (payer, stands[payer])
+            for payer in sorted(stands)
+            if stands[payer] != NO_STANDING and (of is None or payer in of)
+        ]
+        return dict(found[:limit])
+
     def _grants(self, at: datetime) -> Iterator[Grant]:
         for offering in self._database.table(Offering).values():
             owner = self._organization(offering.organization_id)
@@ -196,6 +220,7 @@ class MemoryOfferingQueries(OfferingQueries):
             created_at=offering.created_at,
             updated_at=offering.updated_at,
             share_count=len(self._shares_of(offering.id)),
+            access_policy=offering.access_policy,
         )
 
     def _share_row(self, share: Share) -> ShareRow:
@@ -243,6 +268,7 @@ def _grant(
         price=None if channel is Channel.OWN else prices[0],
         starts_at=max(thing.starts_at for thing in lasting),
         ends_at=min(ends, default=None),
+        access_policy=AccessPolicy.FREE if channel is Channel.OWN else offering.access_policy,
     )
 
 

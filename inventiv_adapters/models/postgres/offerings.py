@@ -1,9 +1,10 @@
 """Offerings, in Postgres."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, LiteralString, TypeVar
+from uuid import UUID
 
 import msgspec
 from psycopg.errors import UniqueViolation
@@ -20,8 +21,9 @@ from inventiv_adapters.kernel.postgres import (
     searches,
 )
 from inventiv_core.identity.access import OrganizationId
+from inventiv_core.identity.entities.users import Plan
 from inventiv_core.kernel.pagination import Rows, Window
-from inventiv_core.models.entities import Offering, OfferingId, Price, Share, ShareId
+from inventiv_core.models.entities import Offering, OfferingId, Price, Share, ShareId, Standing
 from inventiv_core.models.ports import OfferingQueries, OfferingRepository
 from inventiv_core.models.views import (
     Grant,
@@ -36,17 +38,19 @@ Priced = TypeVar("Priced")
 _ADD = """
     INSERT INTO organization_models
         (id, organization_id, model_id, name, code, description, is_active, visibility,
-         input_price, output_price, cached_price, starts_at, ends_at, created_at, updated_at)
+         input_price, output_price, cached_price, starts_at, ends_at, created_at, updated_at,
+         access_policy)
     VALUES
         (%(id)s, %(organization_id)s, %(model_id)s, %(name)s, %(code)s, %(description)s,
          %(is_active)s, %(visibility)s, %(input_price)s, %(output_price)s, %(cached_price)s,
-         %(starts_at)s, %(ends_at)s, %(created_at)s, %(updated_at)s)
+         %(starts_at)s, %(ends_at)s, %(created_at)s, %(updated_at)s, %(access_policy)s)
     ON CONFLICT (organization_id, code) DO NOTHING
 """
 
 _LOCK = """
     SELECT id, organization_id, model_id, name, code, description, is_active, visibility,
-           input_price, output_price, cached_price, starts_at, ends_at, created_at, updated_at
+           input_price, output_price, cached_price, starts_at, ends_at, created_at, updated_at,
+           access_policy
     FROM organization_models
     WHERE id = %(id)s AND organization_id = %(owner)s
     FOR UPDATE
@@ -57,7 +61,8 @@ _SAVE = """
     SET name = %(name)s, code = %(code)s, description = %(description)s,
         is_active = %(is_active)s, visibility = %(visibility)s, input_price = %(input_price)s,
         output_price = %(output_price)s, cached_price = %(cached_price)s,
-        starts_at = %(starts_at)s, ends_at = %(ends_at)s, updated_at = %(updated_at)s
+        starts_at = %(starts_at)s, ends_at = %(ends_at)s, updated_at = %(updated_at)s,
+        access_policy = %(access_policy)s
     WHERE id = %(id)s
 """
 
@@ -98,7 +103,7 @@ def _rows(where: LiteralString) -> LiteralString:
     return f"""
     SELECT o.id, g.slug, o.code, o.name, o.description, o.model_id AS catalog_model_id,
            m.model_id, o.is_active, o.visibility, o.input_price, o.output_price, o.cached_price,
-           o.starts_at, o.ends_at, o.created_at, o.updated_at,
+           o.starts_at, o.ends_at, o.created_at, o.updated_at, o.access_policy,
            (SELECT count(*) FROM organization_model_shares s
             WHERE s.organization_model_id = o.id AND s.status <> 'revoked') AS share_count
     FROM organization_models o
@@ -163,7 +168,8 @@ def _grants(where: LiteralString) -> LiteralString:
     return f"""
     WITH offered AS (
         SELECT o.id, o.organization_id, g.slug, o.code, o.name, m.model_id, o.visibility,
-               o.input_price, o.output_price, o.cached_price, o.starts_at, o.ends_at
+               o.input_price, o.output_price, o.cached_price, o.starts_at, o.ends_at,
+               o.access_policy
         FROM organization_models o
         JOIN organizations g ON g.id = o.organization_id AND g.deleted_at IS NULL
         JOIN models m ON m.id = o.model_id AND m.is_active
@@ -193,7 +199,8 @@ def _grants(where: LiteralString) -> LiteralString:
     )
     SELECT a.channel, a.consumer_organization_id, o.organization_id AS provider_organization_id,
            o.slug AS provider_slug, o.code, a.offering_id, a.share_id, o.name, o.model_id,
-           a.input_price, a.output_price, a.cached_price, a.starts_at, a.ends_at
+           a.input_price, a.output_price, a.cached_price, a.starts_at, a.ends_at,
+           CASE WHEN a.rank = 0 THEN 'free' ELSE o.access_policy END AS access_policy
     FROM granted a
     JOIN offered o ON o.id = a.offering_id
     WHERE {where}
@@ -205,6 +212,28 @@ _GRANTS = _grants("true")
 _GRANTS_OF = _grants(
     "a.consumer_organization_id IS NULL OR a.consumer_organization_id = %(caller)s::uuid"
 )
+
+_STANDINGS = """
+    SELECT id, plan, is_solvent
+    FROM (
+        SELECT id, subscription_plan AS plan, wallet_balance_eur > 0 AS is_solvent
+        FROM organizations
+        WHERE deleted_at IS NULL AND (subscription_plan <> 'free' OR wallet_balance_eur > 0)
+        UNION ALL
+        SELECT id, account_plan, wallet_balance_eur > 0
+        FROM users
+        WHERE account_plan <> 'free' OR wallet_balance_eur > 0
+    ) AS standing
+    WHERE %(ids)s::uuid[] IS NULL OR id = ANY(%(ids)s)
+    ORDER BY id
+    LIMIT %(limit)s
+"""
+
+
+class _Stands(msgspec.Struct):
+    id: UUID
+    plan: Plan
+    is_solvent: bool
 
 
 class _Stored(msgspec.Struct):
@@ -348,3 +377,11 @@ class PostgresOfferingQueries(OfferingQueries):
     async def grants_of(self, caller: OrganizationId | None, *, at: datetime) -> Sequence[Grant]:
         async with self._pool.connection() as connection:
             return await _fetch(connection, Grant, _GRANTS_OF, at=at, caller=caller)
+
+    async def standings(
+        self, of: Collection[UUID] | None, *, limit: int
+    ) -> Mapping[UUID, Standing]:
+        ids = None if of is None else list(of)
+        async with self._pool.connection() as connection:
+            rows = await fetch_all(connection, _Stands, _STANDINGS, ids=ids, limit=limit)
+        return {row.id: Standing(plan=row.plan, is_solvent=row.is_solvent) for row in rows}

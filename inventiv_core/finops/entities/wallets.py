@@ -1,4 +1,4 @@
-"""Wallets: who pays, what went in and out, and what a plan allows."""
+"""Wallets: who pays, and what went in and out."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,11 +11,8 @@ from inventiv_core.finops.errors import (
     AmountInvalid,
     MonthInvalid,
     PayerAmbiguous,
-    SubscriptionRequired,
-    WalletEmpty,
 )
 from inventiv_core.identity.access import OrganizationId, UserId
-from inventiv_core.identity.entities.users import Plan
 from inventiv_core.kernel.money import Eur
 
 MICRO_EUR: Final = Decimal("0.000001")
@@ -75,27 +72,6 @@ def top_up_amount(amount: Decimal) -> Eur:
     if amount != amount.quantize(MICRO_EUR):
         raise AmountInvalid(amount_eur=amount)
     return amount
-
-
-class AccessPolicy(StrEnum):
-    """What it takes to use something that is offered."""
-
-    FREE = "free"
-    SUBSCRIPTION_REQUIRED = "subscription_required"
-    PAY_PER_TOKEN = "pay_per_token"  # noqa: S105 - a policy, not a password
-
-
-def admit(policy: AccessPolicy, *, plan: Plan, balance_eur: Eur) -> None:
-    """Return if whoever has that plan and balance may use what is offered so.
-
-    Raises:
-        SubscriptionRequired: It takes a plan other than the free one.
-        WalletEmpty: It is paid from the wallet, in which there is nothing.
-    """
-    if policy is AccessPolicy.SUBSCRIPTION_REQUIRED and plan is Plan.FREE:
-        raise SubscriptionRequired
-    if policy is AccessPolicy.PAY_PER_TOKEN and balance_eur <= 0:
-        raise WalletEmpty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

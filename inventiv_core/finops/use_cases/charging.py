@@ -21,7 +21,7 @@ class ChargeUsage:
     """Charge for what was used: once for each request, whoever says it again.
 
     It was used already, so it is charged whatever is in the wallet, which may owe something
-    then; who may use what is decided before, by `admit`.
+    then; who may use what is decided before, by its `Standing`.
     """
 
     unit_of_work: UnitOfWork[LedgerWork]

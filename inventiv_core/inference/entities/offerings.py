@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from inventiv_core.inference.entities.standings import Standings
 from inventiv_core.models.views import GrantTable
 
 
@@ -17,3 +18,4 @@ class Offerings:
     """
 
     grants: GrantTable = field(default_factory=_nothing)
+    standings: Standings = field(default_factory=Standings)

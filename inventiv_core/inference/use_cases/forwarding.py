@@ -107,6 +107,8 @@ class ForwardInference:
             NoCurrentOrganization: In the personal workspace, no machines serve a model of the
                 catalog.
             ModelNotAllowed: The actor's API key is for other models.
+            SubscriptionRequired: It is for subscribers, and the workspace has a free plan.
+            WalletEmpty: It is paid from the wallet, in which there is nothing.
             NoReadyWorker: None of the workers serves it now.
             UpstreamUnreachable: Those that should did not answer.
         """
@@ -150,6 +152,7 @@ class ForwardInference:
         target = Target.of(grant, model)
         if actor.models is not None and target.name not in actor.models:
             raise ModelNotAllowed(model=name)
+        self.offerings.standings.of(actor).admit(grant.access_policy)
         return target
 
     async def _answer(

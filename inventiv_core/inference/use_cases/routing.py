@@ -1,16 +1,19 @@
 """Knowing who can answer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.inference.entities.offerings import Offerings
 from inventiv_core.inference.entities.routing import Router
+from inventiv_core.inference.entities.standings import MOST_STANDINGS, Standings
 from inventiv_core.inference.ports import RoutingQueries
 from inventiv_core.inference.views import Served
 from inventiv_core.kernel.clock import Clock
+from inventiv_core.models.entities import AccessPolicy, Standing
 from inventiv_core.models.ports import OfferingQueries
-from inventiv_core.models.views import GrantTable
+from inventiv_core.models.views import Grant, GrantTable
 from inventiv_core.settings.use_cases.effective import EffectiveSettings
 
 
@@ -25,7 +28,11 @@ class ListServedModels:
     async def __call__(self, *, actor: Actor) -> Sequence[Served]:
         """Return what the actor may use and somebody's machines serve, by name."""
         actor.must(Permission.INFER)
-        usable = self.offerings.grants.usable(caller=actor.organization_id, at=self.clock.now())
+        usable = self.offerings.grants.usable(
+            caller=actor.organization_id,
+            at=self.clock.now(),
+            standing=self.offerings.standings.of(actor),
+        )
         return [
             Served(name=grant.public_name, fresh_at=route.fresh_at)
             for grant in usable
@@ -53,5 +60,19 @@ class RefreshRoutes:
         snapshot = await self.routing_queries.snapshot(now=now, stale_after=stale_after)
         models = await self.offering_queries.named_models()
         grants = await self.offering_queries.grants(at=now)
+        self.offerings.standings = Standings(await self._standings(grants))
         self.offerings.grants = GrantTable(models, grants)
         self.router.replace(snapshot.models, snapshot.routes, now=now)
+
+    async def _standings(self, grants: Sequence[Grant]) -> Mapping[UUID, Standing]:
+        """Return how those stand who might use what is not for everybody."""
+        consumers = {
+            grant.consumer_organization_id
+            for grant in grants
+            if grant.access_policy is not AccessPolicy.FREE
+        }
+        if not consumers:
+            return {}
+        named = [consumer for consumer in consumers if consumer is not None]
+        of = None if None in consumers else named
+        return await self.offering_queries.standings(of, limit=MOST_STANDINGS)

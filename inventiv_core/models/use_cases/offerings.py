@@ -13,6 +13,8 @@ from inventiv_core.kernel.ids import NewId
 from inventiv_core.kernel.pagination import PageRequest, Rows, SearchPage, Window, search_page
 from inventiv_core.kernel.unit_of_work import UnitOfWork
 from inventiv_core.models.entities import (
+    NO_STANDING,
+    AccessPolicy,
     ModelId,
     Offering,
     OfferingActKind,
@@ -43,10 +45,18 @@ class ListUsableModels:
     async def __call__(self, *, actor: Actor) -> Sequence[Grant]:
         """Return one grant for each name, by name."""
         actor.must(Permission.VIEW_CATALOG)
-        now, caller = self.clock.now(), actor.organization_id
-        models = await self.offering_queries.named_models()
-        grants = await self.offering_queries.grants_of(caller, at=now)
-        return GrantTable(models, grants).usable(caller=caller, at=now)
+        return await usable_by(actor, self.offering_queries, at=self.clock.now())
+
+
+async def usable_by(actor: Actor, queries: OfferingQueries, *, at: datetime) -> Sequence[Grant]:
+    """Return what the workspace may use, as it stands: one grant for each name, by name."""
+    caller = actor.organization_id
+    models = await queries.named_models()
+    grants = await queries.grants_of(caller, at=at)
+    payer, standing = caller or actor.user_id, NO_STANDING
+    if payer and any(grant.access_policy is not AccessPolicy.FREE for grant in grants):
+        standing = (await queries.standings([payer], limit=1)).get(payer, NO_STANDING)
+    return GrantTable(models, grants).usable(caller=caller, at=at, standing=standing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +111,7 @@ class NewOffering:
     starts_at: datetime | None = None
     """``None`` for at once."""
     ends_at: datetime | None = None
+    access_policy: AccessPolicy = AccessPolicy.FREE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +150,7 @@ class CreateOffering:
             ends_at=new.ends_at,
             created_at=now,
             updated_at=now,
+            access_policy=new.access_policy,
         ).validated()
         async with self.unit_of_work() as work:
             if await work.models.find(offering.model_id) is None:
@@ -283,6 +295,7 @@ def _facts(offering: Offering) -> dict[str, Any]:
         "description": offering.description,
         "is_active": offering.is_active,
         "visibility": offering.visibility,
+        "access_policy": offering.access_policy,
         "price": offering.price,
         "starts_at": offering.starts_at,
         "ends_at": offering.ends_at,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.models.ports import OfferingQueries
-from inventiv_core.models.views import Grant, GrantTable
+from inventiv_core.models.use_cases.offerings import usable_by
+from inventiv_core.models.views import Grant
 from inventiv_core.settings.use_cases.effective import EffectiveSettings
 from inventiv_core.workbench.ports import LiveModelQueries
 from inventiv_core.workbench.views import ChatModel, ChatScope
@@ -28,10 +29,8 @@ class ListChatModels:
         called.
         """
         actor.must(Permission.VIEW_CATALOG)
-        now, caller = self.clock.now(), actor.organization_id
-        models = await self.offering_queries.named_models()
-        grants = await self.offering_queries.grants_of(caller, at=now)
-        usable = GrantTable(models, grants).usable(caller=caller, at=now)
+        now = self.clock.now()
+        usable = await usable_by(actor, self.offering_queries, at=now)
         owners = {grant.provider_organization_id for grant in usable}
         heard_since = now - await self.effective_settings.stale_after()
         found = await self.live_model_queries.live(sorted(owners), heard_since=heard_since)

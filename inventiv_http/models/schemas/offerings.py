@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from inventiv_core.models.entities import ModelId, Price, ShareStatus, Visibility
+from inventiv_core.models.entities import AccessPolicy, ModelId, Price, ShareStatus, Visibility
 from inventiv_core.models.use_cases.offerings import NewOffering
 from inventiv_core.models.use_cases.shares import NewShare
 from inventiv_core.models.views import Channel, Grant, OfferingRow, ShareRow
@@ -71,6 +71,7 @@ class GrantBody(msgspec.Struct, frozen=True, kw_only=True):
     share_id: UUID | None
     price: PriceBody | None
     """Null when it costs nothing more than the machines."""
+    access_policy: AccessPolicy
     ends_at: datetime | None
 
     @classmethod
@@ -85,6 +86,7 @@ class GrantBody(msgspec.Struct, frozen=True, kw_only=True):
             offering_id=grant.offering_id,
             share_id=grant.share_id,
             price=PriceBody.of(grant.price),
+            access_policy=grant.access_policy,
             ends_at=grant.ends_at,
         )
 
@@ -102,6 +104,8 @@ class OfferingBody(msgspec.Struct, frozen=True, kw_only=True):
     model_id: str
     is_active: bool
     visibility: Visibility
+    access_policy: AccessPolicy
+    """What others need to use it."""
     price: PriceBody | None
     """Null when nobody has set one: then nobody else can use it."""
     starts_at: datetime
@@ -123,6 +127,7 @@ class OfferingBody(msgspec.Struct, frozen=True, kw_only=True):
             model_id=row.model_id,
             is_active=row.is_active,
             visibility=row.visibility,
+            access_policy=row.access_policy,
             price=PriceBody.of(row.price),
             starts_at=row.starts_at,
             ends_at=row.ends_at,
@@ -144,6 +149,8 @@ class NewOfferingRequest(msgspec.Struct, frozen=True, kw_only=True):
     """By default, it is."""
     visibility: Visibility | None = None
     """By default, private."""
+    access_policy: AccessPolicy | None = None
+    """By default, free: nothing but the price."""
     price: PriceBody | None = None
     starts_at: Instant | None = None
     ends_at: Instant | None = None
@@ -157,6 +164,7 @@ class NewOfferingRequest(msgspec.Struct, frozen=True, kw_only=True):
             description=self.description,
             is_active=self.is_active is not False,
             visibility=self.visibility or Visibility.PRIVATE,
+            access_policy=self.access_policy or AccessPolicy.FREE,
             price=None if self.price is None else self.price.price(),
             starts_at=self.starts_at,
             ends_at=self.ends_at,
@@ -171,6 +179,7 @@ class OfferingChangesRequest(msgspec.Struct, frozen=True, kw_only=True):
     description: str | UnsetType | None = UNSET
     is_active: bool | None = None
     visibility: Visibility | None = None
+    access_policy: AccessPolicy | None = None
     starts_at: Instant | None = None
     ends_at: Instant | UnsetType | None = UNSET
 

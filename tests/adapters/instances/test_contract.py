@@ -26,6 +26,7 @@ from tests.builders import (
     OTHER,
     Market,
     a_number,
+    a_rental,
     a_worker,
     given,
     given_teams,
@@ -275,7 +276,37 @@ async def test_a_row_has_the_names_of_all_it_refers_to(adapters: Any) -> None:
         eco_activated_by=None,
         eco_activated_at=None,
         as_of=NOON,
+        spent=Decimal(0),
     )
+
+
+async def test_a_row_says_what_its_machines_have_cost_at_the_prices_that_held(
+    adapters: Any,
+) -> None:
+    market, hour = Market(), timedelta(hours=1)
+    market.kind = replace(market.kind, cost_per_hour=None)
+    instance, other = market.instance(), market.instance()
+    rented = [
+        a_rental(instance, start=NOON, end=NOON + 2 * hour),  # and then another one
+        a_rental(instance, start=NOON + 3 * hour),
+        a_rental(other, start=NOON + 9 * hour),
+    ]
+    await given_teams(adapters.unit_of_work(), *market.everything, instance, other, *rented)
+
+    async def costs(at: timedelta) -> list[Decimal | None]:
+        find = adapters.instance_queries().find
+        rows = [await find(one.id, owner=ACME, now=NOON + at) for one in (instance, other)]
+        return [row.total_cost for row in rows]
+
+    assert await costs(4 * hour) == [None, None]
+    for rate, at in (("1.0000", hour), ("3.0000", 4 * hour)):
+        kind = replace(market.kind, cost_per_hour=Decimal(rate))
+        async with adapters.unit_of_work()() as work:
+            await work.catalog.save_instance_type(kind, at=NOON + at)
+    assert await costs(hour) == [0, 0]
+    assert await costs(4 * hour) == [2, 0]
+    assert await costs(5.5 * hour) == [Decimal("6.5"), 0]
+    assert await costs(10 * hour) == [20, 3]
 
 
 async def test_a_row_says_what_the_worker_said_last(adapters: Any) -> None:

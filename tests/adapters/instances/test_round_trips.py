@@ -4,38 +4,24 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from psycopg import AsyncCursor
 
 from inventiv_core.action_logs.views import ActionLogFilter
+from inventiv_core.instances.entities import InstanceId
 from inventiv_core.instances.views import InstanceFilter
 from inventiv_core.kernel.pagination import PageRequest
 from inventiv_http.container import Application, PostgresAdapters
-from tests.builders import NOON, Market, a_worker, an_action, an_actor, given, given_teams
+from tests.builders import NOON, Market, a_rental, a_worker, an_action, an_actor, given, given_teams
 
 FEW, MANY = 2, 30
 
 
-@pytest.fixture
-def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return every statement from now on, as it is sent."""
-    sent: list[str] = []
-    execute = AsyncCursor.execute
-
-    async def counted(cursor: Any, query: Any, *values: Any, **options: Any) -> Any:
-        if query:  # a pool asks nothing at all, to see whether a connection lives
-            sent.append(query)
-        return await execute(cursor, query, *values, **options)
-
-    monkeypatch.setattr(AsyncCursor, "execute", counted)
-    return sent
-
-
 async def grow(postgres: PostgresAdapters, market: Market, count: int) -> None:
-    """Have so many more machines, each with a worker and an action."""
+    """Have so many more machines, each with a worker, an action and a price."""
     things: list[Any] = []
     for place in range(count):
         instance = market.instance(at=NOON + timedelta(seconds=place))
         things += [instance, a_worker(instance), an_action(instance_id=instance.id)]
+        things.append(a_rental(instance, start=NOON))
     await given(postgres.unit_of_work(), *things)
 
 
@@ -44,7 +30,13 @@ async def asked(application: Application, name: str) -> None:
     match name:
         case "list_instances":
             await application.list_instances()(archived=False, actor=actor)
+        case "get_instance":
+            [newest, *_] = await application.list_instances()(archived=False, actor=actor)
+            await application.get_instance()(InstanceId(newest.id), actor=actor)
         case "search_instances":
+            await application.search_instances()(InstanceFilter(), page, counted=True, actor=actor)
+        case "search_by_cost":
+            page = PageRequest.of(limit=1000, order_by="total_cost")
             await application.search_instances()(InstanceFilter(), page, counted=True, actor=actor)
         case "list_action_logs":
             await application.list_action_logs()(ActionLogFilter(), limit=1000, actor=actor)
@@ -60,6 +52,8 @@ async def asked(application: Application, name: str) -> None:
     ("name", "most"),
     [
         ("list_instances", 1),
+        ("get_instance", 2),
+        ("search_by_cost", 2),
         ("search_instances", 2),
         ("list_action_logs", 1),
         ("search_action_logs", 2),

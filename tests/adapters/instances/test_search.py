@@ -17,6 +17,7 @@ from tests.builders import (
     OTHER,
     Market,
     a_model,
+    a_rental,
     an_actor,
     an_instance_type,
     given,
@@ -67,8 +68,13 @@ async def deployed(adapters: Any) -> Sequence[Instance]:
         market.instance(owner=OTHER),
     ]
     types = (dear, on_sale(dear, market.zone), unknown, on_sale(unknown, market.zone))
-    things = (*market.everything, *other.everything, *types, *fleet, *hidden)
+    rented = [
+        a_rental(instance, start=NOON - HOUR, end=NOON + n * HOUR)
+        for n, instance in enumerate(fleet)
+    ]
+    things = (*market.everything, *other.everything, *types, *fleet, *hidden, *rented)
     await given_teams(adapters.unit_of_work(), *things)
+    adapters.clock().advance(3 * HOUR)
     return fleet
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -11,14 +12,18 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule, run_state_machine_as_test
 
+from inventiv_core.finops.entities.wallets import EntryKind, Payer, WalletEntry
 from inventiv_core.identity.access import OrganizationId
+from inventiv_core.identity.entities.users import Plan
 from inventiv_core.kernel.pagination import PageRequest, search_page
 from inventiv_core.models.entities import (
+    AccessPolicy,
     Model,
     Offering,
     Price,
     Share,
     ShareStatus,
+    Standing,
     Visibility,
 )
 from inventiv_core.models.views import (
@@ -32,6 +37,7 @@ from inventiv_http.container import PostgresAdapters
 from tests.adapters.two_worlds import InBothWorlds, seconds, two_worlds
 from tests.builders import (
     ACME,
+    ALICE,
     NOON,
     OTHER,
     a_model,
@@ -210,6 +216,57 @@ async def test_the_grants_of_one_caller_are_those_that_concern_it(
         found = await queries.grants_of(caller, at=NOON)
         assert " ".join(grant.channel for grant in found) == channels
         assert [grant for grant in everything if grant in found] == found
+
+
+async def test_grants_to_others_say_what_they_take(adapters: Any, model: Model) -> None:
+    offering = an_offering(
+        model,
+        price=a_price(),
+        visibility=Visibility.PUBLIC,
+        access_policy=AccessPolicy.PAY_PER_TOKEN,
+    )
+    await given(adapters.unit_of_work(), offering, a_share(offering, consumer=OTHER))
+    found = await adapters.offering_queries().grants(at=NOON)
+    assert [(grant.channel, grant.access_policy) for grant in found] == [
+        (Channel.OWN, AccessPolicy.FREE),
+        (Channel.SHARE, AccessPolicy.PAY_PER_TOKEN),
+        (Channel.OFFERING, AccessPolicy.PAY_PER_TOKEN),
+    ]
+    row = await adapters.offering_queries().find(offering.id, owner=ACME)
+    assert row.access_policy is AccessPolicy.PAY_PER_TOKEN
+    async with adapters.unit_of_work()() as work:
+        freed = replace(offering, access_policy=AccessPolicy.FREE)
+        assert await work.offerings.save(freed)
+        assert await work.offerings.lock(offering.id, owner=ACME) == freed
+
+
+async def test_those_are_known_who_have_subscribed_or_have_money(
+    adapters: Any, model: Model
+) -> None:
+    async with adapters.unit_of_work()() as work:
+        for payer, amount in (
+            (Payer.of(user_id=ALICE, organization_id=None), 1),
+            (Payer.of(user_id=None, organization_id=OTHER), 2),
+            (Payer.of(user_id=None, organization_id=THIRD), -2),
+        ):
+            entry = WalletEntry(
+                id=a_number(), payer=payer, kind=EntryKind.TOP_UP, amount_eur=Decimal(amount),
+                balance_eur=Decimal(amount), note=None, at=NOON,
+            )  # fmt: skip
+            await work.wallets.post(entry)
+        await work.wallets.change_plan(
+            Payer.of(user_id=None, organization_id=ACME), Plan.SUBSCRIBER
+        )
+    find = adapters.offering_queries().standings
+    everybody = {
+        ALICE: Standing(plan=Plan.FREE, is_solvent=True),
+        OTHER: Standing(plan=Plan.FREE, is_solvent=True),
+        ACME: Standing(plan=Plan.SUBSCRIBER, is_solvent=False),
+    }
+    assert await find(None, limit=9) == everybody
+    assert list(await find(None, limit=2)) == sorted(everybody)[:2]
+    assert await find([ACME, THIRD], limit=9) == {ACME: everybody[ACME]}
+    assert await find([], limit=9) == {}
 
 
 async def test_what_an_organization_offered_goes_with_it(adapters: Any, model: Model) -> None:

@@ -22,11 +22,13 @@ from inventiv_core.finops.entities.tokens import TokenCharge
 from inventiv_core.finops.ports.wallets import LedgerWork
 from inventiv_core.finops.use_cases.charging import ChargeUsage
 from inventiv_core.identity.access import PLATFORM, Actor, OrganizationId
+from inventiv_core.identity.entities.users import Plan
 from inventiv_core.identity.errors.access import NoCurrentOrganization, PermissionMissing
 from inventiv_core.inference.entities.offerings import Offerings
 from inventiv_core.inference.entities.retries import MAX_ATTEMPTS, RESERVE, RetryBudget
 from inventiv_core.inference.entities.routes import Route
 from inventiv_core.inference.entities.routing import Attempt, Router
+from inventiv_core.inference.entities.standings import MOST_STANDINGS, Standings
 from inventiv_core.inference.entities.usage import (
     Delivery,
     InferenceUsage,
@@ -51,7 +53,8 @@ from inventiv_core.inference.use_cases.metering import FlushUsage
 from inventiv_core.inference.use_cases.routing import ListServedModels, RefreshRoutes
 from inventiv_core.instances.entities import InstanceStatus
 from inventiv_core.kernel.bus import Message
-from inventiv_core.models.entities import ModelId, ShareId
+from inventiv_core.models.entities import AccessPolicy, ModelId, ShareId, Standing
+from inventiv_core.models.errors import SubscriptionRequired, WalletEmpty
 from inventiv_core.models.views import Channel, Grant, GrantTable, NamedModel
 from inventiv_core.settings.definitions import WORKER_STALE
 from inventiv_core.settings.events import GlobalSettingChanged
@@ -458,6 +461,37 @@ async def test_an_offering_ends_with_its_time() -> None:
     gateway.clock.advance(SECOND)
     with pytest.raises(ModelNotServed):
         await gateway.call("other/talk")
+
+
+async def test_who_has_not_what_it_takes_is_told_so_and_served_as_soon_as_they_have() -> None:
+    gateway = Gateway(workers=0)
+    gateway.router.replace([MODEL], [a_route(owner=OTHER)], now=NOON)
+    for policy, error in (
+        (AccessPolicy.SUBSCRIPTION_REQUIRED, SubscriptionRequired),
+        (AccessPolicy.PAY_PER_TOKEN, WalletEmpty),
+    ):
+        gateway.offer(replace(offered(None, Channel.OFFERING), access_policy=policy))
+        for actor, payer in ((an_actor(), ACME), (an_actor(None), ALICE)):
+            gateway.offerings.standings = Standings()
+            with pytest.raises(error):
+                await gateway.call("other/talk", actor=actor)
+            able = Standing(plan=Plan.SUBSCRIBER, is_solvent=True)
+            gateway.offerings.standings = Standings({payer: able})
+            (await gateway.call("other/talk", actor=actor)).finish(WHOLE)
+    assert len(gateway.usages) == 4, "what was refused is not metered"
+    assert len(gateway.engines.asked) == 4
+
+
+async def test_one_s_own_machines_ask_for_nothing() -> None:
+    (await Gateway().call()).finish(WHOLE)
+
+
+def test_where_there_are_more_than_can_be_kept_who_is_not_known_is_trusted() -> None:
+    poor = Standing(plan=Plan.FREE, is_solvent=False)
+    known = {UUID(int=number << 64): poor for number in range(1, MOST_STANDINGS + 1)}
+    assert Standings(known).of(an_actor()).admits(AccessPolicy.PAY_PER_TOKEN)
+    known.popitem()
+    assert not Standings(known).of(an_actor()).admits(AccessPolicy.PAY_PER_TOKEN)
 
 
 @dataclass

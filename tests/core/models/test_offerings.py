@@ -10,15 +10,20 @@ from hypothesis import given as given_any
 from hypothesis import strategies as st
 
 from inventiv_core.identity.access import OrganizationId, Role
+from inventiv_core.identity.entities.organizations import Organization
+from inventiv_core.identity.entities.users import Plan, User
 from inventiv_core.identity.errors.access import NoCurrentOrganization, PermissionMissing
 from inventiv_core.kernel.pagination import PageRequest
 from inventiv_core.models.entities import (
+    NO_STANDING,
+    AccessPolicy,
     Model,
     OfferingActKind,
     OfferingId,
     Price,
     ShareId,
     ShareStatus,
+    Standing,
     TokenUsage,
     Visibility,
 )
@@ -32,6 +37,8 @@ from inventiv_core.models.errors import (
     OfferingNotFound,
     SharedWithOneself,
     ShareNotFound,
+    SubscriptionRequired,
+    WalletEmpty,
 )
 from inventiv_core.models.events import GrantsChanged
 from inventiv_core.models.use_cases.offerings import NewOffering
@@ -39,6 +46,7 @@ from inventiv_core.models.use_cases.shares import NewShare
 from inventiv_core.models.views import Channel, Grant, GrantTable, NamedModel, OfferingFilter
 from tests.builders import (
     ACME,
+    ALICE,
     NOON,
     OTHER,
     a_grant,
@@ -324,13 +332,13 @@ def test_whoever_asks_gets_the_first_that_holds_for_them_and_nothing_of_others(
     ranks = list(Channel)
     if not theirs:
         assert found is None
-        assert table.usable(caller=caller, at=NOON) == []
+        assert table.usable(caller=caller, at=NOON, standing=NO_STANDING) == []
     else:
         assert found in theirs
         assert found is not None
         best = min(theirs, key=lambda grant: ranks.index(grant.channel))
         assert found.channel is best.channel
-        assert table.usable(caller=caller, at=NOON) == [found]
+        assert table.usable(caller=caller, at=NOON, standing=NO_STANDING) == [found]
 
 
 async def test_the_whole_table_says_the_same_as_that_of_one_caller(
@@ -343,5 +351,71 @@ async def test_the_whole_table_says_the_same_as_that_of_one_caller(
     queries = library.offering_queries
     table = GrantTable(await queries.named_models(), await queries.grants(at=NOON))
     for caller in (ACME, OTHER, THIRD, None):
-        expected = {grant.public_name: grant for grant in table.usable(caller=caller, at=NOON)}
-        assert await usable(library, caller) == expected
+        expected = table.usable(caller=caller, at=NOON, standing=NO_STANDING)
+        assert list((await usable(library, caller)).values()) == expected
+
+
+POOR, RICH = (Standing(plan=Plan.FREE, is_solvent=solvent) for solvent in (False, True))
+SUBSCRIBED = Standing(plan=Plan.SUBSCRIBER, is_solvent=False)
+
+
+def test_each_policy_asks_for_one_thing() -> None:
+    assert NO_STANDING == POOR
+    admitted = {
+        policy: [standing for standing in (POOR, RICH, SUBSCRIBED) if standing.admits(policy)]
+        for policy in AccessPolicy
+    }
+    assert admitted == {
+        AccessPolicy.FREE: [POOR, RICH, SUBSCRIBED],
+        AccessPolicy.SUBSCRIPTION_REQUIRED: [SUBSCRIBED],
+        AccessPolicy.PAY_PER_TOKEN: [RICH],
+    }
+    with pytest.raises(SubscriptionRequired):
+        RICH.admit(AccessPolicy.SUBSCRIPTION_REQUIRED)
+    with pytest.raises(WalletEmpty):
+        SUBSCRIBED.admit(AccessPolicy.PAY_PER_TOKEN)
+
+
+async def test_what_takes_more_than_one_has_is_not_there_but_for_whose_own_it_is(
+    library: Library, model: Model
+) -> None:
+    policies = {policy.value.replace("_", "-"): policy for policy in AccessPolicy}
+    offerings = [
+        an_offering(model, price=CHEAP, code=code, access_policy=policy)
+        for code, policy in policies.items()
+    ]
+    published = [replace(each, visibility=Visibility.PUBLIC) for each in offerings]
+    await given(library.unit_of_work, *published)
+    mine = await usable(library, ACME)
+    assert {f"acme/{code}" for code in policies} <= set(mine)
+    assert {grant.access_policy for grant in mine.values()} == {AccessPolicy.FREE}
+
+    async def codes(owner: OrganizationId | None) -> list[str]:
+        found = await usable(library, owner)
+        return [name for name in found if name.startswith("acme/")]
+
+    assert await codes(OTHER) == await codes(None) == ["acme/free"]
+    other = library.database.table(Organization)[OTHER]
+    richer = replace(other, wallet_balance_eur=Decimal("0.000001"))
+    library.database.table(Organization)[OTHER] = richer
+    assert await codes(OTHER) == ["acme/free", "acme/pay-per-token"]
+    alice = library.database.table(User)[ALICE]
+    library.database.table(User)[ALICE] = replace(alice, account_plan=Plan.SUBSCRIBER)
+    assert await codes(None) == ["acme/free", "acme/subscription-required"]
+    assert await codes(OTHER) == ["acme/free", "acme/pay-per-token"], "a workspace of its own"
+
+
+async def test_a_policy_is_chosen_changed_and_entered_in_the_books(
+    library: Library, model: Model
+) -> None:
+    made = await library.offer(
+        new(model, access_policy=AccessPolicy.PAY_PER_TOKEN), actor=an_actor()
+    )
+    assert made.access_policy is AccessPolicy.PAY_PER_TOKEN
+    wanted = {"access_policy": AccessPolicy.SUBSCRIPTION_REQUIRED}
+    changed = await library.update_offering(made.id, wanted, actor=an_actor())
+    assert changed.access_policy is AccessPolicy.SUBSCRIPTION_REQUIRED
+    *_, act = library.acts
+    assert (act.before, act.after) == (
+        {"access_policy": "pay_per_token"}, {"access_policy": "subscription_required"},
+    )  # fmt: skip

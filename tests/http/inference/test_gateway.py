@@ -360,3 +360,53 @@ async def test_a_call_has_the_number_that_its_caller_gave_it_but_is_its_own(
     assert [usage.request_id for usage in usages] == ["mine", "mine"]
     assert len({usage.id for usage in usages}) == 2
     assert {headers["X-Request-ID"] for _, headers, _ in engine.calls} == {"mine"}
+
+
+async def test_what_is_paid_by_the_token_is_there_for_who_has_something_in_the_wallet(
+    memory: MemoryAdapters,
+    application: Application,
+    owner: httpx.AsyncClient,
+    root: httpx.AsyncClient,
+    sign_in: SignIn,
+    engine: Engine,
+    worker: Worker,
+    market: Market,
+) -> None:
+    await worker(engine.port)
+    price = {"input_per_1m_tokens_eur": 1000, "output_per_1m_tokens_eur": 1000}
+    offering = {
+        "model_id": str(market.model.id), "name": "Ours", "code": "ours", "price": price,
+        "visibility": "public", "access_policy": "pay_per_token",
+    }  # fmt: skip
+    made = (await owner.post("/offerings", json=offering)).json()
+    loner = await sign_in("loner")
+
+    async def seen() -> list[list[str]]:
+        await application.refresh_routes()(actor=PLATFORM)
+        answers = [await loner.get(path) for path in ("/chat/models", "/offerings/usable")]
+        served = (await loner.get("/v1/models")).json()["data"]
+        lists = [[row["model"] for row in answer.json()] for answer in answers]
+        return [*lists, [row["id"] for row in served]]
+
+    assert await seen() == [[], [], []]
+    refused = await loner.post(CHAT, json=asking(model="acme/ours"))
+    assert refused.status_code == 402
+    error = refused.json()["error"]
+    assert (error["type"], error["code"]) == ("insufficient_quota", "wallet_empty")
+    user_id = (await loner.get("/auth/me")).json()["user_id"]
+    top_up = {"user_id": user_id, "amount_eur": 0.001}
+    assert (await root.post("/finops/wallet/top-ups", json=top_up)).status_code == 200
+    assert await seen() == [["acme/ours"]] * 3
+    assert (await loner.post(CHAT, json=asking(model="acme/ours"))).status_code == 200
+    await application.flush_usage()(actor=PLATFORM)
+    assert await seen() == [[], [], []], "it was used up"
+    await owner.put(f"/offerings/{made['id']}", json={"access_policy": "subscription_required"})
+    assert await seen() == [[], [], []]
+    refused = await loner.post(CHAT, json=asking(model="acme/ours"))
+    assert refused.status_code == 403
+    error = refused.json()["error"]
+    assert (error["type"], error["code"]) == ("permission_error", "subscription_required")
+    plan = {"user_id": user_id, "plan": "subscriber"}
+    assert (await root.put("/finops/wallet/plan", json=plan)).status_code == 200
+    assert await seen() == [["acme/ours"]] * 3
+    assert (await loner.post(CHAT, json=asking(model="acme/ours"))).status_code == 200

@@ -12,7 +12,7 @@ from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_core.instances.entities import Instance, InstanceStatus
 from inventiv_core.workers.entities import WorkerStatus
 from inventiv_http.container import MemoryAdapters
-from tests.builders import ACME, NOON, OTHER, Market, a_number, a_worker, given
+from tests.builders import ACME, NOON, OTHER, Market, a_number, a_rental, a_worker, given
 from tests.http.conftest import Json, SignIn
 
 CONTRACT = set(
@@ -90,13 +90,17 @@ async def test_amounts_are_numbers_and_grow_until_the_end(
 ) -> None:
     running = market.instance()
     over = market.instance(terminated_at=NOON + timedelta(hours=1))
-    await given(memory.unit_of_work(), running, over)
+    never = market.instance(status=InstanceStatus.PROVISIONING_FAILED)
+    await given(
+        memory.unit_of_work(), running, over, never, a_rental(running, start=NOON),
+        a_rental(over, start=NOON, end=NOON + timedelta(hours=1)),
+    )  # fmt: skip
     clock.advance(timedelta(hours=2, minutes=40))
     costs = {}
     for row in (await owner.get("/instances")).json():
         assert row["cost_per_hour"] == 0.75
         costs[row["id"]] = row["total_cost"]
-    assert costs == {str(running.id): 2.0, str(over.id): 0.75}
+    assert costs == {str(running.id): 2.0, str(over.id): 0.75, str(never.id): 0}
 
 
 async def test_an_unknown_price_is_null(memory: MemoryAdapters, owner: httpx.AsyncClient) -> None:

@@ -44,6 +44,7 @@ async def test_an_offering_has_these_fields(owner: httpx.AsyncClient, model: Mod
         "model_id": "vendor/chat-8b",
         "is_active": True,
         "visibility": "private",
+        "access_policy": "free",
         "price": PRICE,
         "starts_at": "2026-01-01T12:00:00Z",
         "ends_at": None,
@@ -65,6 +66,7 @@ async def test_an_offering_is_published_changed_and_taken_back(
     body = {"visibility": "public", "description": None, "ends_at": "2026-01-02T00:00:00Z"}
     changed = (await owner.put(path, json=body)).json()
     assert {name: changed[name] for name in body} == body
+    assert changed["access_policy"] == made["access_policy"] == "free"
     assert changed["name"] == "Chat"
     assert await names(loner) == {}
     assert (await owner.put(f"{path}/price", json={"price": PRICE})).json()["price"] == PRICE
@@ -78,6 +80,7 @@ async def test_an_offering_is_published_changed_and_taken_back(
             "offering_id": made["id"],
             "share_id": None,
             "price": PRICE,
+            "access_policy": "free",
             "ends_at": "2026-01-02T00:00:00Z",
         }
     }
@@ -129,6 +132,7 @@ async def test_an_offering_is_shared_paused_priced_and_revoked(
         ({"price": PRICE | {"output_per_1m_tokens_eur": -1}}, 400, "offering_invalid"),
         ({"model_id": str(a_number())}, 404, "no_such_model"),
         ({"visibility": "secret"}, 422, "invalid_request"),
+        ({"access_policy": "request_required"}, 422, "invalid_request"),
         ({"ends_at": "2026-01-02T00:00:00"}, 422, "invalid_request"),
     ],
 )
