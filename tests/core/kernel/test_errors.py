@@ -19,12 +19,13 @@ from inventiv_core.kernel.errors import (
     TooMany,
     Unauthenticated,
     Unavailable,
+    Unpaid,
     Upstream,
 )
 
 KINDS = (
     Conflict, Forbidden, Invalid, NotFound, RuleBroken, TooMany, Unauthenticated, Unavailable,
-    Upstream,
+    Unpaid, Upstream,
 )  # fmt: skip
 
 
