@@ -62,7 +62,7 @@ from inventiv_adapters.identity.postgres.organizations import PostgresOrganizati
 from inventiv_adapters.identity.postgres.sessions import PostgresSessionQueries
 from inventiv_adapters.identity.postgres.users import PostgresUserQueries
 from inventiv_adapters.identity.smtp import SmtpMailer, SmtpServer
-from inventiv_adapters.inference.aiohttp import AiohttpEngines
+from inventiv_adapters.inference.http1 import Http1Engines
 from inventiv_adapters.inference.deadlines import Deadlines
 from inventiv_adapters.inference.memory import (
     MemoryRoutingQueries,
@@ -617,7 +617,7 @@ class _Common(DeclarativeContainer):
     offerings = Singleton(Offerings)
     retry_budget = Singleton(RetryBudget)
     failover_for = Factory(timedelta, seconds=settings.provided.gateway_failover_s)
-    engines = Singleton(AiohttpEngines, Callable(_deadlines, settings))
+    engines = Singleton(Http1Engines, Callable(_deadlines, settings))
 
 
 class MemoryAdapters(_Common):

@@ -37,7 +37,7 @@ from inventiv_adapters.identity.postgres.organizations import PostgresOrganizati
 from inventiv_adapters.identity.postgres.sessions import PostgresSessionQueries
 from inventiv_adapters.identity.postgres.users import PostgresUserQueries
 from inventiv_adapters.identity.smtp import SmtpMailer
-from inventiv_adapters.inference.aiohttp import AiohttpEngines, AiohttpReply
+from inventiv_adapters.inference.http1 import Http1Engines, Http1Reply
 from inventiv_adapters.inference.memory import (
     MemoryRoutingQueries,
     MemorySpool,
@@ -202,12 +202,12 @@ def usage_spools(memory: MemorySpool, files: FileSpool) -> Iterable[UsageSpool]:
     return memory, files
 
 
-def engines(aiohttp: AiohttpEngines) -> Engines:
-    return aiohttp
+def engines(http1: Http1Engines) -> Engines:
+    return http1
 
 
-def replies(aiohttp: AiohttpReply) -> EngineReply:
-    return aiohttp
+def replies(http1: Http1Reply) -> EngineReply:
+    return http1
 
 
 def probes(http: HttpEngineProbe, healthy: HealthyEngines) -> Iterable[EngineProbe]:

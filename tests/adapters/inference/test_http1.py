@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
 
 from inventiv_adapters.cloud.mock.loopback import port_of, reserve, serving
-from inventiv_adapters.inference.aiohttp import AiohttpEngines
 from inventiv_adapters.inference.deadlines import Deadlines
+from inventiv_adapters.inference.http1 import Http1Engines
 from inventiv_core.inference.entities.routes import Route
 from inventiv_core.inference.ports import EngineCall, EngineNotReached
 from inventiv_core.instances.entities import InstanceId
@@ -93,8 +94,8 @@ async def engine() -> AsyncGenerator[Engine]:
 
 
 @pytest.fixture
-async def engines() -> AsyncGenerator[AiohttpEngines]:
-    engines = AiohttpEngines(Deadlines(connect_s=2, first_byte_s=0.3, idle_s=0.3))
+async def engines() -> AsyncGenerator[Http1Engines]:
+    engines = Http1Engines(Deadlines(connect_s=2, first_byte_s=0.3, idle_s=0.3))
     await engines.open()
     yield engines
     await engines.close()
@@ -115,7 +116,7 @@ def to(url: str) -> Route:
     )
 
 
-async def test_an_answer_is_relayed_byte_by_byte(engine: Engine, engines: AiohttpEngines) -> None:
+async def test_an_answer_is_relayed_byte_by_byte(engine: Engine, engines: Http1Engines) -> None:
     body = b'{"model": "acme/chat"}'
     reply = await engines.send(to(engine.url), a_call("/whole", body, accept="application/json"))
     assert (reply.status_code, reply.content_type) == (200, "application/json")
@@ -129,7 +130,7 @@ async def test_an_answer_is_relayed_byte_by_byte(engine: Engine, engines: Aiohtt
     assert (headers["X-Request-ID"], headers["X-Inventiv-Session"]) == ("asked", "s")
 
 
-async def test_chunks_come_as_they_are_sent(engine: Engine, engines: AiohttpEngines) -> None:
+async def test_chunks_come_as_they_are_sent(engine: Engine, engines: Http1Engines) -> None:
     reply = await engines.send(to(engine.url), a_call("/stream", b"{}", accept="text/event-stream"))
     assert reply.content_type == "text/event-stream"
     chunks = reply.chunks()
@@ -141,7 +142,7 @@ async def test_chunks_come_as_they_are_sent(engine: Engine, engines: AiohttpEngi
 
 
 async def test_to_hang_up_in_mid_stream_stops_the_engine(
-    engine: Engine, engines: AiohttpEngines
+    engine: Engine, engines: Http1Engines
 ) -> None:
     reply = await engines.send(to(engine.url), a_call("/stream", b"{}", accept="text/event-stream"))
     await anext(reply.chunks())
@@ -149,7 +150,7 @@ async def test_to_hang_up_in_mid_stream_stops_the_engine(
     await asyncio.wait_for(engine.hung_up.wait(), 5)
 
 
-async def test_connections_are_used_again(engine: Engine, engines: AiohttpEngines) -> None:
+async def test_connections_are_used_again(engine: Engine, engines: Http1Engines) -> None:
     for _ in range(3):
         reply = await engines.send(to(engine.url), a_call("/whole"))
         async for _chunk in reply.chunks():
@@ -158,16 +159,14 @@ async def test_connections_are_used_again(engine: Engine, engines: AiohttpEngine
     assert len(engine.calls) == 3
 
 
-async def test_a_refusal_of_the_engine_is_an_answer(
-    engine: Engine, engines: AiohttpEngines
-) -> None:
+async def test_a_refusal_of_the_engine_is_an_answer(engine: Engine, engines: Http1Engines) -> None:
     reply = await engines.send(to(engine.url), a_call("/busy"))
     assert reply.status_code == 503
     assert b"".join([chunk async for chunk in reply.chunks()]) == b'{"error": "busy"}'
     reply.close()
 
 
-async def test_redirects_are_not_followed(engine: Engine, engines: AiohttpEngines) -> None:
+async def test_redirects_are_not_followed(engine: Engine, engines: Http1Engines) -> None:
     reply = await engines.send(to(engine.url), a_call("/redirect"))
     assert reply.status_code == 307
     reply.close()
@@ -175,18 +174,18 @@ async def test_redirects_are_not_followed(engine: Engine, engines: AiohttpEngine
 
 
 @pytest.mark.parametrize("url", ["", "http://[::1", "http://a b", "ftp://127.0.0.1"])
-async def test_an_address_that_is_none_is_not_reached(engines: AiohttpEngines, url: str) -> None:
+async def test_an_address_that_is_none_is_not_reached(engines: Http1Engines, url: str) -> None:
     with pytest.raises(EngineNotReached):
         await engines.send(to(url), a_call("/whole"))
 
 
-async def test_an_engine_that_does_not_listen_is_not_reached(engines: AiohttpEngines) -> None:
+async def test_an_engine_that_does_not_listen_is_not_reached(engines: Http1Engines) -> None:
     with reserve(None) as port, pytest.raises(EngineNotReached):
         await engines.send(to(f"http://127.0.0.1:{port_of(port)}"), a_call("/whole"))
 
 
 async def test_an_engine_that_does_not_answer_in_time_is_not_reached(
-    engine: Engine, engines: AiohttpEngines
+    engine: Engine, engines: Http1Engines
 ) -> None:
     with pytest.raises(EngineNotReached):
         await engines.send(to(engine.url), a_call("/never"))
@@ -194,7 +193,7 @@ async def test_an_engine_that_does_not_answer_in_time_is_not_reached(
 
 @pytest.mark.parametrize("path", ["/cut", "/stream"], ids=["breaks off", "falls silent"])
 async def test_an_answer_without_an_end_is_no_answer(
-    engine: Engine, engines: AiohttpEngines, path: str
+    engine: Engine, engines: Http1Engines, path: str
 ) -> None:
     reply = await engines.send(to(engine.url), a_call(path))
     with pytest.raises(EngineNotReached):
@@ -204,7 +203,7 @@ async def test_an_answer_without_an_end_is_no_answer(
 
 
 async def test_an_answer_that_takes_too_long_is_ended(engine: Engine) -> None:
-    engines = AiohttpEngines(Deadlines(idle_s=30, total_s=0.2))
+    engines = Http1Engines(Deadlines(idle_s=30, total_s=0.2))
     await engines.open()
     reply = await engines.send(to(engine.url), a_call("/stream"))
     with pytest.raises(EngineNotReached, match="too long"):
@@ -215,7 +214,7 @@ async def test_an_answer_that_takes_too_long_is_ended(engine: Engine) -> None:
 
 
 async def test_time_that_the_caller_takes_is_none_of_the_engine_s(
-    engine: Engine, engines: AiohttpEngines
+    engine: Engine, engines: Http1Engines
 ) -> None:
     reply = await engines.send(to(engine.url), a_call("/stream"))
     chunks = reply.chunks()
@@ -227,7 +226,7 @@ async def test_time_that_the_caller_takes_is_none_of_the_engine_s(
 
 
 async def test_an_idle_connection_that_the_engine_has_closed_is_not_the_end(
-    engine: Engine, engines: AiohttpEngines
+    engine: Engine, engines: Http1Engines
 ) -> None:
     for _ in range(3):
         reply = await engines.send(to(engine.url), a_call("/once"))
@@ -236,7 +235,7 @@ async def test_an_idle_connection_that_the_engine_has_closed_is_not_the_end(
 
 
 async def test_a_client_that_is_not_open_reaches_nobody(engine: Engine) -> None:
-    engines = AiohttpEngines(Deadlines())
+    engines = Http1Engines(Deadlines())
     for _ in range(2):
         with pytest.raises(EngineNotReached):
             await engines.send(to(engine.url), a_call("/whole"))
@@ -244,3 +243,175 @@ async def test_a_client_that_is_not_open_reaches_nobody(engine: Engine) -> None:
         await engines.close()
     with suppress(EngineNotReached):
         await engines.close()
+
+
+class Wire:
+    """An engine that says, byte for byte, what each test wants."""
+
+    def __init__(self) -> None:
+        self.says: list[bytes] = []
+        self.then_closes = False
+        self.connections = 0
+        self.requests: list[bytes] = []
+        self.sent_bytes = 0
+        self.gone = asyncio.Event()
+        self.heard = asyncio.Event()
+        """Set when somebody has connected."""
+        self.url = ""
+        self._tasks: list[asyncio.Task[None] | None] = []
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self.heard.set()
+        self._tasks.append(asyncio.current_task())
+        self._writers.append(writer)
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            while True:
+                self.requests.append(await reader.readuntil(b"\r\n\r\n"))
+                await reader.readexactly(2)
+                for piece in self.says:
+                    writer.write(piece)
+                    await writer.drain()
+                    self.sent_bytes += len(piece)
+                if self.then_closes:
+                    break
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        self.gone.set()
+
+    async def stop(self) -> None:
+        """Hang up on everybody."""
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.gather(*filter(None, self._tasks))
+
+
+@pytest.fixture
+async def wire() -> AsyncGenerator[Wire]:
+    """Listens at ``wire.url``."""
+    wire = Wire()
+    async with await asyncio.start_server(wire.serve, "127.0.0.1", 0) as server:
+        wire.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield wire
+        await wire.stop()
+
+
+async def said(engines: Http1Engines, wire: Wire) -> bytes:
+    """Return the whole body of an answer."""
+    reply = await engines.send(to(wire.url), a_call("/call"))
+    try:
+        return b"".join([chunk async for chunk in reply.chunks()])
+    finally:
+        reply.close()
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+SHORT = OK + b"Content-Length: 2\r\n\r\nok"
+
+
+async def test_a_body_may_end_with_the_connection(engines: Http1Engines, wire: Wire) -> None:
+    wire.says, wire.then_closes = [OK + b"\r\n", b"all of it"], True
+    assert await said(engines, wire) == b"all of it"
+    assert await said(engines, wire) == b"all of it"
+    assert wire.connections == 2
+
+
+async def test_what_comes_before_an_answer_is_none(engines: Http1Engines, wire: Wire) -> None:
+    wire.says = [b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + SHORT]
+    assert await said(engines, wire) == b"ok"
+
+
+@pytest.mark.parametrize("status", [204, 304])
+async def test_an_answer_may_have_no_body(engines: Http1Engines, wire: Wire, status: int) -> None:
+    wire.says = [b"HTTP/1.1 %d Nothing\r\n\r\n" % status]
+    assert await said(engines, wire) == b""
+    assert await said(engines, wire) == b""
+    assert wire.connections == 1
+
+
+async def test_an_engine_that_closes_is_called_anew(engines: Http1Engines, wire: Wire) -> None:
+    wire.says = [OK + b"Connection: close\r\nContent-Length: 2\r\n\r\nok"]
+    for _ in range(2):
+        assert await said(engines, wire) == b"ok"
+    assert wire.connections == 2
+
+
+async def test_one_connection_does_for_one_call_after_the_other(
+    engines: Http1Engines, wire: Wire
+) -> None:
+    wire.says = [SHORT]
+    for _ in range(5):
+        assert await said(engines, wire) == b"ok"
+    assert wire.connections == 1
+
+
+async def test_what_nobody_has_asked_for_reaches_nobody(engines: Http1Engines, wire: Wire) -> None:
+    wire.says = [SHORT + SHORT]
+    for _ in range(3):
+        assert await said(engines, wire) == b"ok"
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"nothing of the kind\r\n\r\n",
+        OK + b"Content-Length: two\r\n\r\nok",
+        OK + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\nok",
+        OK + b"X: " + b"x" * 80_000,
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n",
+    ],
+    ids=["no HTTP", "no length", "two lengths", "an endless head", "another protocol"],
+)
+async def test_what_is_no_answer_is_not_taken_for_one(
+    engines: Http1Engines, wire: Wire, nonsense: bytes
+) -> None:
+    wire.says = [nonsense]
+    with pytest.raises(EngineNotReached):
+        await said(engines, wire)
+    await asyncio.wait_for(wire.gone.wait(), 5)
+
+
+async def test_a_bad_chunk_ends_an_answer_that_has_begun(engines: Http1Engines, wire: Wire) -> None:
+    wire.says = [OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\nzz\r\n"]
+    with pytest.raises(EngineNotReached):
+        await said(engines, wire)
+
+
+@pytest.mark.parametrize("field", ["request_id", "session", "accept", "path"])
+async def test_nothing_smuggles_a_line_into_a_request(
+    engines: Http1Engines, wire: Wire, field: str
+) -> None:
+    wire.says = [SHORT]
+    smuggling = replace(a_call("/call"), **{field: "x\r\nAuthorization: none"})  # type: ignore[arg-type]
+    with pytest.raises(EngineNotReached):
+        await engines.send(to(wire.url), smuggling)
+    assert wire.requests == []
+
+
+async def test_an_engine_writes_no_faster_than_the_caller_reads(
+    engines: Http1Engines, wire: Wire
+) -> None:
+    piece = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+    wire.says = [OK + b"Transfer-Encoding: chunked\r\n\r\n", *[piece] * 1000, b"0\r\n\r\n"]
+    reply = await engines.send(to(wire.url), a_call("/call"))
+    chunks = reply.chunks()
+    await anext(chunks)
+    await asyncio.sleep(0.2)
+    held = wire.sent_bytes
+    await asyncio.sleep(0.1)
+    assert wire.sent_bytes == held < 1000 * len(piece)
+    rest = [len(chunk) async for chunk in chunks]
+    assert sum(rest) > 900 * 0x10000
+    assert max(rest) < 20 * 0x10000
+    reply.close()
+
+
+async def test_whoever_waits_no_longer_hangs_up(engines: Http1Engines, wire: Wire) -> None:
+    calling = asyncio.create_task(engines.send(to(wire.url), a_call("/call")))
+    await wire.heard.wait()
+    calling.cancel()
+    with suppress(asyncio.CancelledError):
+        await calling
+    await asyncio.wait_for(wire.gone.wait(), 5)

@@ -1,0 +1,347 @@
+"""Calls to engines over connections of our own, parsed by ``httptools``.
+
+HTTP/1.1 (RFC 9112) as far as engines speak it: POST, keep-alive, bodies by length, by chunks, or
+until the end of the connection. No redirects, no cookies, no compression, no upgrade.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Final, cast
+from urllib.parse import urlsplit
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+from inventiv_adapters.inference.deadlines import Deadlines, Watch
+from inventiv_core.inference.entities.routes import Route
+from inventiv_core.inference.ports import EngineCall, EngineNotReached, EngineReply, Engines
+
+_KEEP_ALIVE_S: Final = 4.0
+"""Less than engines keep idle connections: uvicorn, which most of them use, closes after 5."""
+_READ_BYTES: Final = 64 * 1024
+"""What is read ahead of a caller who takes it slowly."""
+_HEAD_BYTES: Final = 64 * 1024
+"""The longest head of an answer."""
+_BODILESS: Final = frozenset({204, 304})
+_UNSENDABLE: Final = frozenset("\r\n\0")
+
+
+class _Stale(Exception):
+    """The engine has closed a connection that was idle, just as it was used again."""
+
+
+class _Connection(asyncio.Protocol):
+    """One connection, with one call on it at a time."""
+
+    def __init__(self, pool: "_Pool") -> None:
+        self._pool = pool
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._is_paused = False
+        self.idle_since: float | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        """Be ready for the next answer."""
+        self._parser = HttpResponseParser(self)
+        self._waiter: asyncio.Future[None] | None = None
+        self._pieces: list[bytes] = []
+        self._ahead_bytes = 0
+        self._head_bytes = 0
+        self._has_length = False
+        self._ends_with_connection = False
+        self.error: str | None = None
+        self.status_code = 0
+        self.content_type = "application/json"
+        self.retry_after: str | None = None
+        self.has_head = False
+        self.is_complete = False
+        self._keeps_alive = False
+
+    # What the loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self.idle_since is not None or self.is_complete:
+            self.abort()  # nobody has asked for it
+            return
+        if not self.has_head:
+            self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (HttpParserError, HttpParserUpgrade) as error:
+            self._fail(f"what the engine says is no answer: {error}")
+        if not self.has_head and self._head_bytes > _HEAD_BYTES:
+            self._fail("the head of the engine's answer is too long")
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        if self.idle_since is not None:
+            self._pool.drop(self)
+        elif self._ends_with_connection and exc is None:
+            self.is_complete = True
+        elif not self.is_complete and self.error is None:
+            self.error = "the engine has closed the connection"
+        self._wake()
+
+    # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        if self.is_complete:
+            message = "another answer, that nobody has asked for"
+            raise ValueError(message)  # the parser stops, and says so
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        match name.lower():
+            case b"content-type":
+                self.content_type = value.decode("latin-1")
+            case b"retry-after":
+                self.retry_after = value.decode("latin-1")
+            case b"content-length" | b"transfer-encoding":
+                self._has_length = True
+            case _:
+                pass
+
+    def on_headers_complete(self) -> None:
+        self.status_code = self._parser.get_status_code()
+        self.has_head = self.status_code >= 200  # noqa: PLR2004 - what is less is not yet an answer
+        self._ends_with_connection = (
+            self.has_head and not self._has_length and self.status_code not in _BODILESS
+        )
+
+    def on_body(self, body: bytes) -> None:
+        self._pieces.append(body)
+        self._ahead_bytes += len(body)
+        if self._ahead_bytes > _READ_BYTES and not self._is_paused and self._transport is not None:
+            self._transport.pause_reading()
+            self._is_paused = True
+
+    def on_message_complete(self) -> None:
+        if self.has_head:
+            self.is_complete = True
+            self._keeps_alive = self._parser.should_keep_alive()
+
+    # What callers call.
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something can be sent."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    def write(self, request: bytes) -> None:
+        """Send a request."""
+        self.idle_since = None
+        if self._transport is not None:
+            self._transport.write(request)
+
+    async def head(self, *, is_used: bool) -> None:
+        """Return when the head of the answer is there."""
+        while not self.has_head:
+            if self.error is not None:
+                if is_used and not self._head_bytes:
+                    raise _Stale
+                raise EngineNotReached(self.error)
+            await self.news()
+
+    def take(self) -> bytes:
+        """Return what has come and was not taken yet."""
+        if self._is_paused and self._transport is not None:
+            self._transport.resume_reading()
+        self._is_paused, self._ahead_bytes = False, 0
+        pieces, self._pieces = self._pieces, []
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def news(self) -> None:
+        """Wait until there is something new."""
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def release(self) -> None:
+        """Let others use the connection, if they can; otherwise hang up."""
+        if self.is_complete and self._keeps_alive and self.is_open and not self._is_paused:
+            self._forget()
+            self.idle_since = self._loop.time()
+            self._pool.put(self)
+        else:
+            self.abort()
+
+    def abort(self) -> None:
+        """Hang up: the engine notices, and stops."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _fail(self, reason: str) -> None:
+        self.error = reason
+        self.abort()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class _Pool:
+    """The connections to one engine that nobody uses: the last one back is the first to go."""
+
+    def __init__(self, base_url: str) -> None:
+        try:
+            parts = urlsplit(base_url)
+            host, port = parts.hostname, parts.port
+        except ValueError as error:
+            raise EngineNotReached(str(error)) from error
+        if parts.scheme != "http" or not host or _UNSENDABLE.intersection(base_url):
+            message = f"{base_url!r} is no address of an engine"
+            raise EngineNotReached(message)
+        self.host, self.port = host, port or 80
+        self.path = parts.path.rstrip("/")
+        self.netloc = parts.netloc
+        self._idle: deque[_Connection] = deque()
+
+    def get(self, now: float) -> _Connection | None:
+        """Return a connection that may be used again."""
+        while self._idle:
+            connection = self._idle.pop()
+            since = connection.idle_since
+            if connection.is_open and since is not None and now - since < _KEEP_ALIVE_S:
+                return connection
+            connection.abort()
+        return None
+
+    def put(self, connection: _Connection) -> None:
+        """Keep a connection for later; those that have waited for too long go."""
+        self._idle.append(connection)
+        oldest, now = self._idle[0], connection.idle_since or 0.0
+        while oldest.idle_since is None or now - oldest.idle_since > _KEEP_ALIVE_S:
+            self._idle.popleft().abort()
+            oldest = self._idle[0]
+
+    def drop(self, connection: _Connection) -> None:
+        """Forget a connection that is gone."""
+        if connection in self._idle:
+            self._idle.remove(connection)
+
+    def close(self) -> None:
+        """Close all that nobody uses."""
+        while self._idle:
+            self._idle.pop().abort()
+
+    def request(self, call: EngineCall) -> bytes:
+        """Return a call as it goes over the wire: nothing in it tells who the caller is."""
+        session = "" if call.session is None else f"X-Inventiv-Session: {call.session}\r\n"
+        lines = (call.path, call.accept, call.request_id, call.session or "")
+        if any(_UNSENDABLE.intersection(line) for line in lines):
+            message = "the call cannot be written as a request"
+            raise EngineNotReached(message)
+        head = (
+            f"POST {self.path}{call.path} HTTP/1.1\r\nHost: {self.netloc}\r\n"
+            f"Accept: {call.accept}\r\nAccept-Encoding: identity\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(call.body)}\r\n"
+            f"X-Request-ID: {call.request_id}\r\n{session}\r\n"
+        )
+        return head.encode("latin-1", "replace") + call.body
+
+
+class Http1Reply(EngineReply):
+    """An answer on its way."""
+
+    def __init__(self, connection: _Connection, deadlines: Deadlines, began: float) -> None:
+        self._connection = connection
+        self._watch = Watch(deadlines, began, expire=connection.abort)
+        self._is_closed = False
+        self._status_code = connection.status_code
+        self._content_type = connection.content_type
+        self._retry_after = connection.retry_after
+
+    @property
+    def status_code(self) -> int:
+        return self._status_code
+
+    @property
+    def content_type(self) -> str:
+        return self._content_type
+
+    @property
+    def retry_after(self) -> str | None:
+        return self._retry_after
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        connection, watch = self._connection, self._watch
+        while True:
+            chunk = connection.take()
+            if chunk:
+                watch.rest()  # a slow caller is none of the engine's fault
+                yield chunk
+                continue
+            if connection.is_complete:
+                return
+            if watch.reason is not None or connection.error is not None:
+                raise EngineNotReached(watch.reason or connection.error)
+            watch.wait()
+            await connection.news()
+
+    def close(self) -> None:
+        self._watch.stop()
+        if not self._is_closed:
+            self._is_closed = True
+            self._connection.release()
+
+
+class Http1Engines(Engines):
+    """Connections to all engines, each opened when it is needed."""
+
+    def __init__(self, deadlines: Deadlines) -> None:
+        self._deadlines = deadlines
+        self._pools: dict[str, _Pool] | None = None
+
+    async def open(self) -> None:
+        """Be ready to call."""
+        self._pools = {}
+
+    async def close(self) -> None:
+        """Close all connections that nobody uses."""
+        pools, self._pools = self._pools or {}, None
+        for pool in pools.values():
+            pool.close()
+
+    async def send(self, route: Route, call: EngineCall) -> EngineReply:
+        if self._pools is None:
+            message = "the client is not open"
+            raise EngineNotReached(message)
+        pool = self._pools.get(route.base_url)
+        if pool is None:
+            pool = self._pools[route.base_url] = _Pool(route.base_url)
+        began, request = asyncio.get_running_loop().time(), pool.request(call)
+        try:
+            async with asyncio.timeout(self._deadlines.first_byte_s):
+                idle = pool.get(began)
+                if idle is not None:
+                    try:
+                        return await self._ask(idle, request, began, is_used=True)
+                    except _Stale:
+                        pass  # it was closed while nobody used it: a new one will do
+                return await self._ask(await self._connect(pool), request, began, is_used=False)
+        except (TimeoutError, OSError, UnicodeError) as error:
+            raise EngineNotReached(str(error)) from error
+
+    async def _ask(
+        self, connection: _Connection, request: bytes, began: float, *, is_used: bool
+    ) -> EngineReply:
+        try:
+            connection.write(request)
+            await connection.head(is_used=is_used)
+        except BaseException:
+            connection.abort()
+            raise
+        return Http1Reply(connection, self._deadlines, began)
+
+    async def _connect(self, pool: _Pool) -> _Connection:
+        async with asyncio.timeout(self._deadlines.connect_s):
+            _, connection = await asyncio.get_running_loop().create_connection(
+                lambda: _Connection(pool), pool.host, pool.port
+            )
+        return connection
