@@ -405,6 +405,8 @@ CREATE TABLE IF NOT EXISTS instances (
     deleted_by_provider  boolean NOT NULL,
     is_archived          boolean NOT NULL
 );
+ALTER TABLE instances
+    ADD COLUMN IF NOT EXISTS is_to_reinstall boolean NOT NULL DEFAULT false;  -- nobody has yet
 CREATE UNIQUE INDEX IF NOT EXISTS instances_by_machine
     ON instances (provider_id, provider_instance_id) WHERE provider_instance_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS instances_by_owner

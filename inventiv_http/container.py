@@ -303,6 +303,7 @@ from inventiv_core.orchestration.use_cases.reconciling import (
     ReconcileInstance,
     RenewLease,
 )
+from inventiv_core.orchestration.use_cases.reinstalling import ReinstallInstance
 from inventiv_core.orchestration.use_cases.sweeping import SweepMachines
 from inventiv_core.realtime.use_cases import (
     FollowEvents,
@@ -952,6 +953,7 @@ class Application(DeclarativeContainer):
     renew_lease = _use_case(RenewLease, adapters)
     reconcile_instance = _use_case(ReconcileInstance, adapters)
     sweep_machines = _use_case(SweepMachines, adapters)
+    reinstall_instance = _use_case(ReinstallInstance, adapters)
 
     # commands
     trigger_command = _use_case(TriggerCommand, adapters)

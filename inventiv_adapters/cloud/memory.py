@@ -32,6 +32,7 @@ from inventiv_core.cloud.ports import (
     CloudProvider,
     Clouds,
     ForgetsSetups,
+    ReinstallsMachines,
     SellsMachines,
 )
 from inventiv_core.kernel.clock import Clock
@@ -67,7 +68,9 @@ class Script(Generic[Outcome]):
         return outcome
 
 
-class MemoryCloud(CloudProvider, SellsMachines, ChecksCredentials, ForgetsSetups):
+class MemoryCloud(
+    CloudProvider, SellsMachines, ChecksCredentials, ForgetsSetups, ReinstallsMachines
+):
     """Machines in a dictionary: running as soon as they are started, gone as soon as deleted.
 
     Any credentials will do.
@@ -93,6 +96,9 @@ class MemoryCloud(CloudProvider, SellsMachines, ChecksCredentials, ForgetsSetups
         self.next_offers: Script[OffersOutcome] = Script()
         self.next_check: Script[CheckOutcome] = Script()
         self.next_forget: Script[ActionOutcome] = Script()
+        self.next_reinstall: Script[ActionOutcome] = Script()
+        self.reinstalled: list[str] = []
+        """The ids of machines that were told to start anew, each time."""
         self.forgotten: list[str] = []
         """The ids of machines of which nobody can read any more what they were told."""
         self.checked: list[Mapping[str, Secret]] = []
@@ -122,6 +128,15 @@ class MemoryCloud(CloudProvider, SellsMachines, ChecksCredentials, ForgetsSetups
 
     async def forget_setup(self, machine_id: str, *, zone: str) -> ActionOutcome:
         return self.next_forget.play(lambda: self._forget(machine_id, zone))
+
+    async def reinstall(self, machine_id: str, *, zone: str) -> ActionOutcome:
+        return self.next_reinstall.play(lambda: self._reinstall(machine_id, zone))
+
+    def _reinstall(self, machine_id: str, zone: str) -> ActionOutcome:
+        outcome = self._start(machine_id, zone)
+        if isinstance(outcome, Accepted):
+            self.reinstalled.append(machine_id)
+        return outcome
 
     def _forget(self, machine_id: str, zone: str) -> ActionOutcome:
         machine = self.machines.get(machine_id)

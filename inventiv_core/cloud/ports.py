@@ -94,6 +94,18 @@ class ForgetsSetups(Protocol):
         ...
 
 
+@runtime_checkable
+class ReinstallsMachines(Protocol):
+    """The ability to have a machine start anew, as when it was rented. A provider may lack it."""
+
+    async def reinstall(self, machine_id: str, *, zone: str) -> ActionOutcome:
+        """Have it start anew, running or not; its id, tag and price stay what they are.
+
+        To ask again does it again.
+        """
+        ...
+
+
 class Clouds(Protocol):
     """Where to rent, for whom."""
 

@@ -52,13 +52,13 @@ _S = InstanceStatus
 TRANSITIONS: Final[Mapping[InstanceStatus, frozenset[InstanceStatus]]] = MappingProxyType({
     _S.PROVISIONING:        frozenset({_S.BOOTING, _S.PROVISIONING_FAILED, _S.TERMINATING}),
     _S.BOOTING:             frozenset({_S.INSTALLING, _S.STARTUP_FAILED, _S.TERMINATING}),
-    _S.INSTALLING:          frozenset({_S.STARTING, _S.STARTUP_FAILED, _S.TERMINATING}),
-    _S.STARTING:            frozenset({_S.READY, _S.STARTUP_FAILED, _S.TERMINATING}),
-    _S.READY:               frozenset({_S.UNAVAILABLE, _S.DRAINING, _S.TERMINATING}),
-    _S.UNAVAILABLE:         frozenset({_S.READY, _S.TERMINATING}),
+    _S.INSTALLING:          frozenset({_S.STARTING, _S.BOOTING, _S.STARTUP_FAILED, _S.TERMINATING}),
+    _S.STARTING:            frozenset({_S.READY, _S.BOOTING, _S.STARTUP_FAILED, _S.TERMINATING}),
+    _S.READY:               frozenset({_S.UNAVAILABLE, _S.DRAINING, _S.BOOTING, _S.TERMINATING}),
+    _S.UNAVAILABLE:         frozenset({_S.READY, _S.BOOTING, _S.TERMINATING}),
     _S.DRAINING:            frozenset({_S.TERMINATING}),
     _S.STARTUP_FAILED:      frozenset({_S.BOOTING, _S.TERMINATING}),
-    _S.FAILED:              frozenset({_S.TERMINATING}),
+    _S.FAILED:              frozenset({_S.BOOTING, _S.TERMINATING}),
     _S.PROVISIONING_FAILED: frozenset({_S.TERMINATING}),
     _S.TERMINATING:         frozenset({_S.TERMINATED}),
     _S.TERMINATED:          frozenset({_S.ARCHIVED}),
@@ -74,6 +74,11 @@ WITH_MACHINE: Final = frozenset(
 )
 """There should be a machine."""
 
+REINSTALLABLE: Final = frozenset(
+    {_S.BOOTING, _S.INSTALLING, _S.STARTING, _S.READY, _S.UNAVAILABLE, _S.STARTUP_FAILED, _S.FAILED}
+)
+"""There was a first start, and the end is not near."""
+
 AT_REST: Final = frozenset({_S.TERMINATED, _S.PROVISIONING_FAILED, _S.ARCHIVED})
 """Nothing is rented and nothing is left to do."""
 
@@ -86,6 +91,7 @@ class ErrorCode(StrEnum):
     PROVIDER_CREATE_FAILED = "PROVIDER_CREATE_FAILED"
     PROVIDER_START_TIMEOUT = "PROVIDER_START_TIMEOUT"
     STARTUP_TIMEOUT = "STARTUP_TIMEOUT"
+    REINSTALL_NOT_SUPPORTED = "REINSTALL_NOT_SUPPORTED"
     INTERRUPTED = "INTERRUPTED"
     """Of an action, not of an instance: whoever began it is gone."""
     CANCELLED = "CANCELLED"
@@ -131,6 +137,8 @@ class Instance:
     deletion_reason: str | None
     deleted_by_provider: bool
     is_archived: bool
+    is_to_reinstall: bool = False
+    """The machine is to start anew, and nobody has told the provider so yet."""
 
     @classmethod
     def request(
@@ -197,7 +205,40 @@ class Instance:
 
     def fail(self, status: InstanceStatus, *, code: ErrorCode, message: str, at: datetime) -> Self:
         """Say that it will not get ready, and why."""
-        return self.enter(status, at=at, failed_at=at, error_code=code, error_message=message)
+        return self.enter(
+            status,
+            at=at,
+            failed_at=at,
+            error_code=code,
+            error_message=message,
+            is_to_reinstall=False,
+        )
+
+    @property
+    def can_reinstall(self) -> bool:
+        """Whether its machine may start anew."""
+        return self.status in REINSTALLABLE
+
+    def reinstall(self, *, at: datetime) -> Self:
+        """Say that its machine is to start anew: from now on it is booting.
+
+        Raises:
+            TransitionNotAllowed: There was no first start, or the end is near.
+        """
+        if self.status is InstanceStatus.BOOTING:
+            return self.change(
+                is_to_reinstall=True,
+                status_since=at,
+                boot_started_at=at,
+                error_code=None,
+                error_message=None,
+                failed_at=None,
+            )
+        return replace(self.boot(at=at), is_to_reinstall=True)
+
+    def reinstalling(self, *, at: datetime) -> Self:
+        """Say that the provider does it: only what is heard from now on is of the new start."""
+        return self.change(is_to_reinstall=False, status_since=at, boot_started_at=at)
 
     def terminate(self, reason: DeletionReason, *, at: datetime, **facts: Any) -> Self:
         """Say that the machine is to go."""

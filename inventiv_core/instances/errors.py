@@ -22,6 +22,39 @@ class NotTerminated(Invalid):
 
 
 @dataclass(eq=False, kw_only=True)
+class ReinstallTooLate(Invalid):
+    """An instance that is over cannot be reinstalled."""
+
+    instance_id: UUID
+    status: str
+
+
+@dataclass(eq=False, kw_only=True)
+class NothingToReinstall(Invalid):
+    """The instance has no machine that can be reached yet."""
+
+    instance_id: UUID
+    provider_instance_id_present: bool
+    ip_address_present: bool
+
+
+@dataclass(eq=False, kw_only=True)
+class ReinstallNotPossible(Conflict):
+    """The instance cannot be reinstalled in its present status."""
+
+    instance_id: UUID
+    status: str
+
+
+@dataclass(eq=False, kw_only=True)
+class ReinstallNotSupported(Conflict):
+    """The provider of this instance cannot reinstall machines: terminate it, and deploy another."""
+
+    instance_id: UUID
+    provider_code: str
+
+
+@dataclass(eq=False, kw_only=True)
 class TransitionNotAllowed(Conflict):
     """An instance cannot go from the one status to the other."""
 

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
 
-from litestar import Controller, Request, Response, delete, get, put
+from litestar import Controller, Request, Response, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
@@ -22,6 +22,7 @@ from inventiv_core.instances.use_cases import (
 from inventiv_core.instances.views import InstanceFilter
 from inventiv_core.kernel.idempotency import IdempotencyKey
 from inventiv_core.kernel.pagination import PAGE_ROWS, PageRequest
+from inventiv_core.orchestration.use_cases.reinstalling import ReinstallInstance
 from inventiv_http.instances.schemas import InstanceBody, InstanceDetailsBody
 from inventiv_http.kernel.auth import needs
 from inventiv_http.kernel.errors import Json, domain_error
@@ -112,6 +113,22 @@ class Instances(Controller):
         if termination is Termination.ALREADY_OVER:
             return Response("The instance is terminated already.", status_code=200)
         return Response("The instance is being terminated.", status_code=202)
+
+    @post(
+        "/{instance_id:str}/reinstall",
+        status_code=202,
+        media_type="text/plain",
+        opt=needs(Permission.MANAGE_INSTANCES),
+        summary="Have the machine of an instance start anew",
+    )
+    async def reinstall(
+        self,
+        instance_id: FromPath[UUID],
+        actor: NamedDependency[Actor],
+        reinstall_instance: NamedDependency[ReinstallInstance],
+    ) -> str:
+        await reinstall_instance(InstanceId(instance_id), actor=actor)
+        return "The instance is being reinstalled."
 
     @put(
         "/{instance_id:str}/archive",

@@ -208,6 +208,7 @@ class Fleet(WithInstances):
                 ip_address=address,
                 provider_instance_id=str(wanted),
                 is_archived=is_archived,
+                is_to_reinstall=is_archived,
                 ready_at=self.clock.now() if status is InstanceStatus.READY else before.ready_at,
             )
             stored = replace(before, version=before.version - 1) if is_stale else before

@@ -15,7 +15,7 @@ from inventiv_core.cloud.entities import (
     MachineOrder,
     MachineTag,
 )
-from inventiv_core.cloud.ports import CloudProvider, ForgetsSetups
+from inventiv_core.cloud.ports import CloudProvider, ForgetsSetups, ReinstallsMachines
 
 Outcome = TypeVar("Outcome")
 Accident = Callable[[], Awaitable[None]]
@@ -82,7 +82,7 @@ class MortalUnitOfWork:
         await self._accidents.place()
 
 
-class MortalCloud(CloudProvider, ForgetsSetups):
+class MortalCloud(CloudProvider, ForgetsSetups, ReinstallsMachines):
     """A cloud whose caller may be cut off before a call and after it."""
 
     def __init__(self, cloud: MemoryCloud, accidents: Accidents) -> None:
@@ -106,6 +106,9 @@ class MortalCloud(CloudProvider, ForgetsSetups):
 
     async def forget_setup(self, machine_id: str, *, zone: str) -> ActionOutcome:
         return await self._around(lambda: self._cloud.forget_setup(machine_id, zone=zone))
+
+    async def reinstall(self, machine_id: str, *, zone: str) -> ActionOutcome:
+        return await self._around(lambda: self._cloud.reinstall(machine_id, zone=zone))
 
     async def _around(self, call: Callable[[], Awaitable[Outcome]]) -> Outcome:
         await self._accidents.place()

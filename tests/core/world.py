@@ -31,6 +31,7 @@ from inventiv_core.orchestration.use_cases.reconciling import (
     ReconcileInstance,
     RenewLease,
 )
+from inventiv_core.orchestration.use_cases.reinstalling import ReinstallInstance
 from inventiv_core.orchestration.use_cases.sweeping import SweepMachines
 from inventiv_core.settings.definitions import WORKER_STARTUP
 from inventiv_core.settings.entities import Value
@@ -105,6 +106,12 @@ class World:
         self.flush_heartbeats = FlushHeartbeats(
             unit_of_work=self.unit_of_work, roster=self.roster, clock=self.clock
         )
+        self.reinstall_instance = ReinstallInstance(
+            unit_of_work=self.unit_of_work,
+            situation_queries=situations,
+            clouds=self.clouds,
+            **common,
+        )
         self.claim = ClaimInstances(
             unit_of_work=unit_of_work, clock=self.clock, patience=self.patience
         )
@@ -151,6 +158,9 @@ class World:
 
     async def terminate(self, instance_id: InstanceId) -> None:
         await self.terminate_instance(instance_id, actor=an_actor())
+
+    async def reinstall(self, instance_id: InstanceId) -> None:
+        await self.reinstall_instance(instance_id, actor=an_actor())
 
     async def run(self, period: timedelta) -> None:
         """Do all that becomes due within ``period``, each thing when it is due."""
@@ -240,7 +250,7 @@ class World:
         self.engines.serving[ENGINE] = (self.market.model.model_id,)
         self.cloud.next_create, self.cloud.next_find = Script(), Script()
         self.cloud.next_start, self.cloud.next_delete = Script(), Script()
-        self.cloud.next_list = Script()
+        self.cloud.next_list, self.cloud.next_reinstall = Script(), Script()
 
     def instance(self, instance_id: InstanceId) -> Instance:
         return self.database.table(Instance)[instance_id]

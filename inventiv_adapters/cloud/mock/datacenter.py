@@ -6,7 +6,7 @@ import sqlite3
 import traceback
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Self
 
 import httpx
@@ -50,6 +50,8 @@ class Datacenter:
         self._dice = behaviour.dice()
         self._woken = asyncio.Event()
         self._machines: dict[str, asyncio.Task[None]] = {}
+        self._started_at: dict[str, datetime | None] = {}
+        """When each of them was started: what was started since runs another life."""
         self._running: asyncio.Task[None] | None = None
         self.is_host = False
         """Whether it is this datacenter that makes the ledger come true."""
@@ -127,7 +129,13 @@ class Datacenter:
         try:
             rentals = await asyncio.to_thread(self._ledger.rentals)
             hosted = {rental.id: rental for rental in rentals if self._stands(rental)}
-            await self._switch_off([known for known in self._machines if known not in hosted])
+            await self._switch_off(
+                [
+                    known
+                    for known in self._machines
+                    if known not in hosted or hosted[known].started_at != self._started_at[known]
+                ]
+            )
             for rental in rentals:
                 if rental.id not in hosted and self._is_due_to_go(rental):
                     await asyncio.to_thread(self._ledger.remove, rental.id, at=self._clock.now())
@@ -174,6 +182,7 @@ class Datacenter:
             dice=self._dice,
         )
         self._machines[rental.id] = asyncio.create_task(machine.run())
+        self._started_at[rental.id] = rental.started_at
 
     async def _switch_off(self, machine_ids: Iterable[str]) -> None:
         """Close the machines, all at once; return when their ports are free."""
@@ -184,7 +193,7 @@ class Datacenter:
         if tasks:  # if we are cancelled here, they are still known, and waited for at the end
             await asyncio.wait(tasks.values())
         for machine_id, task in tasks.items():
-            del self._machines[machine_id]
+            del self._machines[machine_id], self._started_at[machine_id]
             _report(machine_id, task)
 
 

@@ -92,6 +92,11 @@ _START: Final = """
     WHERE id = :id AND zone = :zone AND state = 'stopped'
 """
 
+_RESTART: Final = """
+    UPDATE machines SET state = 'starting', started_at = :at
+    WHERE id = :id AND zone = :zone AND state IN ('stopped', 'starting', 'running')
+"""
+
 _RUN: Final = """
     UPDATE machines
     SET state = 'running', ip_address = :ip_address, engine_port = :engine_port,
@@ -223,6 +228,11 @@ class Ledger:
     def start(self, machine_id: str, *, zone: str, at: datetime) -> RentalState | None:
         """Start the machine if it is stopped; return its state then, `None` if there is none."""
         self._change(_START, id=machine_id, zone=zone, at=_text(at))
+        return self._state(machine_id, zone=zone)
+
+    def restart(self, machine_id: str, *, zone: str, at: datetime) -> RentalState | None:
+        """Have the machine start anew; return its state then, `None` if there is none."""
+        self._change(_RESTART, id=machine_id, zone=zone, at=_text(at))
         return self._state(machine_id, zone=zone)
 
     def run(self, machine_id: str, *, ip_address: str, engine_port: int, health_port: int) -> bool:

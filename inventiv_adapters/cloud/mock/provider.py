@@ -34,7 +34,12 @@ from inventiv_core.cloud.entities import (
     Trouble,
     Unknown,
 )
-from inventiv_core.cloud.ports import ChecksCredentials, CloudProvider, SellsMachines
+from inventiv_core.cloud.ports import (
+    ChecksCredentials,
+    CloudProvider,
+    ReinstallsMachines,
+    SellsMachines,
+)
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
 from inventiv_core.kernel.secrets import Secret
@@ -64,7 +69,7 @@ def _nobody() -> None:
     """Wake nobody: a datacenter looks into the ledger by itself, a little later."""
 
 
-class MockCloud(CloudProvider, SellsMachines, ChecksCredentials):
+class MockCloud(CloudProvider, SellsMachines, ChecksCredentials, ReinstallsMachines):
     """Rents out the machines of a `Ledger`; a `Datacenter`, here or elsewhere, makes them run."""
 
     def __init__(
@@ -127,6 +132,15 @@ class MockCloud(CloudProvider, SellsMachines, ChecksCredentials):
             return trouble
         at = self._clock.now()
         state = await self._ask(lambda: self._ledger.start(machine_id, zone=zone, at=at))
+        if state is RentalState.STOPPING:
+            return Unknown(detail="The machine is being deleted.")
+        return self._acted(state)
+
+    async def reinstall(self, machine_id: str, *, zone: str) -> ActionOutcome:
+        if trouble := self._trouble():
+            return trouble
+        at = self._clock.now()
+        state = await self._ask(lambda: self._ledger.restart(machine_id, zone=zone, at=at))
         if state is RentalState.STOPPING:
             return Unknown(detail="The machine is being deleted.")
         return self._acted(state)

@@ -257,6 +257,7 @@ class Desk:
             log = self.begin(moment, ActionType.INSTANCE_STARTUP_FAILED)
             await self.fail(moment, log, code=code, message=message)
             await self.fail_open(moment, ActionType.EXECUTE_CREATE, code, message)
+            await self.fail_open(moment, ActionType.EXECUTE_REINSTALL, code, message)
         return Next(after=self.tools.patience.keep_failed)
 
 

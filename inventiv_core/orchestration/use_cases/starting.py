@@ -12,6 +12,7 @@ from inventiv_core.instances.entities import DeletionReason, ErrorCode, Instance
 from inventiv_core.orchestration.entities import AT_ONCE, Next
 from inventiv_core.orchestration.use_cases.case import Case, Moment
 from inventiv_core.orchestration.use_cases.provisioning import start
+from inventiv_core.orchestration.use_cases.reinstalling import reinstall
 from inventiv_core.workers.entities import Worker, WorkerStatus, engine_url
 
 _GONE = "The machine disappeared at the provider."
@@ -58,8 +59,9 @@ async def boot(case: Case) -> Next:
     machine = await look(case)
     if isinstance(machine, Next):
         return machine
-    if machine.state is MachineState.STOPPED:
-        return await start(case, machine)
+    if case.instance.is_to_reinstall or machine.state is MachineState.STOPPED:
+        begin = reinstall if case.instance.is_to_reinstall else start
+        return await begin(case, machine)
     if machine.state is not MachineState.RUNNING or machine.ip_address is None:
         return Next(after=case.tools.patience.poll)
     async with case.moment() as moment:
@@ -158,9 +160,10 @@ async def examine(case: Case) -> Next:
         serving = _serve(moment.instance, case)
         await case.alter(moment, serving, reason="healthy")
         await case.note(moment, ActionType.INSTANCE_READY)
-        created = await case.open_action(moment, ActionType.EXECUTE_CREATE)
-        if created is not None:
-            await case.succeed(moment, created)
+        for action in (ActionType.EXECUTE_CREATE, ActionType.EXECUTE_REINSTALL):
+            executed = await case.open_action(moment, action)
+            if executed is not None:
+                await case.succeed(moment, executed)
         await case.close_interrupted(moment)
     return Next(after=case.tools.patience.watch)
 

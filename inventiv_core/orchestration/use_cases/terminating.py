@@ -42,9 +42,8 @@ async def _announce(case: Case) -> None:
         last = await moment.work.action_logs.last(case.instance.id, ActionType.EXECUTE_TERMINATE)
         if last is None:
             await case.start_action(moment, ActionType.EXECUTE_TERMINATE)
-        await case.fail_open(
-            moment, ActionType.EXECUTE_CREATE, ErrorCode.CANCELLED, "Termination was asked for."
-        )
+        for action in (ActionType.EXECUTE_CREATE, ActionType.EXECUTE_REINSTALL):
+            await case.fail_open(moment, action, ErrorCode.CANCELLED, "Termination was asked for.")
 
 
 async def _conclude(case: Desk) -> Next:

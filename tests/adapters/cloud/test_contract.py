@@ -13,7 +13,12 @@ from inventiv_adapters.cloud.mock.provider import MockCloud
 from inventiv_adapters.kernel.clock import SystemClock
 from inventiv_adapters.kernel.ids import SerialIds
 from inventiv_core.cloud.entities import Absent, Accepted, Found, Listed, MachineState
-from inventiv_core.cloud.ports import ChecksCredentials, CloudProvider
+from inventiv_core.cloud.ports import (
+    ChecksCredentials,
+    CloudProvider,
+    ForgetsSetups,
+    ReinstallsMachines,
+)
 from inventiv_core.kernel.secrets import Secret
 from tests.adapters.cloud.builders import (
     HERE,
@@ -61,6 +66,26 @@ async def test_credentials_can_be_tried_and_nothing_is_rented(cloud: CloudProvid
     good = {"project_id": Secret(PROJECT), "secret_key": Secret(KEY)}
     assert await cloud.check_credentials(good) == Accepted()
     assert await cloud.list(OURS) == Listed(machines=())
+
+
+async def test_a_machine_is_reinstalled_as_what_it_is(cloud: CloudProvider) -> None:
+    if not isinstance(cloud, ReinstallsMachines):
+        assert isinstance(cloud, ForgetsSetups), "it keeps none: it could not set one up again"
+        return
+    machine = await started(cloud)
+    for _ in range(2):
+        assert await cloud.reinstall(machine.id, zone=machine.zone) == Accepted()
+
+    async def is_running() -> bool:
+        found = await cloud.find(machine.tag, zone=machine.zone)
+        assert isinstance(found, Found)
+        [now] = found.machines
+        assert (now.id, now.created_at) == (machine.id, machine.created_at)
+        return now.state is MachineState.RUNNING and now.ip_address is not None
+
+    await eventually(is_running)
+    assert await cloud.reinstall(NO_SUCH_MACHINE, zone=machine.zone) == Absent()
+    assert await cloud.reinstall(machine.id, zone=THERE) == Absent()
 
 
 async def test_a_machine_is_what_was_ordered(cloud: CloudProvider) -> None:

@@ -122,6 +122,7 @@ async def test_everything_that_can_change_is_saved(adapters: Any) -> None:
         deletion_reason=DeletionReason.STARTUP_FAILED,
         deleted_by_provider=True,
         is_archived=True,
+        is_to_reinstall=True,
     )
     same = {
         field.name

@@ -1,6 +1,7 @@
 """Whoever works on an instance may die, or be overtaken, between any two steps."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from inventiv_core.action_logs.entities import ActionStatus, ActionType
 from inventiv_core.cloud.entities import Accepted, MachineState, RefusalReason, Refused
 from inventiv_core.identity.access import PLATFORM
 from inventiv_core.instances.entities import InstanceId, InstanceStatus
-from inventiv_core.instances.errors import LeaseLost
+from inventiv_core.instances.errors import LeaseLost, NothingToReinstall
 from tests.core.accidents import Accidents, die
 from tests.core.world import MINUTE, SECOND, World
 
@@ -34,6 +35,14 @@ async def fall(world: World) -> InstanceId:
     return instance_id
 
 
+async def renew(world: World) -> InstanceId:
+    """Go from nothing to ready, and there once more on the same machine."""
+    instance_id = await rise(world)
+    await world.reinstall(instance_id)
+    await world.run(2 * MINUTE)
+    return instance_id
+
+
 async def rise_by_hand(world: World) -> InstanceId:
     """Rise on one of two machines that somebody else has rented, and that starts only later."""
     instance_id = await world.deploy()
@@ -50,7 +59,7 @@ async def places_of(story: Story) -> Accidents:
     return world.accidents
 
 
-@pytest.mark.parametrize("story", [rise, rise_by_hand])
+@pytest.mark.parametrize("story", [rise, rise_by_hand, renew])
 async def test_whoever_dies_on_the_way_up_is_succeeded(story: Story) -> None:
     for place in range(len((await places_of(story)).passed)):
         world = await World.build()
@@ -108,6 +117,41 @@ async def test_termination_may_come_between_any_two_steps(
         await world.run(MINUTE)
         assert world.status(instance_id) is S.TERMINATED, place
         assert not world.cloud.machines, place
+        assert not world.unfinished(), place
+
+
+async def test_a_termination_may_come_between_any_two_steps_of_a_reinstall() -> None:
+    begun = len((await places_of(rise)).passed)
+    for place in (await places_of(renew)).outside:
+        if place < begun:
+            continue
+        world = await World.build()
+        instance_id = await rise(world)
+
+        async def terminate(world: World = world, instance_id: InstanceId = instance_id) -> None:
+            await world.terminate(instance_id)
+
+        world.accidents.happen(terminate, at=place)
+        await world.reinstall(instance_id)
+        await world.run(3 * MINUTE)
+        assert world.status(instance_id) is S.TERMINATED, place
+        assert not world.cloud.machines, place
+        assert not world.unfinished(), place
+
+
+async def test_a_reinstall_may_come_between_any_two_steps() -> None:
+    for place in (await places_of(rise)).outside:
+        world = await World.build()
+        instance_id = await world.deploy()
+
+        async def reinstall(world: World = world, instance_id: InstanceId = instance_id) -> None:
+            with suppress(NothingToReinstall):
+                await world.reinstall(instance_id)
+
+        world.accidents.happen(reinstall, at=place)
+        await world.run(4 * MINUTE)
+        assert world.status(instance_id) is S.READY, place
+        assert len(world.cloud.orders) == 1, place
         assert not world.unfinished(), place
 
 

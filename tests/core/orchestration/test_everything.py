@@ -1,6 +1,7 @@
 """Whatever happens, in whatever order: nothing is paid for that nobody wants."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
@@ -20,6 +21,7 @@ from inventiv_core.cloud.entities import (
 )
 from inventiv_core.identity.access import PLATFORM
 from inventiv_core.instances.entities import AT_REST, TRANSITIONS, InstanceId, InstanceStatus
+from inventiv_core.kernel.errors import DomainError
 from tests.core.accidents import Killed, die
 from tests.core.world import MINUTE, SECOND, World
 
@@ -56,6 +58,18 @@ class Terminate:
     async def __call__(self, world: World) -> None:
         if instances := instances_of(world):
             await world.terminate(instances[self.which % len(instances)])
+
+
+@dataclass(frozen=True)
+class Reinstall:
+    """Somebody wants it to start anew, whether or not it can."""
+
+    which: int
+
+    async def __call__(self, world: World) -> None:
+        if instances := instances_of(world):
+            with suppress(DomainError):
+                await world.reinstall(instances[self.which % len(instances)])
 
 
 @dataclass(frozen=True)
@@ -139,13 +153,16 @@ def instances_of(world: World) -> list[InstanceId]:
 FAULTS = st.one_of(
     st.builds(Fault, st.just("create"), st.sampled_from([*TROUBLE, AnswerLost(), NO_STOCK])),
     st.builds(
-        Fault, st.sampled_from(["start", "delete"]), st.sampled_from([*TROUBLE, AnswerLost()])
+        Fault,
+        st.sampled_from(["start", "delete", "reinstall"]),
+        st.sampled_from([*TROUBLE, AnswerLost()]),
     ),
     st.builds(Fault, st.sampled_from(["find", "list"]), st.sampled_from(TROUBLE)),
 )
 STEPS = st.one_of(
     st.builds(Deploy),
     st.builds(Terminate, st.integers(0, 3)),
+    st.builds(Reinstall, st.integers(0, 3)),
     st.builds(Pass, st.sampled_from([0, 1, 2, 5, 20, 60, 200, 900])),
     FAULTS,
     st.builds(Vanish, st.integers(0, 3)),

@@ -353,3 +353,50 @@ async def test_a_search_is_paged_sorted_and_narrowed_as_clients_ask_for_it(
     first = (await owner.get("/instances/search?limit=1")).json()
     second = await owner.get("/instances/search", params={"cursor": first["next_cursor"]})
     assert [row["id"] for row in second.json()["rows"]] == [str(waiting.id)]
+
+
+async def test_a_reinstall_is_accepted_and_seen(
+    sign_in: SignIn, owner: httpx.AsyncClient, memory: MemoryAdapters, market: Market
+) -> None:
+    instance = market.instance(
+        status=InstanceStatus.READY, provider_instance_id="m-1", ip_address="192.0.2.1"
+    )
+    await given(memory.unit_of_work(), instance)
+    for name in ("manager", "user"):
+        answer = await (await sign_in(name)).post(f"/instances/{instance.id}/reinstall")
+        assert answer.status_code == 403
+    answer = await owner.post(f"/instances/{instance.id}/reinstall")
+    assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (
+        202,
+        "text/plain",
+    )
+    seen = (await owner.get(f"/instances/{instance.id}")).json()
+    assert (seen["status"], seen["worker_status"], seen["progress_percent"]) == (
+        "booting", None, 40,
+    )  # fmt: skip
+    [log] = (await owner.get("/action_logs?action_type=REQUEST_REINSTALL")).json()
+    assert (log["status"], log["instance_status_before"]) == ("success", "ready")
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (InstanceStatus.TERMINATED, 400),
+        (InstanceStatus.ARCHIVED, 400),
+        (InstanceStatus.PROVISIONING, 400),
+        (InstanceStatus.TERMINATING, 409),
+    ],
+)
+async def test_a_reinstall_that_cannot_be_is_refused_in_a_sentence(
+    owner: httpx.AsyncClient,
+    memory: MemoryAdapters,
+    market: Market,
+    status: InstanceStatus,
+    code: int,
+) -> None:
+    instance = market.instance(status=status)
+    await given(memory.unit_of_work(), instance)
+    answer = await owner.post(f"/instances/{instance.id}/reinstall")
+    assert (answer.status_code, answer.json()["detail"][-1]) == (code, ".")
+    missing = await owner.post(f"/instances/{a_number()}/reinstall")
+    assert (missing.status_code, missing.json()["message"]) == (404, "instance_not_found")

@@ -21,7 +21,7 @@ from inventiv_adapters.cloud.mock.loopback import reserve
 from inventiv_adapters.cloud.mock.provider import MockCloud
 from inventiv_adapters.kernel.clock import SystemClock
 from inventiv_adapters.kernel.ids import SerialIds, Uuid7
-from inventiv_core.cloud.entities import Machine
+from inventiv_core.cloud.entities import Accepted, Machine
 from tests.adapters.cloud.builders import (
     MODEL,
     SECRET,
@@ -98,6 +98,32 @@ def engine_of(control_plane: FakeControlPlane) -> str:
     """Return where the agent that registered last says its engine is."""
     registration = control_plane.said("register")[-1]
     return f"http://{registration['ip_address']}:{registration['vllm_port']}"
+
+
+async def test_a_machine_that_is_reinstalled_comes_up_anew_on_its_ports(
+    site: Site, control_plane: FakeControlPlane
+) -> None:
+    async with site.datacenter() as datacenter:
+        cloud = site.cloud(datacenter)
+        machine = await rented(cloud, an_order(control_plane_url=control_plane.url))
+        await cloud.start(machine.id, zone=machine.zone)
+        await eventually(ready(control_plane))
+        before, engine = site.rental(machine), engine_of(control_plane)
+        said = len(control_plane.messages)
+        assert await cloud.reinstall(machine.id, zone=machine.zone) == Accepted()
+        assert site.rental(machine).state is RentalState.STARTING
+
+        async def registered_again() -> bool:
+            return "register" in control_plane.actions[said:]
+
+        await eventually(registered_again)
+        await eventually(ready(control_plane))
+        [first, second] = control_plane.said("register")
+        assert first["worker_id"] != second["worker_id"], "it is another agent"
+        assert engine_of(control_plane) == engine
+        after = site.rental(machine)
+        assert (after.id, after.created_at) == (before.id, before.created_at)
+        assert set(control_plane.bearers) == {f"Bearer {SECRET}"}
 
 
 async def test_a_machine_comes_up_serves_and_goes(

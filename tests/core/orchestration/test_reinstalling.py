@@ -1,0 +1,233 @@
+"""A machine starts anew, and no other one is rented."""
+
+from typing import Any
+
+import pytest
+
+from inventiv_adapters.cloud.memory import AnswerLost, FixedClouds
+from inventiv_core.action_logs.entities import ActionStatus, ActionType
+from inventiv_core.cloud.entities import Absent, Denied, Throttled, Unknown
+from inventiv_core.cloud.errors import NoCloudAdapter
+from inventiv_core.cloud.ports import CloudProvider
+from inventiv_core.identity.access import Role
+from inventiv_core.identity.errors.access import PermissionMissing
+from inventiv_core.instances.entities import REINSTALLABLE, InstanceId, InstanceStatus
+from inventiv_core.instances.errors import (
+    InstanceNotFound,
+    NothingToReinstall,
+    ReinstallNotPossible,
+    ReinstallNotSupported,
+    ReinstallTooLate,
+)
+from inventiv_core.kernel.errors import DomainError
+from inventiv_core.orchestration.use_cases.reinstalling import ReinstallInstance
+from inventiv_core.workers.entities import Worker
+from tests.builders import OTHER, a_number, an_actor, given
+from tests.core.world import MINUTE, SECOND, World
+
+S = InstanceStatus
+
+
+class Plain:
+    """A cloud with no more than it must have."""
+
+    def __init__(self, cloud: CloudProvider) -> None:
+        self._cloud = cloud
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "reinstall":
+            raise AttributeError
+        return getattr(self._cloud, name)
+
+
+async def request(world: World) -> tuple[ActionStatus, dict[str, Any]]:
+    """Return how the only request ended, and what its log says."""
+    [log] = world.logs(ActionType.REQUEST_REINSTALL)
+    return log.status, dict(log.metadata)
+
+
+async def test_an_instance_comes_back_on_the_same_machine(world: World) -> None:
+    instance_id = await world.deploy_until(S.READY)
+    [machine] = world.cloud.machines.values()
+    world.clock.advance(MINUTE)
+    await world.reinstall(instance_id)
+    asked_at = world.clock.now()
+    instance = world.instance(instance_id)
+    assert (instance.status, instance.is_to_reinstall) == (S.BOOTING, True)
+    assert (instance.status_since, instance.boot_started_at) == (asked_at, asked_at)
+    assert instance_id not in world.database.table(Worker), "it has to register again"
+    assert not world.cloud.reinstalled, "that is the reconciler's"
+
+    await world.run(2 * MINUTE)
+    assert world.cloud.reinstalled == [machine.id]
+    assert list(world.cloud.machines) == [machine.id]
+    assert len(world.cloud.orders) == 1
+    assert world.history(instance_id)[-5:] == [
+        S.READY, S.BOOTING, S.INSTALLING, S.STARTING, S.READY,
+    ]  # fmt: skip
+    assert not world.instance(instance_id).is_to_reinstall
+    assert await request(world) == (ActionStatus.SUCCESS, {"instance_id": str(instance_id)})
+    [executed] = world.logs(ActionType.EXECUTE_REINSTALL)
+    assert executed.status is ActionStatus.SUCCESS
+    assert executed.metadata["server_id"] == machine.id
+    assert not world.unfinished()
+
+
+async def test_what_the_agent_says_before_the_new_start_counts_no_more(world: World) -> None:
+    instance_id = await world.deploy_until(S.READY)
+    await world.reinstall(instance_id)
+    world.clock.advance(MINUTE)
+    await world.beat()  # the machine does not know yet
+    assert instance_id in world.database.table(Worker)
+    world.agents_work = False
+    await world.run(MINUTE)
+    assert world.cloud.reinstalled
+    assert world.status(instance_id) is S.INSTALLING, "nobody has reported since"
+    world.agents_work = True
+    await world.run(MINUTE)
+    assert world.status(instance_id) is S.READY
+
+
+async def test_to_ask_again_before_it_is_done_changes_nothing(world: World) -> None:
+    instance_id = await world.deploy_until(S.READY)
+    await world.reinstall(instance_id)
+    before = world.instance(instance_id)
+    world.clock.advance(SECOND)
+    await world.reinstall(instance_id)
+    assert world.instance(instance_id) == before
+    assert world.logs(ActionType.REQUEST_REINSTALL)[-1].metadata["already_requested"]
+    await world.run(2 * MINUTE)
+    assert len(world.cloud.reinstalled) == 1
+
+
+@pytest.mark.parametrize("status", [S.BOOTING, S.INSTALLING, S.STARTING, S.STARTUP_FAILED])
+async def test_a_start_that_hangs_can_be_begun_anew(world: World, status: InstanceStatus) -> None:
+    world.agents_work = status is S.STARTING
+    world.engines.serving.clear()
+    instance_id = await world.deploy()
+    await world.run_until(instance_id, status)
+    if world.instance(instance_id).ip_address is None:
+        with pytest.raises(NothingToReinstall):
+            await world.reinstall(instance_id)
+        return
+    await world.reinstall(instance_id)
+    assert world.instance(instance_id).error_code is None
+    world.heal()
+    await world.run(2 * MINUTE)
+    assert world.status(instance_id) is S.READY
+    assert len(world.cloud.machines) == 1
+    assert not world.unfinished()
+
+
+async def test_a_reinstall_that_takes_too_long_fails_like_a_start(world: World) -> None:
+    instance_id = await world.deploy_until(S.READY)
+    world.agents_work = False
+    await world.reinstall(instance_id)
+    await world.run_until(instance_id, S.STARTUP_FAILED)
+    [executed] = world.logs(ActionType.EXECUTE_REINSTALL)
+    assert (executed.status, executed.error_code) == (ActionStatus.FAILED, "STARTUP_TIMEOUT")
+    await world.run(20 * MINUTE)
+    assert world.status(instance_id) is S.TERMINATED
+    assert not world.cloud.machines
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Unknown(detail="?"),
+        Denied(detail="?"),
+        Throttled(retry_after=SECOND),
+        Absent(),
+        AnswerLost(),
+    ],
+)
+async def test_whatever_the_provider_answers_it_is_asked_until_it_does_it(
+    world: World, answer: Any
+) -> None:
+    instance_id = await world.deploy_until(S.READY)
+    world.cloud.next_reinstall.add(answer, answer)
+    await world.reinstall(instance_id)
+    await world.run(3 * MINUTE)
+    assert world.status(instance_id) is S.READY
+    assert world.cloud.reinstalled
+    assert len(world.logs(ActionType.EXECUTE_REINSTALL)) == 1
+    assert not world.unfinished()
+
+
+@pytest.mark.parametrize("status", InstanceStatus)
+@pytest.mark.parametrize("has_machine", [True, False])
+@pytest.mark.parametrize("has_address", [True, False])
+async def test_only_what_has_a_machine_and_a_future_is_reinstalled(
+    world: World, status: InstanceStatus, *, has_machine: bool, has_address: bool
+) -> None:
+    instance = world.market.instance(
+        status=status,
+        provider_instance_id="m-1" if has_machine else None,
+        ip_address="192.0.2.1" if has_address else None,
+        error_code="E",
+    )
+    await given(world.unit_of_work, instance)
+    expected: type[DomainError] | None = None
+    facts: dict[str, Any] = {"status": str(status)}
+    if status in {S.TERMINATED, S.ARCHIVED}:
+        expected = ReinstallTooLate
+    elif status is S.TERMINATING:
+        expected = ReinstallNotPossible
+    elif not (has_machine and has_address):
+        expected = NothingToReinstall
+        facts = {
+            "provider_instance_id_present": has_machine, "ip_address_present": has_address,
+        }  # fmt: skip
+    elif status not in REINSTALLABLE:
+        expected = ReinstallNotPossible
+    if expected is None:
+        await world.reinstall(instance.id)
+        after = world.instance(instance.id)
+        assert (after.status, after.error_code, after.failed_at) == (
+            S.BOOTING, None, None,
+        )  # fmt: skip
+        return
+    with pytest.raises(expected):
+        await world.reinstall(instance.id)
+    assert world.instance(instance.id) == instance
+    failed, metadata = await request(world)
+    assert failed is ActionStatus.FAILED
+    assert metadata == {
+        "instance_id": str(instance.id), "error_code": expected.code, **facts,
+    }  # fmt: skip
+
+
+async def test_a_provider_that_cannot_is_not_asked(world: World) -> None:
+    instance_id = await world.deploy_until(S.READY)
+    code = world.market.provider.code
+    for clouds, error in (
+        (FixedClouds({code: Plain(world.cloud)}), ReinstallNotSupported),
+        (FixedClouds({}), NoCloudAdapter),
+    ):
+        reinstall = ReinstallInstance(
+            unit_of_work=world.unit_of_work,
+            situation_queries=world.reinstall_instance.situation_queries,
+            clouds=clouds,
+            clock=world.clock,
+            new_id=world.new_id,
+        )
+        with pytest.raises(error):
+            await reinstall(instance_id, actor=an_actor())
+    assert world.status(instance_id) is S.READY
+    assert [log.status for log in world.logs(ActionType.REQUEST_REINSTALL)] == [
+        ActionStatus.FAILED
+    ] * 2
+
+
+async def test_only_owners_and_administrators_reinstall_and_only_their_own(world: World) -> None:
+    instance_id = await world.deploy_until(S.READY)
+    for role in (Role.MANAGER, Role.USER):
+        with pytest.raises(PermissionMissing):
+            await world.reinstall_instance(instance_id, actor=an_actor(role))
+    for wanted, actor in (
+        (instance_id, an_actor(organization=OTHER)),
+        (InstanceId(a_number()), an_actor()),
+    ):
+        with pytest.raises(InstanceNotFound):
+            await world.reinstall_instance(wanted, actor=actor)
+    await world.reinstall_instance(instance_id, actor=an_actor(Role.ADMIN))
