@@ -868,6 +868,8 @@ CREATE INDEX IF NOT EXISTS rentals_by_instance ON rentals (instance_id);
 CREATE INDEX IF NOT EXISTS rentals_by_start ON rentals (started_at);
 CREATE INDEX IF NOT EXISTS rentals_by_end
     ON rentals (organization_id, COALESCE(ended_at, 'infinity'::timestamptz));
+CREATE INDEX IF NOT EXISTS rentals_by_end_of_all
+    ON rentals (COALESCE(ended_at, 'infinity'::timestamptz));
 CREATE INDEX IF NOT EXISTS rentals_by_type ON rentals (instance_type_id);
 
 -- A machine that was not written down is billed since its request was answered.

@@ -13,7 +13,16 @@ from inventiv_core.finops.use_cases.rentals import begin_rental, conclude_rental
 from inventiv_core.finops.views.costs import CostLevel, last_minutes
 from inventiv_core.identity.access import PLATFORM
 from inventiv_http.container import PostgresAdapters
-from tests.builders import ACME, NOON, OTHER, Market, given_teams
+from tests.builders import (
+    ACME,
+    NOON,
+    OTHER,
+    Market,
+    a_rental,
+    an_instance_type,
+    given,
+    given_teams,
+)
 
 HOUR = timedelta(hours=1)
 DAY = 24 * HOUR
@@ -142,6 +151,40 @@ async def test_a_machine_is_rented_once_however_often_it_is_seen(estate: Estate)
     await estate.rent(created=0 * HOUR, at=0 * HOUR)
     await estate.rent(created=0 * HOUR, at=1 * HOUR)
     assert await estate.hours(at=2 * HOUR) == 2
+
+
+async def test_the_dearest_are_those_that_have_cost_most_whatever_an_hour_has_cost_when(
+    estate: Estate,
+) -> None:
+    """One that was cheap at first, and then dear, against one that always cost the same."""
+    market = estate.market
+    other = an_instance_type(market.provider, code="steady", cost_per_hour=Decimal("5.0000"))
+    steady = market.instance(instance_type_id=other.id)
+    free = market.instance(instance_type_id=other.id)
+    await given(
+        estate.adapters.unit_of_work(), other, steady, free,
+        a_rental(steady, start=NOON, end=NOON + 2 * HOUR),
+        a_rental(free, start=NOON - HOUR, end=NOON),  # when nothing had a price
+    )  # fmt: skip
+    await estate.rent(created=0 * HOUR, at=0 * HOUR)
+    await estate.price("9.0000", at=HOUR)
+    span = last_minutes(525_600, NOON + 3 * HOUR)
+    for most in (1, 2, 3):
+        costs = await estate.adapters.cost_queries().spent(ACME, span, instances=most)
+        rows = costs.at(CostLevel.INSTANCE)
+        assert [(row.instance_id, row.amount / 3600) for row in rows] == [
+            (estate.instance.id, 19), (steady.id, 10), (free.id, 0),
+        ][:most]  # fmt: skip
+        assert costs.total == 29 * 3600
+
+
+async def test_what_is_free_is_shown_as_such(estate: Estate) -> None:
+    await estate.price("0.0000", at=0 * HOUR)
+    await estate.rent(created=0 * HOUR, at=0 * HOUR)
+    span = last_minutes(60, NOON + 3 * HOUR)
+    costs = await estate.adapters.cost_queries().spent(ACME, span, instances=9)
+    for level in (CostLevel.PROVIDER, CostLevel.INSTANCE_TYPE, CostLevel.INSTANCE):
+        assert [row.amount for row in costs.at(level)] == [0]
 
 
 async def test_others_see_nothing_of_it(estate: Estate) -> None:
