@@ -248,18 +248,14 @@ class MemoryLimiter(Limiter):
 
     async def hold(self, hold: Hold) -> Verdict:
         now_ms = self._now_ms()
-        pairs = [(ask, self._bucket(ask.gauge)) for ask in hold.asks]
+        buckets = [self._bucket(ask.gauge) for ask in hold.asks]
+        pairs = list(zip(hold.asks, buckets, strict=True))
         readings = [bucket.reading(ask.gauge, now_ms) for ask, bucket in pairs]
-        fits = all(
-            ask.gauge.fits(reading, ask.amount)
-            for (ask, _), reading in zip(pairs, readings, strict=True)
-        )
-        if not fits:
-            return Verdict(is_admitted=False, readings=readings)
-        for ask, bucket in pairs:
-            bucket.take(ask.gauge, hold.id, ask.amount, now_ms)
+        for ask, reading in zip(hold.asks, readings, strict=True):
+            if not ask.gauge.fits(reading, ask.amount):
+                return Verdict(is_admitted=False, readings=readings)
         self._holds[hold.id] = hold
-        readings = [bucket.reading(ask.gauge, now_ms) for ask, bucket in pairs]
+        readings = [bucket.take(ask.gauge, hold.id, ask.amount, now_ms) for ask, bucket in pairs]
         return Verdict(is_admitted=True, readings=readings)
 
     def settle(self, hold: Hold, used: Mapping[Measure, int]) -> None:
@@ -288,9 +284,11 @@ class MemoryLimiter(Limiter):
             bucket.is_known = False
 
     def _bucket(self, gauge: Gauge) -> Bucket:
-        _, bucket = self._buckets.get(gauge.key) or (None, Bucket())
-        self._buckets[gauge.key] = (gauge, bucket)
-        return bucket
+        known = self._buckets.get(gauge.key)
+        if known is None or known[0] is not gauge:  # its limit may be another by now
+            known = (gauge, Bucket() if known is None else known[1])
+            self._buckets[gauge.key] = known
+        return known[1]
 
     def _now_ms(self) -> int:
         return milliseconds(self._clock.now())

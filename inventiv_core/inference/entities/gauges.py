@@ -23,6 +23,7 @@ RETRY_MS: Final = 1000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _MINUTE_MS: Final = 60_000
+_LEASE_MS: Final = LEASE // _MILLISECOND
 
 
 def milliseconds(at: datetime) -> int:
@@ -83,26 +84,22 @@ class Gauge:
     since: datetime | None = None
     """When the period began, of a budget."""
     ends_at: datetime | None = None
+    drains: bool = field(init=False, repr=False, compare=False)
+    """Whether what was used is forgotten steadily: the limit in each minute."""
+    is_budget: bool = field(init=False, repr=False, compare=False)
+    """Whether what was used counts until the period ends."""
+    is_held: bool = field(init=False, repr=False, compare=False)
+    """Whether it is only known at the end of a call how much it takes."""
+    weight: int = field(init=False, repr=False, compare=False)
+    """What one of it is in the unit of `Reading.used`, which drains in whole numbers."""
 
-    @property
-    def drains(self) -> bool:
-        """Whether what was used is forgotten steadily: the limit in each minute."""
-        return self.per is Per.MINUTE
-
-    @property
-    def is_budget(self) -> bool:
-        """Whether what was used counts until the period ends."""
-        return self.ends_at is not None
-
-    @property
-    def is_held(self) -> bool:
-        """Whether it is only known at the end of a call how much it takes."""
-        return self.measure is not Measure.REQUESTS
-
-    @property
-    def weight(self) -> int:
-        """What one of it is in the unit of `Reading.used`, which drains in whole numbers."""
-        return _MINUTE_MS if self.drains else 1
+    def __post_init__(self) -> None:
+        """Find out once what every call asks."""
+        drains = self.per is Per.MINUTE
+        object.__setattr__(self, "drains", drains)
+        object.__setattr__(self, "is_budget", self.ends_at is not None)
+        object.__setattr__(self, "is_held", self.measure is not Measure.REQUESTS)
+        object.__setattr__(self, "weight", _MINUTE_MS if drains else 1)
 
     @property
     def allowance(self) -> str:
@@ -214,14 +211,15 @@ class Bucket:
         self._come_to(gauge, now_ms)
         return Reading(self.used, self.held, self.is_known or not gauge.is_budget)
 
-    def take(self, gauge: Gauge, hold: UUID, amount: int, now_ms: int) -> None:
-        """Take, or hold, so much."""
+    def take(self, gauge: Gauge, hold: UUID, amount: int, now_ms: int) -> Reading:
+        """Take, or hold, so much; return what the gauge shows then."""
         self._come_to(gauge, now_ms)
-        if not gauge.is_held:
+        if gauge.is_held:
+            self.held += amount
+            self.leases[hold] = (now_ms + _LEASE_MS, amount)
+        else:
             self.used += amount * gauge.weight
-            return
-        self.held += amount
-        self.leases[hold] = (now_ms + LEASE // _MILLISECOND, amount)
+        return Reading(self.used, self.held, self.is_known or not gauge.is_budget)
 
     def settle(self, gauge: Gauge, hold: UUID, used: int, now_ms: int) -> None:
         """Replace what was held by what was used, even if the lease is over by now."""
@@ -234,7 +232,7 @@ class Bucket:
         """Have a lease last longer that is not over yet."""
         self._come_to(gauge, now_ms)
         if (lease := self.leases.pop(hold, None)) is not None:
-            self.leases[hold] = (now_ms + LEASE // _MILLISECOND, lease[1])
+            self.leases[hold] = (now_ms + _LEASE_MS, lease[1])
 
     def seed(self, used: int) -> None:
         """Learn what was used before: never less than is known already."""
@@ -249,9 +247,11 @@ class Bucket:
         return self.used == 0 or (gauge.ends_at is not None and now_ms >= _end_ms(gauge.ends_at))
 
     def _come_to(self, gauge: Gauge, now_ms: int) -> None:
-        if gauge.drains:
-            self.used = max(0, self.used - gauge.limit * max(0, now_ms - self.at_ms))
-        self.at_ms = max(self.at_ms, now_ms)
+        if now_ms <= self.at_ms:
+            return
+        if gauge.drains and self.used:
+            self.used = max(0, self.used - gauge.limit * (now_ms - self.at_ms))
+        self.at_ms = now_ms
         while self.leases:
             hold = next(iter(self.leases))
             until_ms, amount = self.leases[hold]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NewType, Self
 from uuid import UUID
@@ -19,6 +19,9 @@ MOST: Final = 10**10
 """Of requests and tokens: beyond that, Redis would not count exactly."""
 MOST_EUR: Final = 1_000_000
 LONGEST_MODEL: Final = 200
+
+_MOST_KNOWN: Final = 10_000
+"""Limits of workspaces whose gauges are remembered: those of defaults grow with the callers."""
 
 
 class LimitActKind(StrEnum):
@@ -103,7 +106,10 @@ class Limit:
         return self
 
     def gauges(self, caller: Actor, now: datetime) -> Iterator[Gauge]:
-        """Yield what is counted of a call of the caller's. A default counts in each workspace."""
+        """Yield what is counted of a call of the caller's. A default counts in each workspace.
+
+        They are the same for all that day's calls in the workspace.
+        """
         circle = Circle(
             organization_id=caller.organization_id,
             user_id=caller.user_id if caller.organization_id is None else self.user_id,
@@ -155,6 +161,7 @@ class LimitBook:
 
     def __init__(self, limits: Iterable[Limit] = ()) -> None:
         self.limits = tuple(limits)
+        self._gauges: dict[tuple[LimitId, UUID | None], tuple[date, tuple[Gauge, ...]]] = {}
         self._own: dict[OrganizationId | None, dict[tuple[object, ...], Limit]] = {}
         self._platform: dict[tuple[object, ...], Limit] = {}
         for limit in self.limits:
@@ -179,6 +186,20 @@ class LimitBook:
             for name in models
         ]
         return [limit for limit in found if limit is not None]
+
+    def gauges(self, caller: Actor, model: str, now: datetime) -> Sequence[Gauge]:
+        """Return what is counted of a call of the caller's for that model: mostly known already."""
+        found: list[Gauge] = []
+        for limit in self.applying(caller, model):
+            place = (limit.id, caller.organization_id or caller.user_id)
+            day, gauges = self._gauges.get(place, (None, ()))
+            if day != (today := now.date()):
+                gauges = tuple(limit.gauges(caller, now))
+                if len(self._gauges) >= _MOST_KNOWN:
+                    self._gauges.clear()
+                self._gauges[place] = (today, gauges)
+            found += gauges
+        return found
 
 
 def _about(caller: Actor, models: tuple[str | None, ...]) -> Iterator[tuple[object, ...]]:

@@ -72,16 +72,14 @@ class Admission:
 
     def asks(self, caller: Actor, target: Target, estimate: TokenCounts) -> tuple[Ask, ...]:
         """Return all that a call asks for. Nothing at all if no limit applies."""
-        limits = self._limits.book.applying(caller, target.name)
-        if not limits:
+        gauges = self._limits.book.gauges(caller, target.name, self._clock.now())
+        if not gauges:
             return ()
-        now = self._clock.now()
         amounts = _amounts(estimate, target.price)
         amounts |= {Measure.REQUESTS: 1, Measure.CALLS: 1}
         return tuple(
             Ask(gauge, max(1, amounts[gauge.measure]))
-            for limit in limits
-            for gauge in limit.gauges(caller, now)
+            for gauge in gauges
             if gauge.measure in amounts
         )
 
