@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import islice
@@ -134,8 +135,12 @@ class MemoryLimits(LimitRepository):
     def __init__(self, database: MemoryDatabase) -> None:
         self._limits = database.table(Limit)
 
-    async def put(self, limit: Limit) -> None:
+    async def put(self, limit: Limit) -> Limit:
+        known = await self.find(limit)
+        if known is not None:
+            limit = replace(limit, id=known.id, created_at=known.created_at)
         self._limits[limit.id] = limit
+        return limit
 
     async def find(self, limit: Limit) -> Limit | None:
         return next((one for one in self._limits.values() if one.place == limit.place), None)

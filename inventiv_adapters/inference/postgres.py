@@ -79,7 +79,13 @@ _PUT_LIMIT = """
          %(requests_per_minute)s, %(tokens_per_minute)s, %(concurrent_calls)s,
          %(tokens_per_day)s, %(tokens_per_month)s, %(eur_per_day)s, %(eur_per_month)s,
          %(created_at)s, %(updated_at)s)
-    ON CONFLICT (id) DO UPDATE SET
+    ON CONFLICT (
+        issuer,
+        COALESCE(organization_id, '00000000-0000-0000-0000-000000000000'),
+        COALESCE(user_id, '00000000-0000-0000-0000-000000000000'),
+        COALESCE(api_key_id, '00000000-0000-0000-0000-000000000000'),
+        COALESCE(model, '')
+    ) DO UPDATE SET
         requests_per_minute = EXCLUDED.requests_per_minute,
         tokens_per_minute = EXCLUDED.tokens_per_minute,
         concurrent_calls = EXCLUDED.concurrent_calls,
@@ -88,6 +94,9 @@ _PUT_LIMIT = """
         eur_per_day = EXCLUDED.eur_per_day,
         eur_per_month = EXCLUDED.eur_per_month,
         updated_at = EXCLUDED.updated_at
+    RETURNING id, issuer, organization_id, user_id, api_key_id, model, requests_per_minute,
+              tokens_per_minute, concurrent_calls, tokens_per_day, tokens_per_month, eur_per_day,
+              eur_per_month, created_at, updated_at
 """
 
 
@@ -232,8 +241,9 @@ class PostgresLimits(LimitRepository):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def put(self, limit: Limit) -> None:
-        await self._connection.execute(_PUT_LIMIT, asdict(limit))
+    async def put(self, limit: Limit) -> Limit:
+        [stored] = await fetch_all(self._connection, Limit, _PUT_LIMIT, **asdict(limit))
+        return stored
 
     async def find(self, limit: Limit) -> Limit | None:
         return await fetch_one(

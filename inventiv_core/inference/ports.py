@@ -156,8 +156,11 @@ class Limiter(Protocol):
 class LimitRepository(Protocol):
     """Limits, one at a time."""
 
-    async def put(self, limit: Limit) -> None:
-        """Store a limit, in the place of the one that is about the same, whose id it has."""
+    async def put(self, limit: Limit) -> Limit:
+        """Store a limit, or its numbers in the one that is about the same; return what is stored.
+
+        There is one of each, even if two people set it at the same time.
+        """
         ...
 
     async def find(self, limit: Limit) -> Limit | None:

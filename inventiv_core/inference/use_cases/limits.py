@@ -199,8 +199,7 @@ async def _set(
         owner = wanted.organization_id if wanted.issuer is Issuer.ORGANIZATION else None
         if await work.limits.count(issuer=wanted.issuer, owner=owner) >= MOST_LIMITS:
             raise TooManyLimits(most=MOST_LIMITS)
-    after = replace(after, updated_at=wanted.updated_at)
-    await work.limits.put(after)
+    after = await work.limits.put(replace(after, updated_at=wanted.updated_at))
     act = _act(LimitActKind.INFERENCE_LIMIT_SET, after, actor, new_id)
     was, is_now = changes(before, after)
     await enter(replace(act, before=was, after=is_now), work)

@@ -215,8 +215,21 @@ async def test_limits_are_stored_as_they_were_and_found_by_what_they_are_about(
         assert await work.limits.find(a_limit(model="n")) is None
         assert await work.limits.find(a_default(model="m")) is None
         changed = replace(whole, tokens_per_day=None, updated_at=NOON + STALE_AFTER)
-        await work.limits.put(changed)
+        assert await work.limits.put(changed) == changed
         assert await work.limits.find(whole) == changed
+
+
+async def test_there_is_one_limit_of_each(adapters: Any) -> None:
+    await given_teams(adapters.unit_of_work())
+    for limit in (a_limit(), a_limit(user=ALICE, model="m"), a_default()):
+        again = replace(
+            limit, id=LimitId(a_number()), tokens_per_day=7, created_at=NOON + STALE_AFTER
+        )
+        async with adapters.unit_of_work()() as work:
+            assert await work.limits.put(limit) == limit
+            kept = replace(limit, tokens_per_day=7)
+            assert await work.limits.put(again) == kept
+            assert await work.limits.find(limit) == kept
 
 
 async def test_limits_belong_to_who_has_set_them(adapters: Any) -> None:
