@@ -773,6 +773,33 @@ ALTER TABLE inference_usage ADD COLUMN IF NOT EXISTS cached_tokens bigint;
 ALTER TABLE inference_usage ALTER COLUMN instance_id DROP NOT NULL;  -- null: there was none to ask
 CREATE INDEX IF NOT EXISTS inference_usage_by_owner ON inference_usage (organization_id, occurred_at DESC);
 
+-- How much may be used. What a limit is for, and is there no longer, uses nothing.
+CREATE TABLE IF NOT EXISTS inference_limits (
+    id                  uuid PRIMARY KEY,
+    issuer              text NOT NULL CHECK (issuer IN ('organization', 'platform')),
+    organization_id     uuid REFERENCES organizations ON DELETE CASCADE,  -- null: each workspace by itself
+    user_id             uuid,
+    api_key_id          uuid,
+    model               text COLLATE "C",
+    requests_per_minute bigint CHECK (requests_per_minute > 0),
+    tokens_per_minute   bigint CHECK (tokens_per_minute > 0),
+    concurrent_calls    bigint CHECK (concurrent_calls > 0),
+    tokens_per_day      bigint CHECK (tokens_per_day > 0),
+    tokens_per_month    bigint CHECK (tokens_per_month > 0),
+    eur_per_day         numeric(14, 6) CHECK (eur_per_day > 0),
+    eur_per_month       numeric(14, 6) CHECK (eur_per_month > 0),
+    created_at          timestamptz NOT NULL,
+    updated_at          timestamptz NOT NULL,
+    CHECK (issuer = 'platform' OR organization_id IS NOT NULL)
+);
+CREATE UNIQUE INDEX IF NOT EXISTS inference_limits_once ON inference_limits (
+    issuer,
+    COALESCE(organization_id, '00000000-0000-0000-0000-000000000000'),
+    COALESCE(user_id, '00000000-0000-0000-0000-000000000000'),
+    COALESCE(api_key_id, '00000000-0000-0000-0000-000000000000'),
+    COALESCE(model, ''));
+CREATE INDEX IF NOT EXISTS inference_limits_by_owner ON inference_limits (organization_id);
+
 -- the workbench: what people say there goes with them, and after as many days as their organization wants
 
 CREATE TABLE IF NOT EXISTS workbench_projects (

@@ -35,8 +35,8 @@ from inventiv_adapters.identity.postgres.organizations import PostgresOrganizati
 from inventiv_adapters.identity.postgres.passwords import PostgresPasswordResets
 from inventiv_adapters.identity.postgres.sessions import PostgresSessions
 from inventiv_adapters.identity.postgres.users import PostgresUsers
-from inventiv_adapters.inference.memory import MemoryUsage
-from inventiv_adapters.inference.postgres import PostgresUsage
+from inventiv_adapters.inference.memory import MemoryLimits, MemoryUsage
+from inventiv_adapters.inference.postgres import PostgresLimits, PostgresUsage
 from inventiv_adapters.instances.memory import MemoryEstates, MemoryInstances, MemoryLeases
 from inventiv_adapters.instances.postgres import PostgresEstates, PostgresInstances, PostgresLeases
 from inventiv_adapters.kernel.memory import (
@@ -117,6 +117,7 @@ class MemoryWork:
         self.request_counts = MemoryRequestCounts(draft)
         self.runtime_models = MemoryRuntimeModels(draft)
         self.usage = MemoryUsage(draft)
+        self.limits = MemoryLimits(draft)
         self.quotas = MemoryQuotas(draft)
         self.projects = MemoryProjects(draft)
         self.runs = MemoryRuns(draft)
@@ -179,6 +180,7 @@ class PostgresWork:
         self.request_counts = PostgresRequestCounts(connection)
         self.runtime_models = PostgresRuntimeModels(connection)
         self.usage = PostgresUsage(connection)
+        self.limits = PostgresLimits(connection)
         self.quotas = PostgresQuotas(connection)
         self.projects = PostgresProjects(connection)
         self.runs = PostgresRuns(connection)

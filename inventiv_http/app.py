@@ -13,6 +13,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 
+from inventiv_core.inference.errors import LimitReached
 from inventiv_core.kernel.errors import DomainError
 from inventiv_http.action_logs.routes import ActionLogs, ActionTypes, PlatformActionLogs
 from inventiv_http.activations.routes import (
@@ -38,8 +39,9 @@ from inventiv_http.identity.routes.passwords import PasswordResets
 from inventiv_http.identity.routes.profile import Profile
 from inventiv_http.identity.routes.sessions import Sessions
 from inventiv_http.identity.routes.users import Users
+from inventiv_http.inference.admission import limit_reached
 from inventiv_http.inference.gateway import Gateway
-from inventiv_http.inference.routes import OpenAiModels, forward
+from inventiv_http.inference.routes import Limits, OpenAiModels, PlatformLimits, forward
 from inventiv_http.instances.routes import Instances
 from inventiv_http.kernel.auth import check_access, current_actor, current_session
 from inventiv_http.kernel.errors import domain_error, http_error, outage, unexpected
@@ -75,7 +77,7 @@ _CONTROLLERS: tuple[type[Controller], ...] = (
     Deployments, Quotas, Instances, Workers, WorkerTokens,
     ActionLogs, ActionTypes, PlatformActionLogs, Events,
     Activities, RuntimeModels, InstanceMetrics, Prometheus,
-    OpenAiModels,
+    OpenAiModels, Limits, PlatformLimits,
     Commands,
     TechnicalActivation, EconomicActivation, ActivationPolicies,
     MinuteCosts, CostDashboards, Wallets, TokenPrices,
@@ -134,6 +136,7 @@ def create_app(
         request_class=JsonRequest,
         exception_handlers={
             DomainError: domain_error,
+            LimitReached: limit_reached,
             HTTPException: http_error,
             Exception: unexpected,
             **dict.fromkeys(OUTAGES, outage),

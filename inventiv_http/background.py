@@ -20,6 +20,8 @@ from inventiv_core.commands.events import CommandTriggered
 from inventiv_core.identity.access import PLATFORM
 from inventiv_core.identity.events import MailQueued
 from inventiv_core.identity.use_cases.mails import Posted
+from inventiv_core.inference.entities.gauges import LEASE
+from inventiv_core.inference.events import LimitsChanged
 from inventiv_core.instances.entities import Lease
 from inventiv_core.instances.errors import LeaseLost
 from inventiv_core.instances.events import InstanceChanged
@@ -40,6 +42,9 @@ _HEARTBEATS_S: Final = 0.5
 knowledge of their queues is."""
 _SAMPLES_S: Final = 1.0
 _ROUTES_S: Final = 1.0
+_BUDGETS_S: Final = 1.0
+"""How long a budget may be counted from nothing of which something was used before."""
+_HOLDS_S: Final = LEASE.total_seconds() / 3
 _SUMS_S: Final = 10.0
 _MODELS_S: Final = 10.0
 _FLEET_S: Final = 15.0
@@ -113,6 +118,8 @@ class Background:
     def _table(self) -> list[Periodic]:
         everywhere = [
             Periodic("routes", self._as_platform("refresh_routes"), _ROUTES_S, self._routes),
+            Periodic("budgets", self._as_platform("seed_budgets"), _BUDGETS_S),
+            Periodic("holds", self._as_platform("renew_holds"), _HOLDS_S),
             Periodic("usage", self._as_platform("flush_usage"), 1.0),
             Periodic("heartbeats", self._as_platform("flush_heartbeats"), _HEARTBEATS_S),
             Periodic("samples", self._as_platform("flush_measurements"), _SAMPLES_S),
@@ -149,7 +156,7 @@ class Background:
 
     def _hear(self, message: Message) -> None:
         self._application.adapters.effective_settings().hear(message)
-        if isinstance(message.event, GlobalSettingChanged | GrantsChanged):
+        if isinstance(message.event, GlobalSettingChanged | GrantsChanged | LimitsChanged):
             self._routes.set()
         self._roster.learn_of(message.event)
         if isinstance(message.event, MassLossDoubted):
@@ -207,6 +214,7 @@ class Background:
         """Know the routes before the first request comes; without a database, know none."""
         try:
             await self._application.refresh_routes()(actor=PLATFORM)
+            await self._application.seed_budgets()(actor=PLATFORM)
         except Exception as error:  # noqa: BLE001 - the server starts all the same, and tries again
             log.warning("background_failed", job="routes", error=repr(error))
 

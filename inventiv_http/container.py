@@ -62,13 +62,19 @@ from inventiv_adapters.identity.postgres.organizations import PostgresOrganizati
 from inventiv_adapters.identity.postgres.sessions import PostgresSessionQueries
 from inventiv_adapters.identity.postgres.users import PostgresUserQueries
 from inventiv_adapters.identity.smtp import SmtpMailer, SmtpServer
-from inventiv_adapters.inference.http1 import Http1Engines
 from inventiv_adapters.inference.deadlines import Deadlines
+from inventiv_adapters.inference.http1 import Http1Engines
 from inventiv_adapters.inference.memory import (
+    MemoryLimiter,
+    MemoryLimitQueries,
     MemoryRoutingQueries,
     MemorySpool,
 )
-from inventiv_adapters.inference.postgres import PostgresRoutingQueries
+from inventiv_adapters.inference.postgres import (
+    PostgresLimitQueries,
+    PostgresRoutingQueries,
+)
+from inventiv_adapters.inference.redis import RedisLimiter
 from inventiv_adapters.inference.spool import FileSpool
 from inventiv_adapters.instances.memory import MemoryBootQueries, MemoryInstanceQueries
 from inventiv_adapters.instances.postgres import PostgresBootQueries, PostgresInstanceQueries
@@ -238,10 +244,20 @@ from inventiv_core.identity.use_cases.users import (
     SearchUsers,
     UpdateUser,
 )
+from inventiv_core.inference.entities.limits import Limits
 from inventiv_core.inference.entities.offerings import Offerings
 from inventiv_core.inference.entities.retries import RetryBudget
 from inventiv_core.inference.entities.routing import Router
+from inventiv_core.inference.use_cases.admission import Admission, RenewHolds, SeedBudgets
 from inventiv_core.inference.use_cases.forwarding import ForwardInference
+from inventiv_core.inference.use_cases.limits import (
+    ListLimits,
+    ListPlatformLimits,
+    RemoveLimit,
+    RemovePlatformLimit,
+    SetLimit,
+    SetPlatformLimit,
+)
 from inventiv_core.inference.use_cases.metering import FlushUsage
 from inventiv_core.inference.use_cases.routing import ListServedModels, RefreshRoutes
 from inventiv_core.instances.use_cases import (
@@ -252,6 +268,7 @@ from inventiv_core.instances.use_cases import (
     SearchInstances,
     TerminateInstance,
 )
+from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
 from inventiv_core.kernel.secrets import Secret
 from inventiv_core.models.use_cases.fits import (
@@ -558,6 +575,11 @@ def _bus(settings: Settings) -> MemoryBus | RedisBus:
     )
 
 
+def _limiter(settings: Settings, clock: Clock) -> MemoryLimiter | RedisLimiter:
+    local = MemoryLimiter(clock)
+    return local if settings.redis_url is None else RedisLimiter(settings.redis_url, local, clock)
+
+
 def _deadlines(settings: Settings) -> Deadlines:
     return Deadlines(
         connect_s=settings.gateway_connect_s,
@@ -616,6 +638,7 @@ class _Common(DeclarativeContainer):
     metrics = Singleton(Metrics, roster, measurement_queue)
     router = Singleton(Router)
     offerings = Singleton(Offerings)
+    limits = Singleton(Limits)
     retry_budget = Singleton(RetryBudget)
     failover_for = Factory(timedelta, seconds=settings.provided.gateway_failover_s)
     engines = Singleton(Http1Engines, Callable(_deadlines, settings))
@@ -661,6 +684,11 @@ class MemoryAdapters(_Common):
     situation_queries = Singleton(MemorySituationQueries, database)
     routing_queries = Singleton(MemoryRoutingQueries, database)
     usage_spool = Singleton(MemorySpool)
+    limit_queries = Singleton(MemoryLimitQueries, database)
+    limiter = Singleton(MemoryLimiter, _Common.clock)
+    admission = Singleton(
+        Admission, _Common.limits, limiter, clock=_Common.clock, new_id=_Common.new_id
+    )
     mailer = Singleton(MemoryMailer)
     bus = Singleton(MemoryBus)
     relay = Singleton(MemoryRelay, database)
@@ -714,6 +742,11 @@ class PostgresAdapters(_Common):
     situation_queries = Singleton(PostgresSituationQueries, pool)
     routing_queries = Singleton(PostgresRoutingQueries, pool)
     usage_spool = Singleton(_usage_spool, _Common.settings, _Common.new_id)
+    limit_queries = Singleton(PostgresLimitQueries, pool)
+    limiter = Singleton(_limiter, _Common.settings, _Common.clock)
+    admission = Singleton(
+        Admission, _Common.limits, limiter, clock=_Common.clock, new_id=_Common.new_id
+    )
     mailer = Singleton(_mailer, _Common.settings)
     bus = Singleton(_bus, _Common.settings)
     relay = Singleton(PostgresRelay, pool, _Common.settings.provided.database_url)
@@ -947,6 +980,14 @@ class Application(DeclarativeContainer):
     refresh_routes = _use_case(RefreshRoutes, adapters)
     charge_usage = _use_case(ChargeUsage, adapters)
     flush_usage = _use_case(FlushUsage, adapters, charge_usage=charge_usage)
+    renew_holds = _use_case(RenewHolds, adapters)
+    seed_budgets = _use_case(SeedBudgets, adapters)
+    list_limits = _use_case(ListLimits, adapters)
+    set_limit = _use_case(SetLimit, adapters)
+    remove_limit = _use_case(RemoveLimit, adapters)
+    list_platform_limits = _use_case(ListPlatformLimits, adapters)
+    set_platform_limit = _use_case(SetPlatformLimit, adapters)
+    remove_platform_limit = _use_case(RemovePlatformLimit, adapters)
 
     # orchestration
     claim_instances = _use_case(ClaimInstances, adapters)

@@ -50,6 +50,8 @@ async def running(
         await application.seed_models()(actor=PLATFORM)
         await adapters.bus().open()
         stack.push_async_callback(adapters.bus().close)
+        await adapters.limiter().open()
+        stack.push_async_callback(adapters.limiter().close)
         adapters.usage_spool().open()
         stack.callback(adapters.usage_spool().close)
         await adapters.engines().open()

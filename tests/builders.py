@@ -41,6 +41,8 @@ from inventiv_core.identity.entities.mails import Mail, MailKind
 from inventiv_core.identity.entities.organizations import Membership, Organization
 from inventiv_core.identity.entities.users import User
 from inventiv_core.identity.ports.work import IdentityWork
+from inventiv_core.inference.entities.limits import Limit
+from inventiv_core.inference.ports import LimitWork
 from inventiv_core.instances.entities import Instance, InstanceId
 from inventiv_core.instances.ports import InstanceWork
 from inventiv_core.kernel.unit_of_work import UnitOfWork
@@ -501,6 +503,7 @@ class WholeWork(
     CatalogWork,
     IdentityWork,
     InstanceWork,
+    LimitWork,
     ModelWork,
     OfferingWork,
     RentalWork,
@@ -514,7 +517,7 @@ class WholeWork(
 Thing = (
     User | ApiKey | Organization | Membership | Invitation | Provider | Region | Zone | InstanceType
     | InstanceTypeZone | Model | Offering | Share | Instance | Rental | Worker | ActionLog
-    | Project | Run | Message
+    | Project | Run | Message | Limit
 )  # fmt: skip
 
 
@@ -563,6 +566,8 @@ async def _store(thing: Thing, work: WholeWork) -> None:  # noqa: C901, PLR0912 
             await work.runs.add(thing, {})
         case Message():
             await work.runs.add_message(thing)
+        case Limit():
+            await work.limits.put(thing)
         case Worker():
             await work.workers.put(thing)
         case ActionLog():

@@ -84,6 +84,9 @@ class Permission(StrEnum):
     """Top up wallets, change plans, price tokens."""
 
     INFER = "infer"
+    VIEW_LIMITS = "view_limits"
+    """Of the organization: how much may be used, by whom."""
+    MANAGE_LIMITS = "manage_limits"
     USE_WORKBENCH = "use_workbench"
     """One's own runs and projects, and those that others share."""
 
@@ -147,6 +150,8 @@ HOLDERS: Final[Mapping[Permission, Holder]] = MappingProxyType({
     _P.MANAGE_BILLING:                                            GLO,
 
     _P.INFER:                         OWN  | ADM  | MAN  | USR  | PER         | KEY,
+    _P.VIEW_LIMITS:                   OWN  | ADM  | MAN,
+    _P.MANAGE_LIMITS:                 OWN  | ADM,
     _P.USE_WORKBENCH:                 OWN  | ADM  | MAN  | USR  | PER         | KEY,
 
     _P.REPORT:                        WRK,

@@ -1,1 +1,1 @@
-"""The OpenAI-compatible gateway: resolve a model, choose a worker, forward, meter."""
+"""The OpenAI-compatible gateway: resolve a model, limit, choose a worker, forward, meter."""

@@ -34,11 +34,13 @@ from inventiv_http.cli.wire import (
     InstanceType,
     Invited,
     Json,
+    Limit,
     MadeApiKey,
     Me,
     Member,
     Model,
     Organization,
+    OrganizationKey,
     Place,
     Plan,
     Provider,
@@ -197,6 +199,23 @@ class Server:
     async def revoke_api_key(self, key_id: str) -> None:
         """End an API key."""
         await self._call("DELETE", f"/api_keys/{key_id}")
+
+    async def organization_keys(self) -> list[OrganizationKey]:
+        """List the keys of the current organization, newest first."""
+        return await self._list(OrganizationKey, "/organizations/current/api_keys")
+
+    async def limits(self) -> list[Limit]:
+        """List what limits the current organization."""
+        return await self._list(Limit, "/organizations/current/limits")
+
+    async def set_limit(self, body: Json) -> Limit:
+        """Limit the current organization, or somebody or something in it."""
+        response = await self._call("PUT", "/organizations/current/limits", body=body)
+        return read_row(Limit, _json(response))
+
+    async def remove_limit(self, limit_id: str) -> None:
+        """Take a limit away."""
+        await self._call("DELETE", f"/organizations/current/limits/{limit_id}")
 
     async def models(self) -> list[Model]:
         """List the models that can be deployed."""

@@ -19,6 +19,7 @@ from inventiv_http.cli import (
     fit,
     fleet,
     keys,
+    limits,
     operating,
     organizations,
     settings,
@@ -168,6 +169,7 @@ def _register_clients() -> None:
     app.add_typer(keys.app, name="keys", rich_help_panel="Sign in")
     app.add_typer(wallet.app, name="wallet", rich_help_panel="See")
     app.add_typer(users.app, name="users", rich_help_panel="Work together")
+    app.add_typer(limits.app, name="limits", rich_help_panel="Work together")
     app.add_typer(exchange.app, rich_help_panel="Do")
     app.add_typer(settings.settings, rich_help_panel="Do")
     app.add_typer(settings.credentials, rich_help_panel="Do")

@@ -33,6 +33,7 @@ class Organization(TypedDict):
 class Member(TypedDict):
     """Somebody who belongs to an organization; the date is the membership's."""
 
+    user_id: str
     username: str
     email: str
     first_name: str | None
@@ -76,6 +77,31 @@ class ApiKey(TypedDict):
     last_used_at: str | None
     expires_at: str | None
     revoked_at: str | None
+
+
+class OrganizationKey(TypedDict):
+    """A key of the organization, and whose it is."""
+
+    key: ApiKey
+    username: str
+
+
+class Limit(TypedDict):
+    """How much of models may be used; what is null has no limit."""
+
+    id: str
+    set_by: str
+    organization_id: str | None
+    user_id: str | None
+    api_key_id: str | None
+    model: str | None
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
+    concurrent_calls: int | None
+    tokens_per_day: int | None
+    tokens_per_month: int | None
+    eur_per_day: float | None
+    eur_per_month: float | None
 
 
 class MadeApiKey(TypedDict):

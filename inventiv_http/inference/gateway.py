@@ -18,6 +18,7 @@ from inventiv_core.inference.use_cases.forwarding import Exchange, ForwardInfere
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.errors import Invalid
 from inventiv_http.inference import wire
+from inventiv_http.inference.admission import headroom_headers
 from inventiv_http.inference.presence import Presence
 from inventiv_http.kernel.errors import openai_body
 from inventiv_http.kernel.metrics import CountedCall, Metrics
@@ -92,6 +93,7 @@ class Gateway:
             ),
             size_bytes=len(body),
             request_id=request_id(scope),
+            most_output_tokens=wire.most_output_tokens(asked),
             affinity=Affinity(
                 session=session,
                 beginning=lambda: wire.beginning(asked, size_bytes=self._prefix_bytes),
@@ -193,6 +195,9 @@ def _start(exchange: Exchange, *, is_stream: bool) -> dict[str, object]:
         headers += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
     if reply.retry_after is not None:
         headers.append((b"retry-after", reply.retry_after.encode()))
+    headers += [
+        (name.encode(), value.encode()) for name, value in headroom_headers(exchange.headroom)
+    ]
     headers.append((b"x-inventiv-instance", str(exchange.route.instance_id).encode()))
     return {"type": "http.response.start", "status": reply.status_code, "headers": headers}
 

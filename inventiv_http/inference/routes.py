@@ -1,16 +1,29 @@
-"""``/v1``"""
+"""``/v1``, and the limits of what it may be used for"""
 
 from typing import Any, cast
+from uuid import UUID
 
 import msgspec
-from litestar import Controller, asgi, get
+from litestar import Controller, Response, asgi, delete, get, put
 from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 from litestar.types import HTTPScope, Receive, Scope, Send
 
 from inventiv_core.identity.access import Actor, Permission
+from inventiv_core.inference.entities.limits import LimitId
+from inventiv_core.inference.use_cases.limits import (
+    ListLimits,
+    ListPlatformLimits,
+    RemoveLimit,
+    RemovePlatformLimit,
+    SetLimit,
+    SetPlatformLimit,
+)
 from inventiv_core.inference.use_cases.routing import ListServedModels
 from inventiv_http.inference.gateway import PATHS, Gateway
+from inventiv_http.inference.schemas import LimitBody, LimitRequest, PlatformLimitRequest
 from inventiv_http.kernel.auth import needs
+from inventiv_http.kernel.pages import NOTHING
 
 
 class ServedModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +62,80 @@ class OpenAiModels(Controller):
                 for model in served
             ]
         )
+
+
+class Limits(Controller):
+    """How much of models the organization may use, and who in it."""
+
+    path = "/organizations/current/limits"
+    opt = needs(Permission.MANAGE_LIMITS)
+    tags = ["inference"]  # noqa: RUF012 - Litestar reads it from the class
+
+    @get(
+        opt=needs(Permission.VIEW_LIMITS),
+        summary="List what limits the organization: its own limits, and the platform's",
+    )
+    async def show(
+        self, actor: NamedDependency[Actor], list_limits: NamedDependency[ListLimits]
+    ) -> list[LimitBody]:
+        return [LimitBody.of(limit) for limit in await list_limits(actor=actor)]
+
+    @put(summary="Limit the organization, or a member, a key or a model of it, or several of these")
+    async def set(
+        self,
+        data: JSONBody[LimitRequest],
+        actor: NamedDependency[Actor],
+        set_limit: NamedDependency[SetLimit],
+    ) -> LimitBody:
+        return LimitBody.of(await set_limit(data.limited(), data.changes(), actor=actor))
+
+    @delete("/{limit_id:str}", status_code=200, summary="Take a limit away")
+    async def remove(
+        self,
+        limit_id: FromPath[UUID],
+        actor: NamedDependency[Actor],
+        remove_limit: NamedDependency[RemoveLimit],
+    ) -> Response[str]:
+        await remove_limit(LimitId(limit_id), actor=actor)
+        return Response(NOTHING)
+
+
+class PlatformLimits(Controller):
+    """How much of models anybody may use."""
+
+    path = "/limits"
+    opt = needs(Permission.MANAGE_PLATFORM)
+    tags = ["inference"]  # noqa: RUF012 - Litestar reads it from the class
+
+    @get(summary="List the platform's limits: its defaults, and those of single organizations")
+    async def show(
+        self,
+        actor: NamedDependency[Actor],
+        list_platform_limits: NamedDependency[ListPlatformLimits],
+    ) -> list[LimitBody]:
+        return [LimitBody.of(limit) for limit in await list_platform_limits(actor=actor)]
+
+    @put(summary="Limit each workspace by default, or an organization instead")
+    async def set(
+        self,
+        data: JSONBody[PlatformLimitRequest],
+        actor: NamedDependency[Actor],
+        set_platform_limit: NamedDependency[SetPlatformLimit],
+    ) -> LimitBody:
+        limit = await set_platform_limit(
+            data.organization(), data.model, data.changes(), actor=actor
+        )
+        return LimitBody.of(limit)
+
+    @delete("/{limit_id:str}", status_code=200, summary="Take a limit of the platform away")
+    async def remove(
+        self,
+        limit_id: FromPath[UUID],
+        actor: NamedDependency[Actor],
+        remove_platform_limit: NamedDependency[RemovePlatformLimit],
+    ) -> Response[str]:
+        await remove_platform_limit(LimitId(limit_id), actor=actor)
+        return Response(NOTHING)
 
 
 @asgi(

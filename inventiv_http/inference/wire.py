@@ -31,6 +31,10 @@ class Head(msgspec.Struct):
     stream_options: StreamOptions | UnsetType | None = UNSET
     messages: msgspec.Raw = msgspec.Raw()
     prompt: msgspec.Raw = msgspec.Raw()
+    max_tokens: Any = None
+    """How long the answer may be, as the engines of this path call it; they judge the value."""
+    max_completion_tokens: Any = None
+    max_output_tokens: Any = None
 
 
 class _Details(msgspec.Struct):
@@ -75,6 +79,14 @@ def head(body: bytes) -> Head:
     except RecursionError:
         sentence = "lists and objects are too many times inside each other"
         raise msgspec.DecodeError(sentence) from None
+
+
+def most_output_tokens(asked: Head) -> int:
+    """Return how many tokens the answer may have; 0 if the request does not say so."""
+    for most in (asked.max_completion_tokens, asked.max_output_tokens, asked.max_tokens):
+        if isinstance(most, int) and most > 0:
+            return most
+    return 0
 
 
 def beginning(asked: Head, *, size_bytes: int) -> bytes:

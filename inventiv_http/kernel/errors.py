@@ -134,10 +134,11 @@ def answer(
     detail: str,
     facts: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
+    openai_type: str | None = None,
 ) -> Response[Json]:
     """Return an error in the shape that the path's clients understand."""
     if request.url.path.startswith(_OPENAI_PATHS):
-        body = openai_body(status, code, detail)
+        body = openai_body(status, code, detail, openai_type)
     else:
         body = {"error": kind, "message": code, "detail": detail, **(facts or {})}
     body["request_id"] = request_id(request.scope)
@@ -146,9 +147,12 @@ def answer(
     )
 
 
-def openai_body(status: int, code: str, sentence: str) -> Json:
-    """Return an error as OpenAI's clients expect it; ``message`` is for those who do not."""
+def openai_body(status: int, code: str, sentence: str, kind: str | None = None) -> Json:
+    """Return an error as OpenAI's clients expect it; ``message`` is for those who do not.
+
+    Its type follows from the status, unless ``kind`` names one.
+    """
     others = "invalid_request_error" if status < _OUR_FAULT else "api_error"
-    kind = _OPENAI_TYPES.get(status, others)
+    kind = kind or _OPENAI_TYPES.get(status, others)
     error = {"message": sentence, "type": kind, "param": None, "code": code}
     return {"error": error, "message": sentence}

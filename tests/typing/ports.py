@@ -39,10 +39,16 @@ from inventiv_adapters.identity.postgres.users import PostgresUserQueries
 from inventiv_adapters.identity.smtp import SmtpMailer
 from inventiv_adapters.inference.http1 import Http1Engines, Http1Reply
 from inventiv_adapters.inference.memory import (
+    MemoryLimiter,
+    MemoryLimitQueries,
     MemoryRoutingQueries,
     MemorySpool,
 )
-from inventiv_adapters.inference.postgres import PostgresRoutingQueries
+from inventiv_adapters.inference.postgres import (
+    PostgresLimitQueries,
+    PostgresRoutingQueries,
+)
+from inventiv_adapters.inference.redis import RedisLimiter
 from inventiv_adapters.inference.spool import FileSpool
 from inventiv_adapters.instances.memory import MemoryBootQueries, MemoryInstanceQueries
 from inventiv_adapters.instances.postgres import PostgresBootQueries, PostgresInstanceQueries
@@ -104,6 +110,8 @@ from inventiv_core.identity.ports.work import IdentityWork
 from inventiv_core.inference.ports import (
     EngineReply,
     Engines,
+    Limiter,
+    LimitQueries,
     RoutingQueries,
     UsageSpool,
     UsageWork,
@@ -379,6 +387,16 @@ def runtime_models(
 def tokens_of_workers(
     memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
 ) -> Iterable[UnitOfWork[WorkerTokenWork]]:
+    return memory, postgres
+
+
+def limiters(memory: MemoryLimiter, redis: RedisLimiter) -> Iterable[Limiter]:
+    return memory, redis
+
+
+def limit_queries(
+    memory: MemoryLimitQueries, postgres: PostgresLimitQueries
+) -> Iterable[LimitQueries]:
     return memory, postgres
 
 

@@ -40,6 +40,9 @@ class TokenCounts:
     """Of the input, what the engine had seen before; ``None`` when it does not say."""
 
 
+NOTHING_USED: Final = TokenCounts(input_tokens=0, output_tokens=0, total_tokens=0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """What of an answer has gone out to the caller."""
@@ -137,6 +140,22 @@ def estimated_input(size_bytes: int, *, context_length: int) -> int:
     Never more than the model can read: pictures are large, but not long.
     """
     return max(1, min(size_bytes // BYTES_PER_TOKEN, context_length))
+
+
+def expected_counts(
+    size_bytes: int, most_output_tokens: int, *, context_length: int
+) -> TokenCounts:
+    """Return what a request of that size will probably use, if its answer is as long as may be.
+
+    What does not say how long its answer may be is expected to be read, and no more.
+    """
+    input_tokens = estimated_input(size_bytes, context_length=context_length)
+    output_tokens = max(0, min(most_output_tokens, context_length - input_tokens))
+    return TokenCounts(
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        total_tokens=input_tokens + output_tokens,
+    )
 
 
 def estimated_counts(delivery: Delivery, *, input_tokens: int) -> TokenCounts:

@@ -1,6 +1,6 @@
 """Having a model answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -9,17 +9,20 @@ from uuid import UUID
 from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.identity.errors.access import NoCurrentOrganization
 from inventiv_core.inference.entities.affinity import ANYWHERE, Affinity
+from inventiv_core.inference.entities.gauges import Headroom
 from inventiv_core.inference.entities.offerings import Offerings
 from inventiv_core.inference.entities.retries import MAX_ATTEMPTS, RetryBudget
 from inventiv_core.inference.entities.routes import Route, Target
 from inventiv_core.inference.entities.routing import Attempt, Router
 from inventiv_core.inference.entities.usage import (
+    NOTHING_USED,
     Delivery,
     InferenceUsage,
     Outcome,
     TokenCounts,
     estimated_counts,
     estimated_input,
+    expected_counts,
     outcome_of,
 )
 from inventiv_core.inference.errors import (
@@ -35,6 +38,7 @@ from inventiv_core.inference.ports import (
     Engines,
     UsageSpool,
 )
+from inventiv_core.inference.use_cases.admission import Admission, Admitted
 from inventiv_core.instances.entities import InstanceId
 from inventiv_core.kernel.chance import Chance
 from inventiv_core.kernel.clock import Clock
@@ -68,6 +72,8 @@ class InferenceCall:
     size_bytes: int
     """Of the body, as it came."""
     request_id: str
+    most_output_tokens: int = 0
+    """How long an answer it allows, if it says so."""
     affinity: Affinity = ANYWHERE
 
 
@@ -79,6 +85,8 @@ class Exchange:
     route: Route
     finish: Callable[[Delivery], None]
     """Counts the call off, with what of the answer has gone out."""
+    headroom: Sequence[Headroom] = ()
+    """What is left of what the caller may use; nothing where there is no limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +95,7 @@ class ForwardInference:
 
     router: Router
     offerings: Offerings
+    admission: Admission
     engines: Engines
     retry_budget: RetryBudget
     failover_for: timedelta
@@ -99,7 +108,7 @@ class ForwardInference:
         """Forward the call, and return when an answer begins.
 
         Whatever comes of it is metered, once: here if there is no answer, and otherwise
-        when the exchange is finished.
+        when the exchange is finished. What limits refuse has not come to anything.
 
         Raises:
             ModelNotNamed: The call names no model.
@@ -109,6 +118,7 @@ class ForwardInference:
             ModelNotAllowed: The actor's API key is for other models.
             SubscriptionRequired: It is for subscribers, and the workspace has a free plan.
             WalletEmpty: It is paid from the wallet, in which there is nothing.
+            LimitReached: It is more than may be used now, or until a period ends.
             NoReadyWorker: None of the workers serves it now.
             UpstreamUnreachable: Those that should did not answer.
         """
@@ -117,7 +127,10 @@ class ForwardInference:
         meter = _Meter(
             id=self.new_id(), call=call, target=target, actor=actor,
             began_at=self.clock.now(), clock=self.clock, spool=self.usage_spool,
+            admission=self.admission,
         )  # fmt: skip
+        if asks := self.admission.asks(actor, target, meter.expected):
+            meter.admitted = await self.admission.admit(asks)
         try:
             attempt, reply = await self._answer(call, target, meter)
         except UpstreamUnreachable:
@@ -133,7 +146,10 @@ class ForwardInference:
             meter.leave()
             raise
         return Exchange(
-            reply=reply, route=attempt.route, finish=self._finisher(meter, attempt, reply)
+            reply=reply,
+            route=attempt.route,
+            finish=self._finisher(meter, attempt, reply),
+            headroom=() if meter.admitted is None else meter.admitted.headroom,
         )
 
     def _target(self, call: InferenceCall, actor: Actor) -> Target:
@@ -255,7 +271,16 @@ class _Meter:
     began_at: datetime
     clock: Clock
     spool: UsageSpool
+    admission: Admission
+    admitted: Admitted | None = None
+    """``None`` where no limit applies."""
     instance_id: InstanceId | None = None
+
+    @property
+    def expected(self) -> TokenCounts:
+        """What the call will probably take."""
+        call, longest = self.call, self.target.context_length
+        return expected_counts(call.size_bytes, call.most_output_tokens, context_length=longest)
 
     def fail(self, status_code: int) -> None:
         """There is no answer."""
@@ -282,6 +307,8 @@ class _Meter:
         first_byte_at: datetime | None,
     ) -> None:
         call, target, began_at = self.call, self.target, self.began_at
+        if self.admitted is not None:
+            self.admission.settle(self.admitted, used or NOTHING_USED, target.price)
         self.spool.put(
             InferenceUsage(
                 id=self.id,

@@ -8,7 +8,8 @@ from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.inference.entities.offerings import Offerings
 from inventiv_core.inference.entities.routing import Router
 from inventiv_core.inference.entities.standings import MOST_STANDINGS, Standings
-from inventiv_core.inference.ports import RoutingQueries
+from inventiv_core.inference.ports import LimitQueries, RoutingQueries
+from inventiv_core.inference.use_cases.admission import Admission
 from inventiv_core.inference.views import Served
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.models.entities import AccessPolicy, Standing
@@ -43,12 +44,14 @@ class ListServedModels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshRoutes:
-    """Bring up to date what this process knows: who can answer, and who may ask."""
+    """Bring up to date what this process knows: who can answer, who may ask, and how much."""
 
     routing_queries: RoutingQueries
     offering_queries: OfferingQueries
+    limit_queries: LimitQueries
     router: Router
     offerings: Offerings
+    admission: Admission
     clock: Clock
     effective_settings: EffectiveSettings
 
@@ -60,7 +63,10 @@ class RefreshRoutes:
         snapshot = await self.routing_queries.snapshot(now=now, stale_after=stale_after)
         models = await self.offering_queries.named_models()
         grants = await self.offering_queries.grants(at=now)
-        self.offerings.standings = Standings(await self._standings(grants))
+        standings = await self._standings(grants)
+        limits = await self.limit_queries.all()
+        self.admission.replace(limits)
+        self.offerings.standings = Standings(standings)
         self.offerings.grants = GrantTable(models, grants)
         self.router.replace(snapshot.models, snapshot.routes, now=now)
 

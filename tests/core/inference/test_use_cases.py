@@ -10,7 +10,12 @@ from uuid import UUID
 
 import pytest
 
-from inventiv_adapters.inference.memory import MemoryRoutingQueries, MemorySpool
+from inventiv_adapters.inference.memory import (
+    MemoryLimiter,
+    MemoryLimitQueries,
+    MemoryRoutingQueries,
+    MemorySpool,
+)
 from inventiv_adapters.kernel.chance import SeededChance
 from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.ids import SerialIds
@@ -24,6 +29,7 @@ from inventiv_core.finops.use_cases.charging import ChargeUsage
 from inventiv_core.identity.access import PLATFORM, Actor, OrganizationId
 from inventiv_core.identity.entities.users import Plan
 from inventiv_core.identity.errors.access import NoCurrentOrganization, PermissionMissing
+from inventiv_core.inference.entities.limits import Limits
 from inventiv_core.inference.entities.offerings import Offerings
 from inventiv_core.inference.entities.retries import MAX_ATTEMPTS, RESERVE, RetryBudget
 from inventiv_core.inference.entities.routes import Route
@@ -42,7 +48,14 @@ from inventiv_core.inference.errors import (
     NoReadyWorker,
     UpstreamUnreachable,
 )
-from inventiv_core.inference.ports import EngineCall, EngineNotReached, EngineReply, Engines
+from inventiv_core.inference.ports import (
+    EngineCall,
+    EngineNotReached,
+    EngineReply,
+    Engines,
+    Limiter,
+)
+from inventiv_core.inference.use_cases.admission import Admission
 from inventiv_core.inference.use_cases.forwarding import (
     LEFT,
     Exchange,
@@ -53,6 +66,7 @@ from inventiv_core.inference.use_cases.metering import FlushUsage
 from inventiv_core.inference.use_cases.routing import ListServedModels, RefreshRoutes
 from inventiv_core.instances.entities import InstanceStatus
 from inventiv_core.kernel.bus import Message
+from inventiv_core.kernel.clock import Clock
 from inventiv_core.models.entities import AccessPolicy, ModelId, ShareId, Standing
 from inventiv_core.models.errors import SubscriptionRequired, WalletEmpty
 from inventiv_core.models.views import Channel, Grant, GrantTable, NamedModel
@@ -126,10 +140,18 @@ class CountingRouter(Router):
         super().end(attempt)
 
 
+def an_admission(limiter: Limiter | None = None, clock: Clock | None = None) -> Admission:
+    """Return one that knows no limits yet."""
+    clock = clock or ManualClock(NOON)
+    return Admission(Limits(), limiter or MemoryLimiter(clock), clock, SerialIds())
+
+
 class Gateway:
     """Everything that a call passes through."""
 
-    def __init__(self, workers: int = 2) -> None:
+    def __init__(
+        self, workers: int = 2, *, limiter: Callable[[ManualClock], Limiter] = MemoryLimiter
+    ) -> None:
         self.routes = [a_route() for _ in range(workers)]
         self.router = CountingRouter()
         self.router.replace([MODEL], self.routes, now=NOON)
@@ -138,9 +160,12 @@ class Gateway:
         self.engines = ScriptedEngines()
         self.spool = MemorySpool()
         self.clock = ManualClock(NOON)
+        self.limiter = limiter(self.clock)
+        self.admission = an_admission(self.limiter, self.clock)
         self.forward = ForwardInference(
             router=self.router,
             offerings=self.offerings,
+            admission=self.admission,
             engines=self.engines,
             retry_budget=RetryBudget(),
             failover_for=10 * SECOND,
@@ -160,6 +185,7 @@ class Gateway:
         model: str | None = MODEL.model_id,
         *,
         streamed: bool = False,
+        most_output_tokens: int = 0,
         actor: Actor | None = None,
     ) -> Exchange:
         call = InferenceCall(
@@ -169,6 +195,7 @@ class Gateway:
             body_for=lambda model_id: f"for {model_id}".encode(),
             size_bytes=400,
             request_id="asked",
+            most_output_tokens=most_output_tokens,
         )
         return await self.forward(call, actor=actor or an_actor())
 
@@ -607,6 +634,8 @@ async def test_routes_are_what_the_database_says(world: World) -> None:
     refresh = RefreshRoutes(
         routing_queries=MemoryRoutingQueries(world.database),
         offering_queries=MemoryOfferingQueries(world.database),
+        limit_queries=MemoryLimitQueries(world.database),
+        admission=an_admission(),
         router=router,
         offerings=offerings,
         clock=world.clock,
@@ -631,6 +660,8 @@ async def test_background_work_is_the_platform_s() -> None:
     refresh = RefreshRoutes(
         routing_queries=MemoryRoutingQueries(database),
         offering_queries=MemoryOfferingQueries(database),
+        limit_queries=MemoryLimitQueries(database),
+        admission=an_admission(),
         router=Router(),
         offerings=Offerings(),
         clock=ManualClock(NOON),
@@ -649,6 +680,8 @@ async def test_a_worker_s_silence_is_as_long_as_the_platform_says(world: World) 
     refresh = RefreshRoutes(
         routing_queries=MemoryRoutingQueries(world.database),
         offering_queries=MemoryOfferingQueries(world.database),
+        limit_queries=MemoryLimitQueries(world.database),
+        admission=an_admission(),
         router=router,
         offerings=offerings,
         clock=world.clock,

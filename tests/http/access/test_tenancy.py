@@ -40,6 +40,7 @@ from tests.builders import (
     an_organization,
     given,
 )
+from tests.core.inference.limits import a_limit
 from tests.http.access.calls import call
 from tests.http.access.conftest import FOREIGN, WORKER, Credentials
 from tests.http.test_routes import routes
@@ -89,6 +90,7 @@ class Estate:
         self.run = a_run(title=MARK, org_access=Access.WRITE)
         self.message = a_message(self.run, content=MARK)
         self.share = a_share(self.offering, consumer=self.partner.id)
+        self.limit = a_limit(model=MARK)
         self.ids: dict[str, object] = {
             "invitation_id": self.invitation.id,
             "token": MARK,
@@ -98,6 +100,7 @@ class Estate:
             "key_id": self.key.id,
             "offering_id": self.offering.id,
             "share_id": self.share.id,
+            "limit_id": self.limit.id,
             "project_id": self.project.id,
             "run_id": self.run.id,
             "provider_id": market.provider.id,
@@ -116,6 +119,7 @@ class Estate:
         return (
             self.model, self.instance, self.worker, self.log, self.invitation, self.key,
             self.partner, self.offering, self.share, self.project, self.run, self.message,
+            self.limit,
         )  # fmt: skip
 
     async def measure(self, application: Application) -> None:

@@ -80,6 +80,23 @@ def an_api_key(id_: str, name: str, prefix: str, **facts: Any) -> Json:
     }
 
 
+def a_limit(id_: str, **facts: Any) -> Json:
+    numbers = (
+        "requests_per_minute", "tokens_per_minute", "concurrent_calls", "tokens_per_day",
+        "tokens_per_month", "eur_per_day", "eur_per_month",
+    )  # fmt: skip
+    return {
+        "id": id_,
+        "set_by": "organization",
+        "organization_id": "o-engines",
+        "user_id": None,
+        "api_key_id": None,
+        "model": None,
+        **dict.fromkeys(numbers),
+        **facts,
+    }
+
+
 def an_instance(instance_id: str = INSTANCE_ID, status: str = "provisioning") -> Json:
     return {
         "id": instance_id,
@@ -205,6 +222,12 @@ class LittleServer:
             an_api_key("k-4", "gone", "sk-inv-14444", revoked_at="2026-01-01T13:00:00Z"),
             an_api_key("k-5", "mine", "sk-inv-25555", organization_id=None, organization_name=None),
         ]
+        self.limits: list[Json] = [
+            a_limit("l-1", set_by="platform", organization_id=None, requests_per_minute=600),
+            a_limit("l-2", user_id="u-1", model="small/one", tokens_per_day=5000, eur_per_day=2.5),
+            a_limit("l-3", api_key_id="k-2", concurrent_calls=4),
+            a_limit("l-33", user_id="u-gone", api_key_id="k-gone", concurrent_calls=1),
+        ]
         self.tokens = [TOKEN]
         self.catalog: Json = {"providers": [{"code": "sky", "name": "Ciel é"}]}
         self.changes: list[Json] = []
@@ -279,6 +302,10 @@ class LittleServer:
                 web.get("/api_keys", self._keys),
                 web.post("/api_keys", self._make_key),
                 web.delete("/api_keys/{id}", self._revoke_key),
+                web.get("/organizations/current/api_keys", self._organization_keys),
+                web.get("/organizations/current/limits", self._limits),
+                web.put("/organizations/current/limits", self._set_limit),
+                web.delete("/organizations/current/limits/{id}", self._remove_limit),
                 web.get("/offerings/usable", self._usable),
                 web.get("/zones/{zone}/instance_types", self._types),
                 web.get("/instances", self._list),
@@ -454,6 +481,22 @@ class LittleServer:
                 row["revoked_at"] = "2026-01-03T12:00:00Z"
                 return web.Response()
         return web.json_response({"error": "not_found"}, status=404)
+
+    async def _organization_keys(self, request: web.Request) -> web.Response:
+        rows = [row for row in self.api_keys if row["organization_id"] is not None]
+        return web.json_response(
+            [{"key": row, "user_id": "u-1", "username": "ada"} for row in rows]
+        )
+
+    async def _limits(self, request: web.Request) -> web.Response:
+        return web.json_response(self.limits)
+
+    async def _set_limit(self, request: web.Request) -> web.Response:
+        return web.json_response(a_limit("l-new", **await request.json()))
+
+    async def _remove_limit(self, request: web.Request) -> web.Response:
+        self.limits = [row for row in self.limits if row["id"] != request.match_info["id"]]
+        return web.Response()
 
     async def _catalog(self, request: web.Request) -> web.Response:
         everything = {kind["id"]: kind for kinds in self.types.values() for kind in kinds}

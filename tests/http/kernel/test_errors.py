@@ -1,6 +1,6 @@
 """Whatever goes wrong reaches the client, in one shape, and without our inner words."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -49,6 +49,7 @@ VALUES: dict[Any, Any] = {
     UUID | None: UUID(int=7),
     datetime: datetime(2026, 1, 1, tzinfo=UTC),
     Sequence[dict[str, Any]]: ({"field": "something"},),
+    Sequence[Mapping[str, Any]]: (),
     tuple[str, ...]: ("something",),
 }
 
