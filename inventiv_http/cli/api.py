@@ -347,6 +347,14 @@ class Server:
         """Ask for the end of an instance; asking again is harmless."""
         await self._call("DELETE", f"/instances/{instance_id}")
 
+    async def reinstall(self, instance_id: str) -> None:
+        """Have the machine of an instance start anew."""
+        await self._call(
+            "POST",
+            f"/instances/{instance_id}/reinstall",
+            unanswered="Try again: it is not begun twice.",
+        )
+
     async def events(self, *, instance_id: str) -> AsyncGenerator[Event]:
         """Yield what changes about an instance, and reconnect a bounded number of times."""
         params = {"topics": "instances,actions", "instance_id": instance_id}

@@ -155,6 +155,7 @@ def _register_clients() -> None:
             chat.chat,
             fleet.terminate,
             demo.demo,
+            operating.reinstall,
             operating.reconcile,
         ),
     }
