@@ -467,6 +467,23 @@ CREATE TABLE IF NOT EXISTS instance_state_history (
 CREATE INDEX IF NOT EXISTS instance_state_history_by_instance
     ON instance_state_history (instance_id, id);
 
+-- The disks of machines, as far as providers tell of them.
+CREATE TABLE IF NOT EXISTS instance_volumes (
+    id                 uuid PRIMARY KEY,
+    instance_id        uuid NOT NULL REFERENCES instances ON DELETE CASCADE,
+    provider_volume_id text NOT NULL,
+    name               text,
+    volume_type        text NOT NULL,
+    size_gb            bigint,  -- decimal gigabytes
+    is_boot            boolean NOT NULL,
+    status             text NOT NULL CHECK (status IN ('attached', 'detached', 'deleted')),
+    created_at         timestamptz NOT NULL,
+    attached_at        timestamptz,
+    deleted_at         timestamptz,
+    reconciled_at      timestamptz NOT NULL,
+    UNIQUE (instance_id, provider_volume_id)
+);
+
 -- Who answers for an instance; no row: nobody does.
 CREATE TABLE IF NOT EXISTS instance_activations (
     instance_id       uuid PRIMARY KEY REFERENCES instances ON DELETE CASCADE,

@@ -68,6 +68,8 @@ from inventiv_adapters.observability.postgres import (
 )
 from inventiv_adapters.settings.memory import MemoryCredentials, MemorySettings
 from inventiv_adapters.settings.postgres import PostgresCredentials, PostgresSettings
+from inventiv_adapters.storages.memory import MemoryStorages
+from inventiv_adapters.storages.postgres import PostgresStorages
 from inventiv_adapters.workbench.memory.projects import MemoryProjects
 from inventiv_adapters.workbench.memory.retention import MemoryRetention
 from inventiv_adapters.workbench.memory.runs import MemoryRuns
@@ -110,6 +112,7 @@ class MemoryWork:
         self.instances = MemoryInstances(draft)
         self.leases = MemoryLeases(draft)
         self.activations = MemoryActivations(draft)
+        self.storages = MemoryStorages(draft)
         self.commands = MemoryCommands(draft)
         self.workers = MemoryWorkers(draft)
         self.worker_tokens = MemoryWorkerTokens(draft)
@@ -173,6 +176,7 @@ class PostgresWork:
         self.instances = PostgresInstances(connection)
         self.leases = PostgresLeases(connection)
         self.activations = PostgresActivations(connection)
+        self.storages = PostgresStorages(connection)
         self.commands = PostgresCommands(connection)
         self.workers = PostgresWorkers(connection)
         self.worker_tokens = PostgresWorkerTokens(connection)

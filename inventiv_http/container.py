@@ -104,6 +104,8 @@ from inventiv_adapters.realtime.postgres import PostgresEventLog
 from inventiv_adapters.settings.aes import AesSecretBox
 from inventiv_adapters.settings.memory import MemorySettingQueries
 from inventiv_adapters.settings.postgres import PostgresSettingQueries
+from inventiv_adapters.storages.memory import MemoryStorageQueries
+from inventiv_adapters.storages.postgres import PostgresStorageQueries
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork, PostgresUnitOfWork
 from inventiv_adapters.workbench.memory.chat_models import MemoryLiveModelQueries
 from inventiv_adapters.workbench.memory.projects import MemoryProjectQueries
@@ -671,6 +673,7 @@ class MemoryAdapters(_Common):
     instance_queries = Singleton(MemoryInstanceQueries, database)
     activation_queries = Singleton(MemoryActivationQueries, database)
     command_queries = Singleton(MemoryCommandQueries, database)
+    storage_queries = Singleton(MemoryStorageQueries, database)
     quota_queries = Singleton(MemoryQuotaQueries, database)
     live_model_queries = Singleton(MemoryLiveModelQueries, database)
     project_queries = Singleton(MemoryProjectQueries, database)
@@ -729,6 +732,7 @@ class PostgresAdapters(_Common):
     instance_queries = Singleton(PostgresInstanceQueries, pool)
     activation_queries = Singleton(PostgresActivationQueries, pool)
     command_queries = Singleton(PostgresCommandQueries, pool)
+    storage_queries = Singleton(PostgresStorageQueries, pool)
     quota_queries = Singleton(PostgresQuotaQueries, pool)
     live_model_queries = Singleton(PostgresLiveModelQueries, pool)
     project_queries = Singleton(PostgresProjectQueries, pool)

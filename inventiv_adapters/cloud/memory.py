@@ -25,6 +25,7 @@ from inventiv_core.cloud.entities import (
     Offered,
     OffersOutcome,
     Unknown,
+    Volume,
 )
 from inventiv_core.cloud.errors import NoCloudAdapter
 from inventiv_core.cloud.ports import (
@@ -99,6 +100,8 @@ class MemoryCloud(
         self.next_reinstall: Script[ActionOutcome] = Script()
         self.reinstalled: list[str] = []
         """The ids of machines that were told to start anew, each time."""
+        self.volumes: tuple[Volume, ...] = ()
+        """The disks that machines are rented with from now on."""
         self.forgotten: list[str] = []
         """The ids of machines of which nobody can read any more what they were told."""
         self.checked: list[Mapping[str, Secret]] = []
@@ -154,6 +157,7 @@ class MemoryCloud(
             state=MachineState.STOPPED,
             ip_address=None,
             created_at=self._clock.now(),
+            volumes=self.volumes,
         )
         self.machines[machine.id] = machine
         self.orders.append(order)

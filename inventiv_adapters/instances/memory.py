@@ -33,6 +33,7 @@ from inventiv_core.instances.views import InstanceFilter, InstanceRow, counted_o
 from inventiv_core.kernel.money import ZERO_EUR
 from inventiv_core.kernel.pagination import Rows, Window
 from inventiv_core.models.entities import Model, ModelId
+from inventiv_core.storages.entities import Storage
 from inventiv_core.workers.entities import Worker
 
 
@@ -334,6 +335,11 @@ class MemoryInstanceQueries(InstanceQueries):
             tech_activated_at=activations.tech_activated_at,
             eco_activated_by=activations.eco_activated_by,
             eco_activated_at=activations.eco_activated_at,
+            volumes_gb=sorted(
+                storage.size_gb or 0
+                for storage in self._database.table(Storage).values()
+                if storage.instance_id == instance.id and storage.deleted_at is None
+            ),
             as_of=now,
             spent=self._spent(instance, now),
         )

@@ -197,7 +197,10 @@ def _rows(
            p.code AS provider_code, r.name AS region, z.name AS zone, t.name AS instance_type,
            t.cpu_count, t.ram_gb, t.vram_per_gpu_gb AS gpu_vram, t.gpu_count, t.cost_per_hour,
            i.is_archived, a.tech_activated_by, a.tech_activated_at, a.eco_activated_by,
-           a.eco_activated_at, %(now)s::timestamptz AS as_of, {spent} AS spent
+           a.eco_activated_at,
+           ARRAY(SELECT COALESCE(v.size_gb, 0) FROM instance_volumes v
+                 WHERE v.instance_id = i.id AND v.deleted_at IS NULL ORDER BY 1) AS volumes_gb,
+           %(now)s::timestamptz AS as_of, {spent} AS spent
     FROM instances i
     JOIN models m ON m.id = i.model_id
     JOIN providers p ON p.id = i.provider_id

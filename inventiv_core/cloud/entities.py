@@ -82,6 +82,20 @@ class MachineOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Volume:
+    """A disk of a machine, as its provider tells of it."""
+
+    id: str
+    """The provider's name for it."""
+    volume_type: str
+    """The provider's word for what kind of disk it is."""
+    size_gb: int | None
+    """In decimal gigabytes; ``None`` if the provider does not say."""
+    is_boot: bool
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """A machine that a provider rents to us, and therefore bills.
 
@@ -97,6 +111,8 @@ class Machine:
     ip_address: str | None
     """Where it can be reached, once the provider says so; no port, no mask."""
     created_at: datetime
+    volumes: tuple[Volume, ...] = ()
+    """Its disks, if the provider tells of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,12 @@ from inventiv_core.instances.entities import (
 from inventiv_core.instances.errors import InstanceNotFound, NotTerminated
 from inventiv_core.instances.events import InstanceChanged
 from inventiv_core.instances.ports import InstanceChanges, InstanceQueries, InstanceWork
-from inventiv_core.instances.views import InstanceFilter, InstanceRow, instance_keys
+from inventiv_core.instances.views import (
+    InstanceDetails,
+    InstanceFilter,
+    InstanceRow,
+    instance_keys,
+)
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.idempotency import (
     IDEMPOTENCY_LIFETIME,
@@ -35,6 +40,7 @@ from inventiv_core.kernel.pagination import (
     search_page,
 )
 from inventiv_core.kernel.unit_of_work import UnitOfWork
+from inventiv_core.storages.ports import StorageQueries
 
 
 async def change(
@@ -95,19 +101,20 @@ class GetInstance:
     """Look at one instance."""
 
     instance_queries: InstanceQueries
+    storage_queries: StorageQueries
     clock: Clock
 
-    async def __call__(self, instance_id: InstanceId, *, actor: Actor) -> InstanceRow:
-        """Return it, or raise `InstanceNotFound`."""
+    async def __call__(self, instance_id: InstanceId, *, actor: Actor) -> InstanceDetails:
+        """Return it with its disks, or raise `InstanceNotFound`."""
         actor.must(Permission.VIEW_INSTANCES)
-        row = None
-        if actor.organization_id is not None:
-            row = await self.instance_queries.find(
-                instance_id, owner=actor.organization_id, now=self.clock.now()
-            )
+        owner = actor.organization_id
+        if owner is None:
+            raise InstanceNotFound(instance_id=instance_id)
+        row = await self.instance_queries.find(instance_id, owner=owner, now=self.clock.now())
         if row is None:
             raise InstanceNotFound(instance_id=instance_id)
-        return row
+        storages = await self.storage_queries.list(instance_id, owner=owner, limit=MAX_PAGE_ROWS)
+        return InstanceDetails(row=row, storages=storages)
 
 
 class Termination(StrEnum):

@@ -10,6 +10,7 @@ from uuid import UUID
 from inventiv_core.instances.entities import InstanceStatus, progress_percent
 from inventiv_core.kernel.money import Eur
 from inventiv_core.kernel.pagination import Key, Window
+from inventiv_core.storages.entities import Storage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,8 @@ class InstanceRow:
     tech_activated_at: datetime | None
     eco_activated_by: UUID | None
     eco_activated_at: datetime | None
+    volumes_gb: Sequence[int]
+    """How large each disk is that is there, smallest first; 0 if nobody says."""
     as_of: datetime
     """When the row was read."""
     spent: Decimal | None
@@ -78,6 +81,16 @@ class InstanceRow:
         return self.tech_activated_at is not None and self.eco_activated_at is not None
 
     @property
+    def storage_count(self) -> int:
+        """How many disks it has."""
+        return len(self.volumes_gb)
+
+    @property
+    def storage_sizes_gb(self) -> Sequence[int]:
+        """How large those are of which it is known, smallest first."""
+        return [size_gb for size_gb in self.volumes_gb if size_gb > 0]
+
+    @property
     def progress_percent(self) -> int:
         """How far the present start-up is."""
         return progress_percent(
@@ -91,6 +104,14 @@ class InstanceRow:
     def status_order(self) -> int:
         """Where the status stands among all: they are sorted as they are declared."""
         return _STATUS_ORDER[self.status]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceDetails:
+    """One instance, with its disks, also those that are gone."""
+
+    row: InstanceRow
+    storages: Sequence[Storage]
 
 
 _ONE_HOUR_S: Final = 3600

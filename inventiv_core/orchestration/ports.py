@@ -12,6 +12,7 @@ from inventiv_core.instances.ports import InstanceRepository, LeaseRepository
 from inventiv_core.kernel.events import Outbox
 from inventiv_core.models.ports import ModelRepository
 from inventiv_core.orchestration.views import Losses, Situation
+from inventiv_core.storages.ports import StorageRepository
 from inventiv_core.workers.ports import WorkerRepository, WorkerTokenRepository
 
 
@@ -60,6 +61,8 @@ class OrchestrationWork(Protocol):
     def rentals(self) -> RentalRepository: ...
     @property
     def cost_books(self) -> CostBooks: ...
+    @property
+    def storages(self) -> StorageRepository: ...
     @property
     def action_logs(self) -> ActionLogRepository: ...
     @property

@@ -367,6 +367,14 @@ class Server:
         """Ask for the end of an instance; asking again is harmless."""
         await self._call("DELETE", f"/instances/{instance_id}")
 
+    async def reinstall(self, instance_id: str) -> None:
+        """Have the machine of an instance start anew."""
+        await self._call(
+            "POST",
+            f"/instances/{instance_id}/reinstall",
+            unanswered="Try again: it is not begun twice.",
+        )
+
     async def cost_summary(self, **params: str) -> CostSummary:
         """Say what is rented now costs."""
         return await self._read(CostSummary, "/finops/dashboard/costs/summary", **params)

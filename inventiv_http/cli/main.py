@@ -159,6 +159,7 @@ def _register_clients() -> None:
             chat.chat,
             fleet.terminate,
             demo.demo,
+            operating.reinstall,
             operating.reconcile,
         ),
     }

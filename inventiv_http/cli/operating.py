@@ -1,4 +1,4 @@
-"""`inventiv reconcile` and `inventiv commands`: what operators trigger, and what came of it."""
+"""`inventiv reinstall`, `reconcile`, `commands`: what operators trigger, and what comes of it."""
 
 import asyncio
 import time
@@ -7,8 +7,20 @@ from typing import Annotated, Final
 import typer
 
 from inventiv_http.cli.api import CATALOG_S, Server
+from inventiv_http.cli.choices import an_instance
 from inventiv_http.cli.errors import CommandFailed
-from inventiv_http.cli.options import AsJson, Password, Url, Username, run
+from inventiv_http.cli.fleet import READY_WITHIN_S
+from inventiv_http.cli.following import Follower
+from inventiv_http.cli.options import (
+    AsJson,
+    InstanceRef,
+    Password,
+    Timeout,
+    Url,
+    Username,
+    Wait,
+    run,
+)
 from inventiv_http.cli.output import Output, instant, known
 from inventiv_http.cli.session import Asked, asked, connected
 from inventiv_http.cli.wire import Command
@@ -28,6 +40,24 @@ def reconcile(
 ) -> None:
     """Have every instance and every rented machine looked at now, and wait for what comes of it."""
     run(_reconcile(asked(url, username, password), Output(as_json)))
+
+
+def reinstall(
+    *,
+    instance: InstanceRef,
+    wait: Wait = True,
+    timeout: Timeout = READY_WITHIN_S,
+    url: Url = None,
+    username: Username = None,
+    password: Password = None,
+    as_json: AsJson = False,
+) -> None:
+    """Have an instance's machine start anew, and wait until it serves again.
+
+    It is out of service at once; no other machine is rented.
+    """
+    wanted = asked(url, username, password)
+    run(_reinstall(wanted, instance, timeout if wait else None, Output(as_json)))
 
 
 def commands(
@@ -71,6 +101,27 @@ async def _reconcile(wanted: Asked, out: Output) -> None:
         command = await carried_out(server, "/reconcile", out)
     out.say(str((command["result"] or {}).get("message", "Done.")))
     out.document(command)
+
+
+async def _reinstall(wanted: Asked, reference: str, within_s: float | None, out: Output) -> None:
+    async with connected(wanted) as server:
+        instance_id = await an_instance(server, reference)
+        follower = Follower(server=server, instance_id=instance_id, out=out)
+        await follower.skip_the_past()
+        await server.reinstall(instance_id)
+        if within_s is None:
+            instance = await server.instance(instance_id)
+        else:
+            instance = await follower.until_ready(within_s=within_s)
+    out.say(f"Instance {instance_id} is {instance['status']}.")
+    out.document(
+        {
+            "instance_id": instance_id,
+            "status": instance["status"],
+            "stages": follower.stages_as_json,
+            "instance": instance,
+        }
+    )
 
 
 async def _commands(wanted: Asked, limit: int, out: Output) -> None:

@@ -90,8 +90,8 @@ class Instances(Controller):
         actor: NamedDependency[Actor],
         get_instance: NamedDependency[GetInstance],
     ) -> InstanceDetailsBody:
-        row = await get_instance(InstanceId(instance_id), actor=actor)
-        return InstanceDetailsBody.of(row)
+        details = await get_instance(InstanceId(instance_id), actor=actor)
+        return InstanceDetailsBody.showing(details)
 
     @delete(
         "/{instance_id:str}",

@@ -7,8 +7,9 @@ from uuid import UUID
 
 import msgspec
 
-from inventiv_core.instances.views import InstanceRow
+from inventiv_core.instances.views import InstanceDetails, InstanceRow
 from inventiv_core.kernel.money import Eur
+from inventiv_core.storages.entities import Storage
 
 
 class InstanceBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,8 +100,8 @@ class InstanceBody(msgspec.Struct, frozen=True, kw_only=True):
             deletion_reason=row.deletion_reason,
             error_code=row.error_code,
             error_message=row.error_message,
-            storage_count=0,
-            storage_sizes_gb=[],
+            storage_count=row.storage_count,
+            storage_sizes_gb=list(row.storage_sizes_gb),
             provider_name=row.provider_name,
             provider_code=row.provider_code,
             region=row.region,
@@ -123,10 +124,56 @@ class InstanceBody(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class InstanceDetailsBody(InstanceBody, frozen=True, kw_only=True):
-    """An instance with its volumes."""
+class StorageBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A disk of an instance's machine, as clients see it."""
 
-    storages: list[Any] = []
+    id: UUID
+    provider_volume_id: str
+    name: str | None
+    volume_type: str
+    size_gb: int | None
+    is_boot: bool
+    status: str
+    delete_on_terminate: bool
+    created_at: datetime
+    attached_at: datetime | None
+    deleted_at: datetime | None
+    reconciled_at: datetime | None
+    last_reconciliation: datetime | None
+    error_message: str | None
+
+    @classmethod
+    def of(cls, storage: Storage) -> Self:
+        """Show a disk."""
+        return cls(
+            id=storage.id,
+            provider_volume_id=storage.provider_volume_id,
+            name=storage.name,
+            volume_type=storage.volume_type,
+            size_gb=storage.size_gb,
+            is_boot=storage.is_boot,
+            status=storage.status,
+            delete_on_terminate=True,
+            created_at=storage.created_at,
+            attached_at=storage.attached_at,
+            deleted_at=storage.deleted_at,
+            reconciled_at=storage.reconciled_at,
+            last_reconciliation=storage.reconciled_at,
+            error_message=None,
+        )
+
+
+class InstanceDetailsBody(InstanceBody, frozen=True, kw_only=True):
+    """An instance with its disks, also those that are gone."""
+
+    storages: list[StorageBody] = []
+
+    @classmethod
+    def showing(cls, details: InstanceDetails) -> Self:
+        """Show an instance, and its disks beside what it is."""
+        shown = cls.of(details.row)
+        storages = [StorageBody.of(storage) for storage in details.storages]
+        return msgspec.structs.replace(shown, storages=storages)
 
 
 def _number(amount: Eur | None) -> float | None:

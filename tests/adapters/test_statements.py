@@ -50,6 +50,7 @@ def test_there_are_statements_to_check() -> None:
         "orchestration",
         "realtime",
         "settings",
+        "storages",
         "workbench",
         "workers",
     }

@@ -22,6 +22,7 @@ from inventiv_core.action_logs.entities import ActionLog, ActionStatus, ActionTy
 from inventiv_core.action_logs.use_cases import SearchActionLogs
 from inventiv_core.action_logs.views import ActionLogFilter, action_log_keys
 from inventiv_core.activations.entities import ActivationPolicy, Side
+from inventiv_core.cloud.entities import Volume
 from inventiv_core.commands.entities import Command, CommandId, CommandKind, Ending
 from inventiv_core.deployments.entities import Plan, PlanId
 from inventiv_core.identity.access import (
@@ -60,6 +61,7 @@ from inventiv_core.observability.entities import (
 )
 from inventiv_core.observability.views import SeriesFilter
 from inventiv_core.settings.entities import Credential
+from inventiv_core.storages.use_cases import conclude_storages, note_storages
 from inventiv_core.workers.entities import Heard, WorkerReport, WorkerStatus
 from tests.adapters.catalog.shop import Shop
 from tests.adapters.finops.accounts import Accounts
@@ -239,6 +241,27 @@ class Fleet(WithInstances):
             await work.activations.put(wanted)
 
         self.work(run)
+
+    @rule(which=some, number=st.integers(1, 3), size_gb=st.none() | limits, gone=st.booleans())
+    def note_disk(self, which: int, number: int, size_gb: int | None, *, gone: bool) -> None:
+        instance_id, at = self.instances[which].id, self.clock.now()
+        volume = Volume(id=f"v-{number}", volume_type="t", size_gb=size_gb, is_boot=False)
+
+        async def run(work: Any) -> object:
+            new_id = partial(UUID, int=2**64 + 8 * which + number)
+            await note_storages(instance_id, [volume], work, at=at, new_id=new_id)
+            if gone:
+                await conclude_storages(instance_id, work, at=at)
+            return await work.storages.of(instance_id)
+
+        self.work(run)
+
+    @rule(which=some, owner=owners)
+    def look_at_disks(self, which: int, owner: OrganizationId) -> None:
+        instance_id = self.instances[which].id
+        self.both(
+            lambda adapters: adapters.storage_queries().list(instance_id, owner=owner, limit=2)
+        )
 
     @rule(owner=owners, both=st.booleans())
     def require(self, owner: OrganizationId, *, both: bool) -> None:

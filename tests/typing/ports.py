@@ -72,6 +72,8 @@ from inventiv_adapters.realtime.postgres import PostgresEventLog
 from inventiv_adapters.settings.aes import AesSecretBox
 from inventiv_adapters.settings.memory import MemorySettingQueries
 from inventiv_adapters.settings.postgres import PostgresSettingQueries
+from inventiv_adapters.storages.memory import MemoryStorageQueries
+from inventiv_adapters.storages.postgres import PostgresStorageQueries
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork, PostgresUnitOfWork
 from inventiv_adapters.workbench.memory.chat_models import MemoryLiveModelQueries
 from inventiv_adapters.workbench.memory.projects import MemoryProjectQueries
@@ -137,6 +139,7 @@ from inventiv_core.observability.ports import (
 )
 from inventiv_core.orchestration.ports import EngineProbe, OrchestrationWork, SituationQueries
 from inventiv_core.settings.ports import SettingQueries, SettingsWork
+from inventiv_core.storages.ports import StorageQueries, StorageWork
 from inventiv_core.workbench.ports import (
     LiveModelQueries,
     ProjectQueries,
@@ -241,6 +244,18 @@ def activation_queries(
 def activations(
     memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
 ) -> Iterable[UnitOfWork[ActivationWork]]:
+    return memory, postgres
+
+
+def storage_queries(
+    memory: MemoryStorageQueries, postgres: PostgresStorageQueries
+) -> Iterable[StorageQueries]:
+    return memory, postgres
+
+
+def storages(
+    memory: MemoryUnitOfWork, postgres: PostgresUnitOfWork
+) -> Iterable[UnitOfWork[StorageWork]]:
     return memory, postgres
 
 

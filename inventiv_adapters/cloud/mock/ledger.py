@@ -18,7 +18,7 @@ from uuid import UUID
 import msgspec
 
 from inventiv_adapters.cloud.mock.behaviour import FaultKind
-from inventiv_core.cloud.entities import Machine, MachineState, MachineTag, WorkerSetup
+from inventiv_core.cloud.entities import Machine, MachineState, MachineTag, Volume, WorkerSetup
 
 _SCHEMA: Final = """
     CREATE TABLE IF NOT EXISTS machines (
@@ -121,6 +121,8 @@ _REMOVE: Final = """
 """
 
 _BUSY_TIMEOUT_S = 5.0
+_ROOT_GB = 20
+"""Every machine comes with a disk of that size, as far as its customers are told."""
 
 
 class RentalState(StrEnum):
@@ -165,6 +167,9 @@ class Rental:
             state=MachineState(self.state),
             ip_address=self.ip_address,
             created_at=self.created_at,
+            volumes=(
+                Volume(id=f"{self.id}-root", volume_type="mock", size_gb=_ROOT_GB, is_boot=True),
+            ),
         )
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from inventiv_adapters.cloud.scaleway.api import Page
-from inventiv_core.cloud.entities import Machine, MachineState, MachineTag
+from inventiv_core.cloud.entities import Machine, MachineState, MachineTag, Volume
 
 SET_UP: Final = "inventiv-set-up"
 """On servers that have everything: without it, somebody was cut off half-way."""
@@ -16,6 +16,10 @@ _OURS: Final = "inventiv"
 _INSTALLATION: Final = "inventiv-installation"
 _ORGANIZATION: Final = "inventiv-organization"
 _INSTANCE: Final = "inventiv-instance"
+
+_GB: Final = 1_000_000_000
+_FIRST: Final = "0"
+"""Where the first volume of a server is listed."""
 
 SBS: Final = "sbs_volume"
 """A volume of the Block Storage API, rather than one that is a part of the server."""
@@ -43,6 +47,17 @@ class ServerVolume(msgspec.Struct):
     volume_type: str
     size: int | None = None
     boot: bool = False
+    name: str | None = None
+
+    def volume(self, *, is_first: bool) -> Volume:
+        """Return it as others know disks. A server starts from its first, whatever they say."""
+        return Volume(
+            id=self.id,
+            volume_type=self.volume_type,
+            size_gb=None if self.size is None else round(self.size / _GB),
+            is_boot=self.boot or is_first,
+            name=self.name,
+        )
 
 
 class Server(msgspec.Struct):
@@ -74,6 +89,9 @@ class Server(msgspec.Struct):
             state=_STATES.get(self.state, MachineState.FAILED),
             ip_address=found[0] if found and self.state == "running" else None,
             created_at=self.creation_date,
+            volumes=tuple(
+                volume.volume(is_first=place == _FIRST) for place, volume in self.volumes.items()
+            ),
         )
 
 

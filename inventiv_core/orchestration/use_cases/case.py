@@ -38,6 +38,7 @@ from inventiv_core.orchestration.entities import Next, Patience, keeper
 from inventiv_core.orchestration.events import Doubt, MassLossDoubted
 from inventiv_core.orchestration.ports import EngineProbe, OrchestrationWork, SituationQueries
 from inventiv_core.orchestration.views import Particulars, Situation
+from inventiv_core.storages.use_cases import note_storages
 from inventiv_core.workers.entities import Worker
 from inventiv_core.workers.ports import WorkerTokens
 
@@ -150,6 +151,16 @@ class Desk:
             machine.id,
             moment.work,
             created_at=machine.created_at,
+            at=moment.now,
+            new_id=self.tools.new_id,
+        )
+
+    async def note_storages(self, moment: Moment, machine: Machine) -> None:
+        """Note what disks the machine has."""
+        await note_storages(
+            moment.instance.id,
+            machine.volumes,
+            moment.work,
             at=moment.now,
             new_id=self.tools.new_id,
         )

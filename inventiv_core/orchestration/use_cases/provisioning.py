@@ -166,6 +166,7 @@ async def _take(case: Case, moment: Moment, machine: Machine, *, reason: str) ->
     if gone is not None and gone != machine.id:
         await case.note_rental_over(moment, gone, reason=StopReason.PROVIDER_DELETED)
     await case.note_rental(moment, machine)
+    await case.note_storages(moment, machine)
     after = moment.instance.change(provider_instance_id=machine.id)
     await case.alter(moment, after, reason=reason)
 

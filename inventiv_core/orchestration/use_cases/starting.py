@@ -74,6 +74,7 @@ async def boot(case: Case) -> Next:
             provider_instance_id=machine.id,
         )
         await case.alter(moment, after, reason="running")
+        await case.note_storages(moment, machine)
         facts = {"server_id": machine.id, "ip_address": machine.ip_address}
         await case.note(moment, ActionType.PROVIDER_GET_IP, {"zone": machine.zone, **facts})
         await case.note(moment, ActionType.INSTANCE_CREATED, facts)

@@ -8,6 +8,7 @@ from inventiv_core.finops.use_cases.rentals import conclude_rentals
 from inventiv_core.instances.entities import ErrorCode, InstanceStatus
 from inventiv_core.orchestration.entities import AT_ONCE, NEVER, Next
 from inventiv_core.orchestration.use_cases.case import Case, Desk, Moment
+from inventiv_core.storages.use_cases import conclude_storages
 
 
 async def terminate(case: Case) -> Next:
@@ -53,6 +54,7 @@ async def _conclude(case: Desk) -> Next:
         by_provider = moment.instance.deleted_by_provider
         gone = moment.instance.gone(at=moment.now, by_provider=by_provider)
         await case.alter(moment, gone, reason="the provider confirmed it")
+        await conclude_storages(gone.id, moment.work, at=moment.now)
         await conclude_rentals(gone, moment.work, at=moment.now, new_id=case.tools.new_id)
         await case.close_interrupted(moment)
         facts = {"provider_instance_id": gone.provider_instance_id}

@@ -276,6 +276,7 @@ async def test_a_row_has_the_names_of_all_it_refers_to(adapters: Any) -> None:
         tech_activated_at=None,
         eco_activated_by=None,
         eco_activated_at=None,
+        volumes_gb=[],
         as_of=NOON,
         spent=Decimal(0),
     )

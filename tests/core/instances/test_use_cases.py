@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from inventiv_adapters.instances.memory import MemoryInstanceQueries
+from inventiv_adapters.storages.memory import MemoryStorageQueries
 from inventiv_core.action_logs.entities import ActionStatus, ActionType, Component
 from inventiv_core.action_logs.events import ActionLogged
 from inventiv_core.identity.access import Actor, Role
@@ -104,10 +105,14 @@ async def test_what_never_was_cannot_be_given_up(world: World) -> None:
 async def test_everyone_of_the_organization_sees_its_instances(world: World) -> None:
     instance = await an_instance(world)
     queries = MemoryInstanceQueries(world.database)
-    look = GetInstance(instance_queries=queries, clock=world.clock)
+    look = GetInstance(
+        instance_queries=queries,
+        storage_queries=MemoryStorageQueries(world.database),
+        clock=world.clock,
+    )
     everything = ListInstances(instance_queries=queries, clock=world.clock)
     for role in Role:
-        row = await look(instance.id, actor=an_actor(role))
+        row = (await look(instance.id, actor=an_actor(role))).row
         assert (row.id, row.as_of) == (instance.id, NOON)
         assert list(await everything(archived=False, actor=an_actor(role))) == [row]
     stranger, nobody = an_actor(organization=OTHER), an_actor(None)

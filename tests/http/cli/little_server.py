@@ -311,6 +311,7 @@ class LittleServer:
                 web.get("/instances", self._list),
                 web.get("/instances/{id}", self._instance),
                 web.delete("/instances/{id}", self._terminate),
+                web.post("/instances/{id}/reinstall", self._reinstall),
                 web.get("/action_logs", self._action_logs),
                 web.post("/deployments", self._deploy),
                 web.post("/deployments/plan", self._plan),
@@ -614,6 +615,16 @@ class LittleServer:
         row["status"] = "terminating"
         self.coming = ["terminated"]
         return web.Response(status=202, text="Termination accepted.")
+
+    async def _reinstall(self, request: web.Request) -> web.Response:
+        row = self.instances[request.match_info["id"]]
+        if row["status"] == "terminating":
+            sentence = "The instance cannot be reinstalled in its present status."
+            body = {"error": "conflict", "message": "reinstall_not_possible", "detail": sentence}
+            return web.json_response(body, status=409)
+        row["status"] = "booting"
+        self.coming = ["installing", "starting", "ready"]
+        return web.Response(status=202, text="The instance is being reinstalled.")
 
     async def _action_logs(self, request: web.Request) -> web.Response:
         return web.json_response(self.logs[::-1][: int(request.query["limit"])])

@@ -4,7 +4,7 @@ import pytest
 
 from inventiv_http.cli import operating
 from tests.http.cli.conftest import Cli
-from tests.http.cli.little_server import COMMAND_ID, LittleServer
+from tests.http.cli.little_server import COMMAND_ID, INSTANCE_ID, LittleServer, an_instance
 
 
 def test_a_command_is_waited_for_and_its_result_said(ada: Cli, server: LittleServer) -> None:
@@ -32,3 +32,26 @@ def test_a_command_that_takes_long_is_not_lost(ada: Cli, monkeypatch: pytest.Mon
     assert result.exit_code == 1
     assert "still waiting" in result.stderr
     assert "inventiv commands" in result.stderr
+
+
+def test_a_reinstall_is_followed_until_it_serves_again(ada: Cli, server: LittleServer) -> None:
+    server.instances[INSTANCE_ID] = an_instance() | {"status": "ready"}
+    answer = ada.json("reinstall", INSTANCE_ID)
+    assert (answer["instance_id"], answer["status"]) == (INSTANCE_ID, "ready")
+    stages = [stage["stage"] for stage in answer["stages"]]
+    assert "ready" in stages[1:], stages
+    assert f"Instance {INSTANCE_ID} is ready." in ada("reinstall", INSTANCE_ID).stdout
+
+
+def test_a_reinstall_need_not_be_waited_for(ada: Cli, server: LittleServer) -> None:
+    server.instances[INSTANCE_ID] = an_instance() | {"status": "ready"}
+    assert ada.json("reinstall", INSTANCE_ID, "--no-wait")["status"] != "ready"
+
+
+def test_a_reinstall_that_cannot_be_is_refused_in_the_servers_words(
+    ada: Cli, server: LittleServer
+) -> None:
+    server.instances[INSTANCE_ID] = an_instance() | {"status": "terminating"}
+    result = ada("reinstall", INSTANCE_ID)
+    assert result.exit_code == 1
+    assert "cannot be reinstalled" in result.stderr

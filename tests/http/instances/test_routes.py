@@ -9,7 +9,9 @@ import httpx
 import pytest
 
 from inventiv_adapters.kernel.clock import ManualClock
+from inventiv_core.cloud.entities import Volume
 from inventiv_core.instances.entities import Instance, InstanceStatus
+from inventiv_core.storages.use_cases import note_storages
 from inventiv_core.workers.entities import WorkerStatus
 from inventiv_http.container import MemoryAdapters
 from tests.builders import ACME, NOON, OTHER, Market, a_number, a_rental, a_worker, given
@@ -400,3 +402,37 @@ async def test_a_reinstall_that_cannot_be_is_refused_in_a_sentence(
     assert (answer.status_code, answer.json()["detail"][-1]) == (code, ".")
     missing = await owner.post(f"/instances/{a_number()}/reinstall")
     assert (missing.status_code, missing.json()["message"]) == (404, "instance_not_found")
+
+
+async def test_an_instance_shows_its_disks_beside_what_it_is(
+    owner: httpx.AsyncClient, memory: MemoryAdapters, market: Market
+) -> None:
+    instance = market.instance(status=InstanceStatus.READY)
+    await given(memory.unit_of_work(), instance)
+    volumes = [
+        Volume(id="v-1", volume_type="sbs_volume", size_gb=None, is_boot=True),
+        Volume(id="v-2", volume_type="l_ssd", size_gb=200, is_boot=False, name="data"),
+    ]
+    async with memory.unit_of_work()() as work:
+        await note_storages(instance.id, volumes, work, at=NOON, new_id=memory.new_id())
+    shown = (await owner.get(f"/instances/{instance.id}")).json()
+    assert (shown["storage_count"], shown["storage_sizes_gb"]) == (2, [200])
+    [data] = [one for one in shown["storages"] if one["provider_volume_id"] == "v-2"]
+    assert data == {
+        "id": data["id"],
+        "provider_volume_id": "v-2",
+        "name": "data",
+        "volume_type": "l_ssd",
+        "size_gb": 200,
+        "is_boot": False,
+        "status": "attached",
+        "delete_on_terminate": True,
+        "created_at": "2026-01-01T12:00:00Z",
+        "attached_at": "2026-01-01T12:00:00Z",
+        "deleted_at": None,
+        "reconciled_at": "2026-01-01T12:00:00Z",
+        "last_reconciliation": "2026-01-01T12:00:00Z",
+        "error_message": None,
+    }
+    [row] = (await owner.get("/instances")).json()
+    assert row == {name: value for name, value in shown.items() if name != "storages"}

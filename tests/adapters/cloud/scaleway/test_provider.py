@@ -19,6 +19,7 @@ from inventiv_core.cloud.entities import (
     Refused,
     Throttled,
     Unknown,
+    Volume,
 )
 from inventiv_core.kernel.secrets import Secret
 from tests.adapters.cloud.builders import (
@@ -90,6 +91,22 @@ async def test_a_machine_with_local_disks_gets_a_volume_if_they_are_too_small(
     assert simulator.volumes[disk].size == 500 * GB
     assert simulator.volumes[disk].server == second.id
     assert f"inventiv-instance={large.tag.instance_id}" in simulator.volumes[disk].tags
+
+
+async def test_a_machine_tells_of_its_disks_and_of_their_size_where_the_server_knows_it(
+    simulator: Simulator,
+) -> None:
+    async with an_account(simulator) as cloud:
+        order = an_order(instance_type="RENDER-S", needs=MachineNeeds(data_volume_gb=500))
+        machine = await rented(cloud, order)
+        found = await cloud.find(order.tag, zone=order.zone)
+    assert isinstance(found, Found)
+    root, data = simulator.servers[machine.id].volumes
+    size_gb = simulator.volumes[root].size // GB
+    assert found.machines[0].volumes == (
+        Volume(id=root, volume_type="l_ssd", size_gb=size_gb, is_boot=True),
+        Volume(id=data, volume_type="sbs_volume", size_gb=None, is_boot=False),
+    )
 
 
 async def test_a_disk_that_does_not_grow_is_no_success(simulator: Simulator) -> None:
@@ -217,11 +234,13 @@ async def test_a_server_that_cannot_be_equipped_is_given_up(simulator: Simulator
 
 async def test_a_running_server_goes_with_all_its_disks(simulator: Simulator) -> None:
     order = an_order(instance_type="RENDER-S", needs=MachineNeeds(data_volume_gb=500))
+    simulator.boot_s = 3600.0
     async with an_account(simulator) as cloud:
         machine = await rented(cloud, order)
         await cloud.start(machine.id, zone=HERE)
         early = await cloud.delete(machine.id, zone=HERE)
         assert isinstance(early, Unknown), "neither does a starting server stop, nor is it gone"
+        simulator.servers[machine.id].changes_at = 0.0  # it is running now
 
         async def gone() -> bool:
             found = await cloud.find(order.tag, zone=HERE)

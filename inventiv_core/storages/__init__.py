@@ -1,0 +1,1 @@
+"""The disks of rented machines, as far as providers tell of them."""
