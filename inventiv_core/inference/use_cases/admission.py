@@ -9,6 +9,7 @@ from typing import Final
 from inventiv_core.finops.entities.wallets import MICRO_EUR
 from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.inference.entities.gauges import (
+    RETRY_MS,
     Ask,
     Gauge,
     Headroom,
@@ -120,9 +121,9 @@ class Admission:
 
 
 def _amounts(used: TokenCounts, price: Price | None) -> dict[Measure, int]:
-    """Return what tokens are, in all measures that they have; without a price, not in money."""
+    """Return what tokens are, in all measures that they have: in money, if they cost any."""
     amounts = {Measure.TOKENS: used.total_tokens}
-    if price is not None:
+    if price is not None and not price.is_free:
         tokens = TokenUsage(
             input_tokens=used.input_tokens,
             output_tokens=used.output_tokens,
@@ -142,7 +143,8 @@ def _refusal(asks: Sequence[Ask], readings: Sequence[Reading], now: datetime) ->
         ),
         key=lambda one: one[0],
     )
-    refusal = BudgetSpent if gauge.is_budget else LimitReached
+    # what is only held by calls that are under way may come back, and is not spent
+    refusal = BudgetSpent if gauge.is_budget and retry_ms > RETRY_MS else LimitReached
     return refusal(
         retry_after_s=max(1, -(-retry_ms // _SECOND_MS)),
         measure=gauge.measure.value,

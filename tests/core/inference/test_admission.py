@@ -261,14 +261,26 @@ async def test_a_budget_of_money_is_spent_at_the_price_of_whoever_serves() -> No
     (await door.call("acme/chat")).finish(WHOLE)
 
 
-async def test_what_is_free_is_not_let_in_on_a_budget_that_is_spent() -> None:
-    """Its price is zero, which is a price: rounding must not make a hole."""
+async def test_what_is_nearly_free_makes_no_hole_in_a_budget_and_what_is_free_needs_none() -> None:
     door = Door(a_limit(eur_per_day=euros("0.000001")))
-    price = a_price("0.001", "0")
-    door.offer(a_grant(Channel.OFFERING, None, model_id=MODEL.model_id, price=price))
-    (await door.call("acme/chat")).finish(delivered(1_000))
-    with pytest.raises(BudgetSpent):
-        await door.call("acme/chat")
+    for code, price in (("cheap", a_price("0.001", "0")), ("free", a_price("0", "0"))):
+        grant = a_grant(Channel.OFFERING, None, code=code, model_id=MODEL.model_id, price=price)
+        door.offer(grant)
+        (await door.call(f"acme/{code}")).finish(delivered(1_000))
+        if price.is_free:
+            (await door.call(f"acme/{code}")).finish(WHOLE)
+        else:
+            with pytest.raises(BudgetSpent):
+                await door.call(f"acme/{code}")
+
+
+async def test_what_others_only_hold_of_a_budget_is_not_spent() -> None:
+    door = Door(a_limit(tokens_per_day=ESTIMATE))
+    exchange = await door.call()
+    refusal = await door.refused()
+    assert (refusal.code, refusal.retry_after_s) == ("rate_limit_exceeded", 1)
+    exchange.finish(delivered(1))
+    assert (await door.refused()).code == "insufficient_quota"
 
 
 async def test_a_month_s_budget_ends_with_the_month() -> None:
