@@ -110,7 +110,7 @@ def test_a_limit_is_one_for_all_processes_and_redis_may_forget_it(
 
         def is_all_known() -> bool:
             """Look whether all that was ever used counts: before the limit, before Redis forgot."""
-            used = sum(a.json()["usage"]["total_tokens"] for a in answers if a.is_success)
+            used: int = sum(a.json()["usage"]["total_tokens"] for a in answers if a.is_success)
             return int(ask(other).headers["x-ratelimit-remaining-tokens"]) <= 1_000_000 - used
 
         eventually(is_all_known, "what was used")
