@@ -58,6 +58,8 @@ _RULES: Final = """
             held = held - tonumber(string.match(lease, '%d+$'))
             redis.call('ZREM', leases, lease)
         end
+        -- of two keys, a Redis that is short of memory may have dropped one
+        held = math.max(0, held)
         return { used = used, at = math.max(at, now), held = held, known = row[4] and 1 or 0 }
     end
 
@@ -112,7 +114,7 @@ _SETTLE: Final = f"""
         local limit, weight = tonumber(ARGV[first]), tonumber(ARGV[first + 1])
         local state = look(gauge, leases, limit, weight, now)
         if redis.call('ZREM', leases, id .. ':' .. ARGV[first + 2]) == 1 then
-            state.held = state.held - tonumber(ARGV[first + 2])
+            state.held = math.max(0, state.held - tonumber(ARGV[first + 2]))
         end
         state.used = state.used + tonumber(ARGV[first + 3]) * weight
         keep(gauge, leases, state, limit, weight, tonumber(ARGV[first + 4]))

@@ -284,6 +284,11 @@ class Price:
                 raise OfferingInvalid(field=each.name, must=must)
         return self
 
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing costs anything."""
+        return not any(getattr(self, each.name) for each in fields(self))
+
     def cost(self, usage: TokenUsage) -> Eur:
         """Return what ``usage`` costs, exactly: sums may go on from here."""
         cached = min(usage.cached_input_tokens, usage.input_tokens)

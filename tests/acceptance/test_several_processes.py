@@ -1,14 +1,18 @@
 """API and background work apart, beside a PostgreSQL and a Redis that were there before."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
+from time import monotonic
 
 import httpx
 import pytest
+from redis import Redis
 
 from tests import postgres, redis
-from tests.acceptance.server import Server, deploy, free_port, wait_for
+from tests.acceptance.server import Server, deploy, eventually, free_port, wait_for
 
 PASSWORD = "chosen by the operator"
 
@@ -64,3 +68,53 @@ def test_what_one_process_does_is_seen_at_the_others(fleet: tuple[Server, Server
         wait_for(watcher, instance_id, "ready")
         assert client.delete(f"/instances/{instance_id}").status_code == 202
         wait_for(watcher, instance_id, "terminated")
+
+
+def test_a_limit_is_one_for_all_processes_and_redis_may_forget_it(
+    fleet: tuple[Server, Server],
+) -> None:
+    here, there = fleet
+    question = {"model": "mock-echo-model", "messages": [{"role": "user", "content": "Hi."}]}
+    answers: list[httpx.Response] = []
+
+    def ask(client: httpx.Client) -> httpx.Response:
+        answers.append(client.post("/v1/chat/completions", json=question))
+        return answers[-1]
+
+    def is_limited(client: httpx.Client) -> bool:
+        return "x-ratelimit-limit-requests" in ask(client).headers
+
+    with signed_in(here) as client, signed_in(there) as other, ThreadPoolExecutor(8) as threads:
+        wait_for(client, deploy(client), "ready")
+        for caller in (client, other):
+            eventually(partial(is_answered, ask, caller), "the route")
+        limit = {"tokens_per_month": 1_000_000, "requests_per_minute": 10}
+        assert client.put("/organizations/current/limits", json=limit).status_code == 200
+        began, unlimited = monotonic(), len(answers)
+        for caller in (client, other):
+            eventually(partial(is_limited, caller), "the limit")
+        list(threads.map(ask, [client, other] * 20))
+        let_in = [
+            answer
+            for answer in answers[unlimited:]
+            if answer.is_success and "x-ratelimit-limit-requests" in answer.headers
+        ]
+        assert 10 <= len(let_in) <= 10 + (monotonic() - began) / 6
+        assert {answer.status_code for answer in answers} >= {200, 429}
+
+        no_more = {"requests_per_minute": None}
+        assert client.put("/organizations/current/limits", json=no_more).status_code == 200
+        eventually(partial(is_answered, ask, other), "the change")
+        with Redis.from_url(here.settings["REDIS_URL"]) as forgetful:
+            forgetful.flushall()
+
+        def is_all_known() -> bool:
+            """Look whether all that was ever used counts: before the limit, before Redis forgot."""
+            used: int = sum(a.json()["usage"]["total_tokens"] for a in answers if a.is_success)
+            return int(ask(other).headers["x-ratelimit-remaining-tokens"]) <= 1_000_000 - used
+
+        eventually(is_all_known, "what was used")
+
+
+def is_answered(ask: Callable[[httpx.Client], httpx.Response], client: httpx.Client) -> bool:
+    return ask(client).is_success

@@ -20,6 +20,7 @@ from inventiv_core.identity.access import GLOBAL_PERMISSIONS, PLATFORM, Actor
 from inventiv_core.identity.entities.mails import Mail
 from inventiv_core.identity.errors.mails import MailNotSent
 from inventiv_core.inference.entities.usage import InferenceUsage, Outcome
+from inventiv_core.inference.use_cases.limits import Limited
 from inventiv_core.instances.entities import Instance, InstanceId, InstanceStatus
 from inventiv_core.instances.errors import LeaseLost
 from inventiv_core.instances.events import InstanceChanged
@@ -145,6 +146,8 @@ class Fragile:
         "forget_sessions",
         "forget_events",
         "sweep_workbench",
+        "seed_budgets",
+        "renew_holds",
     ],
 )
 async def test_a_job_that_fails_does_not_stop_the_others(
@@ -344,6 +347,24 @@ async def test_news_has_the_work_done_before_its_time(
             await deploy(application, market)
             await eventually(lambda: is_in(memory, InstanceStatus.INSTALLING))
             await eventually(lambda: refreshed.calls > 2)
+
+
+async def test_a_limit_holds_as_soon_as_it_is_set_and_what_was_used_is_looked_up(
+    application: Application, memory: MemoryAdapters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "_ROUTES_S", 3600.0)
+    monkeypatch.setattr(background, "_BUDGETS_S", 0.002)
+    monkeypatch.setattr(background, "_HOLDS_S", 0.002)
+    renewed = Fragile(failures=1)
+    await given_teams(memory.unit_of_work())
+    with application.renew_holds.override(Object(renewed)):
+        async with at_work(application), asyncio.timeout(SOONER_S):
+            limit = await application.set_limit()(
+                Limited(model="m"), {"tokens_per_day": 5}, actor=an_actor()
+            )
+            await eventually(lambda: memory.limits().book.limits == (limit,))
+            await eventually(lambda: memory.limiter().remembered)
+            await eventually(lambda: renewed.calls > 1)
 
 
 def a_fresh_mail() -> Mail:

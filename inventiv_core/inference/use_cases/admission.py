@@ -9,6 +9,7 @@ from typing import Final
 from inventiv_core.finops.entities.wallets import MICRO_EUR
 from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.inference.entities.gauges import (
+    RETRY_MS,
     Ask,
     Gauge,
     Headroom,
@@ -28,6 +29,9 @@ from inventiv_core.models.entities import Price, TokenUsage
 
 MOST_UNKNOWN: Final = 10_000
 """How many budgets may wait for what was used of them."""
+
+LOOKS: Final = 3
+"""How often it is looked up what was used: what has just ended is stored a moment later."""
 
 _SECOND_MS: Final = 1000
 
@@ -52,7 +56,8 @@ class Admission:
         self._limiter = limiter
         self._clock = clock
         self._new_id = new_id
-        self._unknown: dict[str, Gauge] = {}
+        self._unknown: dict[str, tuple[Gauge, int]] = {}
+        """Budgets, and how often it is to be looked up yet what was used of them."""
 
     def replace(self, limits: Sequence[Limit]) -> None:
         """Make these the limits. What was used of budgets that are new is to be found out."""
@@ -104,20 +109,21 @@ class Admission:
         self._limiter.settle(admitted.hold, _amounts(used, price))
 
     def take_unknown(self) -> Sequence[Gauge]:
-        """Return budgets of which it is to be found out what was used, and forget them."""
-        unknown, self._unknown = list(self._unknown.values()), {}
-        return unknown
+        """Return budgets of which it is to be found out what was used: each a few times."""
+        unknown = list(self._unknown.values())
+        self._unknown = {gauge.key: (gauge, looks - 1) for gauge, looks in unknown if looks > 1}
+        return [gauge for gauge, _ in unknown]
 
     def _note(self, gauges: Iterable[Gauge]) -> None:
         for gauge in gauges:
             if len(self._unknown) < MOST_UNKNOWN:
-                self._unknown[gauge.key] = gauge
+                self._unknown[gauge.key] = (gauge, LOOKS)
 
 
 def _amounts(used: TokenCounts, price: Price | None) -> dict[Measure, int]:
-    """Return what tokens are, in all measures that they have; without a price, not in money."""
+    """Return what tokens are, in all measures that they have: in money, if they cost any."""
     amounts = {Measure.TOKENS: used.total_tokens}
-    if price is not None:
+    if price is not None and not price.is_free:
         tokens = TokenUsage(
             input_tokens=used.input_tokens,
             output_tokens=used.output_tokens,
@@ -137,7 +143,8 @@ def _refusal(asks: Sequence[Ask], readings: Sequence[Reading], now: datetime) ->
         ),
         key=lambda one: one[0],
     )
-    refusal = BudgetSpent if gauge.is_budget else LimitReached
+    # what is only held by calls that are under way may come back, and is not spent
+    refusal = BudgetSpent if gauge.is_budget and retry_ms > RETRY_MS else LimitReached
     return refusal(
         retry_after_s=max(1, -(-retry_ms // _SECOND_MS)),
         measure=gauge.measure.value,

@@ -76,7 +76,7 @@ class SetLimit:
             organization_id=owner,
             user_id=limited.user_id,
             api_key_id=limited.api_key_id,
-            model=limited.model,
+            model=_trimmed(limited.model),
             created_at=now,
             updated_at=now,
         )
@@ -147,7 +147,7 @@ class SetPlatformLimit:
             id=LimitId(self.new_id()),
             issuer=Issuer.PLATFORM,
             organization_id=organization_id,
-            model=model,
+            model=_trimmed(model),
             created_at=now,
             updated_at=now,
         )
@@ -175,6 +175,10 @@ class RemovePlatformLimit:
         async with self.unit_of_work() as work:
             limit = await work.limits.get(limit_id, issuer=Issuer.PLATFORM, owner=None)
             await _remove(limit_id, limit, work, self, actor)
+
+
+def _trimmed(model: str | None) -> str | None:
+    return None if model is None else model.strip()
 
 
 async def _must_be_there(limited: Limited, owner: OrganizationId, work: LimitWork) -> None:

@@ -203,6 +203,14 @@ async def test_there_is_one_limit_for_each_that_it_may_be_for(desk: Desk) -> Non
     assert len(await desk.list(actor=an_actor())) == 5
 
 
+async def test_what_is_around_the_name_of_a_model_does_not_matter(desk: Desk) -> None:
+    limit = await desk.set(Limited(model=" m\n"), TEN, actor=an_actor())
+    assert limit.model == "m"
+    assert (await desk.set_platform(None, " m", TEN, actor=ROOT)).model == "m"
+    with pytest.raises(LimitInvalid):
+        await desk.set(Limited(model="  "), TEN, actor=an_actor())
+
+
 async def test_who_is_limited_belongs_to_the_organization(desk: Desk) -> None:
     theirs, over = a_key(organization=OTHER), a_key(revoked_at=NOON)
     await given(desk.unit_of_work, theirs, over)
