@@ -61,6 +61,7 @@ from inventiv_core.settings.entities import Credential
 from inventiv_core.workers.entities import Heard, WorkerReport, WorkerStatus
 from tests.adapters.catalog.shop import Shop
 from tests.adapters.finops.accounts import Accounts
+from tests.adapters.finops.purses import Purses
 from tests.adapters.two_worlds import TERM, InBothWorlds, seconds, two_worlds
 from tests.builders import (
     ACME,
@@ -1062,6 +1063,7 @@ class Staff(InBothWorlds):
         Cabinet,
         Staff,
         Accounts,
+        Purses,
     ],
 )
 def test_memory_and_postgres_give_the_same_answers(
