@@ -65,6 +65,7 @@ from inventiv_core.storages.use_cases import conclude_storages, note_storages
 from inventiv_core.workers.entities import Heard, WorkerReport, WorkerStatus
 from tests.adapters.catalog.shop import Shop
 from tests.adapters.finops.accounts import Accounts
+from tests.adapters.finops.purses import Purses
 from tests.adapters.inference.gatehouse import Gatehouse
 from tests.adapters.two_worlds import TERM, InBothWorlds, seconds, two_worlds
 from tests.builders import (
@@ -1167,6 +1168,7 @@ class Staff(InBothWorlds):
         Staff,
         Accounts,
         Gatehouse,
+        Purses,
     ],
 )
 def test_memory_and_postgres_give_the_same_answers(

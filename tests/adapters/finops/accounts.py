@@ -61,7 +61,7 @@ class Accounts(InBothWorlds):
         async def run(work: Any) -> None:
             await begin_rental(
                 self.instances[which], name, work, created_at=now - ago, at=now,
-                new_id=_numbered(number),
+                new_id=numbered(number),
             )  # fmt: skip
 
         self.work(run)
@@ -71,7 +71,7 @@ class Accounts(InBothWorlds):
         now, number = self.clock.now(), a_number().int
         self.work(
             lambda work: conclude_rentals(
-                self.instances[which], work, at=now, new_id=_numbered(number)
+                self.instances[which], work, at=now, new_id=numbered(number)
             )
         )
 
@@ -91,7 +91,7 @@ class Accounts(InBothWorlds):
 
         async def run(adapters: Any) -> object:
             close_hours = CloseHours(
-                unit_of_work=adapters.unit_of_work(), clock=self.clock, new_id=_numbered(number)
+                unit_of_work=adapters.unit_of_work(), clock=self.clock, new_id=numbered(number)
             )
             return await close_hours(actor=PLATFORM)
 
@@ -170,7 +170,7 @@ async def _sorted(rows: Any) -> Any:
                                                str(row.instance_id)))  # fmt: skip
 
 
-def _numbered(first: int) -> Any:
+def numbered(first: int) -> Any:
     """Return ids that are the same in both worlds."""
     numbers = count(first * 1_000_000)
     return lambda: UUID(int=next(numbers))
