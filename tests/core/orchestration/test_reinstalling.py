@@ -76,6 +76,7 @@ async def test_an_instance_comes_back_on_the_same_machine(world: World) -> None:
 async def test_what_the_agent_says_before_the_new_start_counts_no_more(world: World) -> None:
     instance_id = await world.deploy_until(S.READY)
     await world.reinstall(instance_id)
+    asked_at = world.clock.now()
     world.clock.advance(MINUTE)
     await world.beat()  # the machine does not know yet
     assert instance_id in world.database.table(Worker)
@@ -83,6 +84,9 @@ async def test_what_the_agent_says_before_the_new_start_counts_no_more(world: Wo
     await world.run(MINUTE)
     assert world.cloud.reinstalled
     assert world.status(instance_id) is S.INSTALLING, "nobody has reported since"
+    begun_at = world.instance(instance_id).boot_started_at
+    assert begun_at is not None
+    assert begun_at >= asked_at + MINUTE, "it counts from when the provider does it"
     world.agents_work = True
     await world.run(MINUTE)
     assert world.status(instance_id) is S.READY
