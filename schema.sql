@@ -224,6 +224,10 @@ CREATE INDEX IF NOT EXISTS instance_type_zones_by_zone ON instance_type_zones (z
 ALTER TABLE instance_types
     ADD COLUMN IF NOT EXISTS allocation_params jsonb NOT NULL DEFAULT '{}';
 
+ALTER TABLE instance_types  -- EUR; null: nobody has said, or volumes come with the machine
+    ADD COLUMN IF NOT EXISTS volume_cost_per_gb_month numeric(10, 4)
+        CHECK (volume_cost_per_gb_month >= 0);
+
 -- What was put off sale by hand: a sync with the provider does not put it on sale again.
 CREATE TABLE IF NOT EXISTS withdrawn_instance_type_zones (
     instance_type_id uuid NOT NULL REFERENCES instance_types ON DELETE CASCADE,
@@ -915,6 +919,10 @@ CREATE INDEX IF NOT EXISTS rentals_by_end
 CREATE INDEX IF NOT EXISTS rentals_by_end_of_all
     ON rentals (COALESCE(ended_at, 'infinity'::timestamptz));
 CREATE INDEX IF NOT EXISTS rentals_by_type ON rentals (instance_type_id);
+
+ALTER TABLE rentals  -- EUR, beside what the machine costs
+    ADD COLUMN IF NOT EXISTS volumes_per_hour numeric(14, 6) NOT NULL DEFAULT 0
+        CHECK (volumes_per_hour >= 0);
 
 -- A machine that was not written down is billed since its request was answered.
 INSERT INTO rentals (id, organization_id, instance_id, provider_id, zone_id, instance_type_id,

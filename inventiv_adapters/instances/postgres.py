@@ -165,7 +165,7 @@ _NEXT_DUE = "SELECT min(COALESCE(until, due_at)) FROM instance_leases"
 # What its machines were billed for until now, each stretch at the price that held then.
 _spent: LiteralString = """(
         SELECT CASE WHEN count(p.cost_per_hour) > 0 THEN COALESCE(
-                   sum(p.cost_per_hour * extract(epoch FROM
+                   sum((COALESCE(p.cost_per_hour, 0) + b.volumes_per_hour) * extract(epoch FROM
                        LEAST(b.ended_at, p.valid_until, %(now)s)
                        - GREATEST(b.started_at, p.valid_from))) FILTER (WHERE b.id IS NOT NULL),
                    0) END

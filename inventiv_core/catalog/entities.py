@@ -85,6 +85,9 @@ class InstanceType:
     is_active: bool
     allocation_params: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What else renting such a machine takes, such as volumes and images."""
+    volume_cost_per_gb_month: Eur | None = None
+    """Euros for a decimal gigabyte of its data volume; ``None`` when nobody has said, or when
+    the volume comes with the machine."""
 
     @property
     def vram_gb(self) -> int:
@@ -179,6 +182,7 @@ class InstanceTypeChanges(TypedDict, total=False):
     cost_per_hour: Eur | None
     is_active: bool
     allocation_params: Mapping[str, Any]
+    volume_cost_per_gb_month: Eur | None
 
 
 class CatalogAct(StrEnum):

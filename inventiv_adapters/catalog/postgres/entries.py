@@ -61,11 +61,12 @@ _ADD_INSTANCE_TYPE = """
     WITH added AS (
         INSERT INTO instance_types
             (id, provider_id, name, code, gpu_count, vram_per_gpu_gb, cpu_count, ram_gb,
-             bandwidth_bps, cost_per_hour, is_active, allocation_params)
+             bandwidth_bps, cost_per_hour, is_active, allocation_params,
+             volume_cost_per_gb_month)
         VALUES
             (%(id)s, %(provider_id)s, %(name)s, %(code)s, %(gpu_count)s, %(vram_per_gpu_gb)s,
              %(cpu_count)s, %(ram_gb)s, %(bandwidth_bps)s, %(cost_per_hour)s, %(is_active)s,
-             %(allocation_params)s)
+             %(allocation_params)s, %(volume_cost_per_gb_month)s)
         RETURNING id, cost_per_hour
     )
     INSERT INTO instance_type_prices (instance_type_id, valid_from, cost_per_hour)
@@ -98,7 +99,8 @@ _SAVE_INSTANCE_TYPE = """
             gpu_count = %(gpu_count)s, vram_per_gpu_gb = %(vram_per_gpu_gb)s,
             cpu_count = %(cpu_count)s, ram_gb = %(ram_gb)s, bandwidth_bps = %(bandwidth_bps)s,
             cost_per_hour = %(cost_per_hour)s, is_active = %(is_active)s,
-            allocation_params = %(allocation_params)s
+            allocation_params = %(allocation_params)s,
+            volume_cost_per_gb_month = %(volume_cost_per_gb_month)s
         WHERE id = %(id)s
         RETURNING id, cost_per_hour
     ), last AS (
@@ -122,7 +124,7 @@ _GET_ZONE = "SELECT id, region_id, provider_id, name, code, is_active FROM zones
 
 _GET_INSTANCE_TYPE = """
     SELECT id, provider_id, name, code, gpu_count, vram_per_gpu_gb, cpu_count, ram_gb,
-           bandwidth_bps, cost_per_hour, is_active, allocation_params
+           bandwidth_bps, cost_per_hour, is_active, allocation_params, volume_cost_per_gb_month
     FROM instance_types
     WHERE id = %(id)s
 """
@@ -197,7 +199,7 @@ _ALL_ZONES = """
 
 _ALL_INSTANCE_TYPES = """
     SELECT id, provider_id, name, code, gpu_count, vram_per_gpu_gb, cpu_count, ram_gb,
-           bandwidth_bps, cost_per_hour, is_active, allocation_params
+           bandwidth_bps, cost_per_hour, is_active, allocation_params, volume_cost_per_gb_month
     FROM instance_types
     ORDER BY code, id
 """
@@ -228,7 +230,8 @@ _FIND_ZONE = """
 
 _FIND_ON_SALE = """
     SELECT t.id, t.provider_id, t.name, t.code, t.gpu_count, t.vram_per_gpu_gb, t.cpu_count,
-           t.ram_gb, t.bandwidth_bps, t.cost_per_hour, t.is_active, t.allocation_params
+           t.ram_gb, t.bandwidth_bps, t.cost_per_hour, t.is_active, t.allocation_params,
+           t.volume_cost_per_gb_month
     FROM instance_types t
     JOIN instance_type_zones tz ON tz.instance_type_id = t.id
     WHERE t.provider_id = %(provider_id)s AND t.code = %(code)s AND t.is_active

@@ -37,7 +37,7 @@ _ZONES = "SELECT id, region_id, name, code, is_active FROM zones ORDER BY name, 
 
 _INSTANCE_TYPES = """
     SELECT id, provider_id, name, code, gpu_count, vram_per_gpu_gb, cpu_count, ram_gb,
-           bandwidth_bps, cost_per_hour, is_active, allocation_params
+           bandwidth_bps, cost_per_hour, is_active, allocation_params, volume_cost_per_gb_month
     FROM instance_types
     ORDER BY name, id
     LIMIT %(limit)s
@@ -45,7 +45,8 @@ _INSTANCE_TYPES = """
 
 _ON_SALE = """
     SELECT t.id, t.provider_id, t.name, t.code, t.gpu_count, t.vram_per_gpu_gb, t.cpu_count,
-           t.ram_gb, t.bandwidth_bps, t.cost_per_hour, t.is_active, t.allocation_params
+           t.ram_gb, t.bandwidth_bps, t.cost_per_hour, t.is_active, t.allocation_params,
+           t.volume_cost_per_gb_month
     FROM instance_type_zones tz
     JOIN instance_types t ON t.id = tz.instance_type_id AND t.is_active
     JOIN providers p ON p.id = t.provider_id AND p.is_active

@@ -46,7 +46,7 @@ from inventiv_core.finops.views.costs import (
 from inventiv_core.identity.access import OrganizationId
 from inventiv_core.instances.entities import Instance, InstanceId
 from inventiv_core.kernel.ids import NewId
-from inventiv_core.kernel.money import ZERO_EUR
+from inventiv_core.kernel.money import ZERO_EUR, Eur
 
 Part = tuple[OrganizationId, ProviderId, ZoneId, InstanceTypeId]
 """What the books are kept by."""
@@ -132,6 +132,9 @@ class MemoryCostBooks(CostBooks):
 
     async def prices(self, id: InstanceTypeId) -> Sequence[Price]:
         return _prices(self._database, id)
+
+    async def volume_price(self, id: InstanceTypeId) -> Eur | None:
+        return self._database.table(InstanceType)[id].volume_cost_per_gb_month
 
     async def close(self, start: datetime, end: datetime) -> None:
         table = self._database.table(CostHour)
@@ -231,7 +234,7 @@ class MemoryCostQueries(CostQueries):
         instances: int,
     ) -> Sequence[CostRow]:
         open_now = [
-            (rental, rate_at(_prices(self._database, rental.instance_type_id), now) or ZERO_EUR)
+            (rental, rate_at(rental, _prices(self._database, rental.instance_type_id), now))
             for rental in self._of(owner)
             if rental.is_open(now)
         ]
@@ -292,11 +295,13 @@ class MemoryCostQueries(CostQueries):
 
     def _mark(self, rentals: Sequence[Rental], at: datetime) -> Mark:
         open_then = [rental for rental in rentals if rental.is_open(at)]
-        rates = [rate_at(_prices(self._database, one.instance_type_id), at) for one in open_then]
+        rates = [
+            rate_at(one, _prices(self._database, one.instance_type_id), at) for one in open_then
+        ]
         return Mark(
             at=at,
             spent=sum((self._cost(rental, EPOCH, at) for rental in rentals), ZERO_EUR),
-            rate=sum((rate for rate in rates if rate is not None), ZERO_EUR),
+            rate=sum(rates, ZERO_EUR),
             rented=len(open_then),
             is_begun=any(rental.started_at <= at for rental in rentals),
         )

@@ -90,12 +90,14 @@ def _pieces(owned: LiteralString) -> LiteralString:
         UNION ALL
         SELECT b, e, n FROM cuts WHERE b < e
     ), pieces AS (
-        SELECT t.since, t.until, r.provider_id, r.zone_id, r.instance_type_id, p.rate,
+        SELECT t.since, t.until, r.provider_id, r.zone_id, r.instance_type_id,
+               p.rate + r.volumes_per_hour AS rate,
                GREATEST(r.started_at, p.valid_from, t.since) AS lower,
                LEAST(r.ended_at, p.valid_until, t.until) AS upper
         FROM (SELECT DISTINCT since, until FROM gaps) AS t
         CROSS JOIN LATERAL (
-            SELECT r.provider_id, r.zone_id, r.instance_type_id, r.started_at, r.ended_at
+            SELECT r.provider_id, r.zone_id, r.instance_type_id, r.volumes_per_hour,
+                   r.started_at, r.ended_at
             FROM rentals r
             WHERE {owned} AND r.started_at < t.until
               AND COALESCE(r.ended_at, 'infinity'::timestamptz) > t.since
@@ -170,7 +172,7 @@ def _summary(owned: LiteralString, booked: LiteralString) -> LiteralString:
     return f"""
     WITH {_rates}, now_rented AS MATERIALIZED (
         SELECT r.instance_id, r.provider_id, r.zone_id, r.instance_type_id,
-               COALESCE(p.rate, 0) AS amount
+               COALESCE(p.rate + r.volumes_per_hour, 0) AS amount
         FROM rentals r
         LEFT JOIN rates p ON p.instance_type_id = r.instance_type_id
                          AND p.valid_from <= %(now)s AND p.valid_until > %(now)s
@@ -220,8 +222,9 @@ _bounded: LiteralString = """bounds AS MATERIALIZED (
     ), estimates AS MATERIALIZED (
         SELECT r.instance_id,
                sum(GREATEST(date_part('epoch', r.upper - GREATEST(r.lower, b.since)), 0)
-                   * COALESCE(b.least, 0)) AS least,
-               sum(date_part('epoch', r.upper - r.lower) * COALESCE(b.most, 0)) AS most
+                   * COALESCE(b.least + r.volumes, 0)) AS least,
+               sum(date_part('epoch', r.upper - r.lower)
+                   * COALESCE(b.most + r.volumes, 0)) AS most
         FROM rented r LEFT JOIN bounds b USING (instance_type_id)
         GROUP BY 1
     ), candidates AS MATERIALIZED (
@@ -237,6 +240,7 @@ def _spent(owned: LiteralString, booked: LiteralString) -> LiteralString:
         SELECT 1 AS n, %(start)s::timestamptz AS s, %(end)s::timestamptz AS e
     ), {_cuts}, {_booked(booked)}, {_pieces(owned)}, rented AS MATERIALIZED (
         SELECT r.instance_id, r.provider_id, r.zone_id, r.instance_type_id,
+               r.volumes_per_hour, r.volumes_per_hour::float8 AS volumes,
                GREATEST(r.started_at, %(start)s) AS lower, LEAST(r.ended_at, %(end)s) AS upper
         FROM rentals r
         WHERE {owned} AND r.started_at < %(end)s
@@ -255,7 +259,7 @@ def _spent(owned: LiteralString, booked: LiteralString) -> LiteralString:
         ) AS parts
         GROUP BY 1, 2, 3
     ), by_instance AS (
-        SELECT r.instance_id, COALESCE(sum(p.rate * extract(epoch FROM
+        SELECT r.instance_id, COALESCE(sum((p.rate + r.volumes_per_hour) * extract(epoch FROM
                    LEAST(r.upper, p.valid_until) - GREATEST(r.lower, p.valid_from))), 0) AS amount
         FROM candidates c
         JOIN rented r USING (instance_id)
@@ -308,14 +312,14 @@ def _series(owned: LiteralString, booked: LiteralString) -> LiteralString:
 def _marks(owned: LiteralString) -> LiteralString:
     return f"""
     WITH {_rates}, rented AS (
-        SELECT r.instance_type_id, r.started_at,
+        SELECT r.instance_type_id, r.volumes_per_hour, r.started_at,
                COALESCE(r.ended_at, 'infinity'::timestamptz) AS ended_at
         FROM rentals r
         WHERE {owned} AND r.started_at <= %(end)s
           AND (%(provider_id)s::uuid IS NULL OR r.provider_id = %(provider_id)s)
           AND (%(instance_id)s::uuid IS NULL OR r.instance_id = %(instance_id)s)
     ), pieces AS (
-        SELECT p.rate, GREATEST(r.started_at, p.valid_from) AS lower,
+        SELECT p.rate + r.volumes_per_hour AS rate, GREATEST(r.started_at, p.valid_from) AS lower,
                LEAST(r.ended_at, p.valid_until) AS upper
         FROM rented r JOIN rates p USING (instance_type_id)
         WHERE GREATEST(r.started_at, p.valid_from) < LEAST(r.ended_at, p.valid_until)

@@ -19,14 +19,16 @@ from inventiv_core.finops.ports.costs import CostBooks, RentalRepository
 from inventiv_core.identity.access import OrganizationId
 from inventiv_core.instances.entities import InstanceId
 from inventiv_core.kernel.ids import NewId
+from inventiv_core.kernel.money import Eur
 
 _BEGIN = """
     INSERT INTO rentals
         (id, organization_id, instance_id, provider_id, zone_id, instance_type_id, machine_id,
-         started_at, ended_at)
+         started_at, ended_at, volumes_per_hour)
     VALUES
         (%(id)s, %(organization_id)s, %(instance_id)s, %(provider_id)s, %(zone_id)s,
-         %(instance_type_id)s, %(machine_id)s, %(started_at)s, %(ended_at)s)
+         %(instance_type_id)s, %(machine_id)s, %(started_at)s, %(ended_at)s,
+         %(volumes_per_hour)s)
     ON CONFLICT (provider_id, machine_id) DO NOTHING
 """
 
@@ -37,7 +39,7 @@ _END = """
         WHERE instance_id = %(instance_id)s AND ended_at IS NULL
           AND (%(machine_id)s::text IS NULL OR machine_id = %(machine_id)s)
         RETURNING id, organization_id, instance_id, provider_id, zone_id, instance_type_id,
-                  machine_id, started_at
+                  machine_id, started_at, volumes_per_hour
     )
     SELECT *, NULL::timestamptz AS ended_at FROM ended ORDER BY id
 """
@@ -58,6 +60,8 @@ _PRICES = """
     ORDER BY valid_from
 """
 
+_VOLUME_PRICE = "SELECT volume_cost_per_gb_month FROM instance_types WHERE id = %(id)s"
+
 _CLOSE_HOURS = """
     WITH rates AS (
         SELECT instance_type_id, COALESCE(cost_per_hour, 0) AS rate, valid_from,
@@ -67,7 +71,7 @@ _CLOSE_HOURS = """
     )
     INSERT INTO cost_hours (organization_id, hour, provider_id, zone_id, instance_type_id, amount)
     SELECT r.organization_id, h.hour, r.provider_id, r.zone_id, r.instance_type_id,
-           sum(p.rate * extract(epoch FROM
+           sum((p.rate + r.volumes_per_hour) * extract(epoch FROM
                LEAST(r.ended_at, p.valid_until, h.hour + interval '1 hour')
                - GREATEST(r.started_at, p.valid_from, h.hour)))
     FROM generate_series(%(start)s::timestamptz, %(end)s::timestamptz - interval '1 hour',
@@ -77,7 +81,7 @@ _CLOSE_HOURS = """
     JOIN rates p ON p.instance_type_id = r.instance_type_id
     WHERE GREATEST(r.started_at, p.valid_from, h.hour)
         < LEAST(r.ended_at, p.valid_until, h.hour + interval '1 hour')
-      AND p.rate > 0
+      AND p.rate + r.volumes_per_hour > 0
     GROUP BY r.organization_id, h.hour, r.provider_id, r.zone_id, r.instance_type_id
 """
 
@@ -118,7 +122,7 @@ _LATE = """
         FROM instance_type_prices p JOIN late USING (instance_type_id)
     ), due AS (
         SELECT r.organization_id, r.provider_id, r.zone_id, r.instance_type_id, h.hour,
-               p.rate * extract(epoch FROM
+               (p.rate + r.volumes_per_hour) * extract(epoch FROM
                    LEAST(r.ended_at, p.valid_until, h.hour + interval '1 hour')
                    - GREATEST(r.started_at, p.valid_from, h.hour)) AS amount
         FROM late
@@ -202,6 +206,10 @@ class PostgresCostBooks(CostBooks):
 
     async def prices(self, id: InstanceTypeId) -> Sequence[Price]:
         return await fetch_all(self._connection, Price, _PRICES, id=id)
+
+    async def volume_price(self, id: InstanceTypeId) -> Eur | None:
+        price: Eur | None = await fetch_value(self._connection, _VOLUME_PRICE, id=id)
+        return price
 
     async def close(self, start: datetime, end: datetime) -> None:
         values = {"start": start, "end": end}

@@ -42,6 +42,7 @@ _DEFAULTS: Final[Mapping[type[Entry], Mapping[str, Any]]] = {
         "cost_per_hour": None,
         "is_active": True,
         "allocation_params": {},
+        "volume_cost_per_gb_month": None,
     },
 }
 """What new entries have if the document does not say."""

@@ -86,6 +86,7 @@ class WantedInstanceType:
     cost_per_hour: Eur | None
     is_active: bool
     allocation_params: Mapping[str, Any]
+    volume_cost_per_gb_month: Eur | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

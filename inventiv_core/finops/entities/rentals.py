@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import pairwise
 from typing import Final, NewType, Self, TypeAlias
 from uuid import UUID
@@ -23,6 +23,16 @@ ONE_MINUTE: Final = timedelta(minutes=1)
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _PER_SECOND: Final = 1_000_000
+_HOURS_A_MONTH: Final = 730
+_MICRO_EUR: Final = Decimal("0.000001")
+
+
+def volumes_per_hour(size_gb: int, per_gb_month: Eur | None) -> Eur:
+    """Return what volumes of that size cost in an hour, a month having 730, to a micro-euro."""
+    if per_gb_month is None:
+        return ZERO_EUR
+    whole = size_gb * per_gb_month / _HOURS_A_MONTH
+    return whole.quantize(_MICRO_EUR, rounding=ROUND_HALF_EVEN)
 
 
 def eur(amount: EurSeconds) -> Eur:
@@ -59,6 +69,8 @@ class Rental:
     started_at: datetime
     ended_at: datetime | None
     """When its end was confirmed; ``None`` until then."""
+    volumes_per_hour: Eur = ZERO_EUR
+    """What its volumes cost beside, at the price that held when it was rented."""
 
     @classmethod
     def begin(
@@ -69,6 +81,7 @@ class Rental:
         id: RentalId,
         created_at: datetime,
         at: datetime,
+        volumes_per_hour: Eur = ZERO_EUR,
     ) -> Self:
         """Rent a machine, as seen at ``at``.
 
@@ -85,32 +98,37 @@ class Rental:
             machine_id=machine_id,
             started_at=min(max(created_at, instance.created_at), at),
             ended_at=None,
+            volumes_per_hour=volumes_per_hour,
         )
 
     def end(self, at: datetime) -> Self:
         """Return it ended at that instant; a clock that ran backwards makes nothing negative."""
         return replace(self, ended_at=max(at, self.started_at))
 
+    def rate_by(self, price: Price) -> Eur:
+        """Return what it costs in an hour while that price of its type holds."""
+        return (price.cost_per_hour or ZERO_EUR) + self.volumes_per_hour
+
     def is_open(self, at: datetime) -> bool:
         """Tell whether it costs at that instant."""
         return self.started_at <= at and (self.ended_at is None or at < self.ended_at)
 
 
-def rate_at(prices: Sequence[Price], at: datetime) -> Eur | None:
-    """Return the euros per hour that held then, of the prices of one type, oldest first."""
+def rate_at(rental: Rental, prices: Sequence[Price], at: datetime) -> Eur:
+    """Return what an hour of the rental cost then; ``prices`` are its type's, oldest first."""
     held = None
     for price in prices:
         if price.valid_from > at:
             break
         held = price
-    return None if held is None else held.cost_per_hour
+    return ZERO_EUR if held is None else rental.rate_by(held)
 
 
 def cost_of(rental: Rental, prices: Sequence[Price], start: datetime, end: datetime) -> EurSeconds:
     """Return what the rental has cost from ``start`` until ``end``.
 
-    ``prices`` are those of its type, oldest first. Before the first, and while nobody has
-    said what it costs, it costs nothing.
+    ``prices`` are those of its type, oldest first. Before the first it costs nothing, and
+    while nobody has said what it costs, no more than its volumes.
     """
     begin = max(rental.started_at, start)
     until = end if rental.ended_at is None else min(rental.ended_at, end)
@@ -118,8 +136,8 @@ def cost_of(rental: Rental, prices: Sequence[Price], start: datetime, end: datet
     starts = [price.valid_from for price in prices]
     for price, (lower, upper) in zip(prices, pairwise([*starts, end]), strict=True):
         duration = min(until, upper) - max(begin, lower)
-        if price.cost_per_hour is not None and duration > timedelta(0):
-            spent += price.cost_per_hour * (duration // _MICROSECOND) / _PER_SECOND
+        if duration > timedelta(0):
+            spent += rental.rate_by(price) * (duration // _MICROSECOND) / _PER_SECOND
     return spent
 
 

@@ -20,6 +20,7 @@ from inventiv_core.identity.access import OrganizationId
 from inventiv_core.instances.entities import InstanceId
 from inventiv_core.kernel.events import Outbox
 from inventiv_core.kernel.ids import NewId
+from inventiv_core.kernel.money import Eur
 
 
 class RentalRepository(Protocol):
@@ -59,6 +60,10 @@ class CostBooks(Protocol):
 
     async def prices(self, id: InstanceTypeId) -> Sequence[Price]:
         """Return all prices of a type, oldest first."""
+        ...
+
+    async def volume_price(self, id: InstanceTypeId) -> Eur | None:
+        """Return what a gigabyte of volumes of such machines costs in a month, now."""
         ...
 
     async def close(self, start: datetime, end: datetime) -> None:

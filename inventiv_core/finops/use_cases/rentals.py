@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from inventiv_core.finops.entities.books import differences
-from inventiv_core.finops.entities.rentals import Rental, RentalId
+from inventiv_core.finops.entities.rentals import Rental, RentalId, volumes_per_hour
 from inventiv_core.finops.events import InstanceCostStarted, InstanceCostStopped, StopReason
 from inventiv_core.finops.ports.costs import RentalWork
 from inventiv_core.instances.entities import Instance
@@ -19,9 +19,18 @@ async def begin_rental(
     created_at: datetime,
     at: datetime,
     new_id: NewId,
+    volumes_gb: int = 0,
 ) -> None:
     """Note that the provider bills a machine since ``created_at``; again is not news."""
-    rental = Rental.begin(instance, machine_id, id=RentalId(new_id()), created_at=created_at, at=at)
+    price = await work.cost_books.volume_price(instance.instance_type_id) if volumes_gb else None
+    rental = Rental.begin(
+        instance,
+        machine_id,
+        id=RentalId(new_id()),
+        created_at=created_at,
+        at=at,
+        volumes_per_hour=volumes_per_hour(volumes_gb, price),
+    )
     closed_until = await work.cost_books.closed_until()
     if not await work.rentals.begin(rental):
         return

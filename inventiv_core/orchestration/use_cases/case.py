@@ -34,6 +34,7 @@ from inventiv_core.instances.use_cases import change
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
 from inventiv_core.kernel.unit_of_work import UnitOfWork
+from inventiv_core.models.entities import recommended_volume_gb
 from inventiv_core.orchestration.entities import Next, Patience, keeper
 from inventiv_core.orchestration.events import Doubt, MassLossDoubted
 from inventiv_core.orchestration.ports import EngineProbe, OrchestrationWork, SituationQueries
@@ -144,6 +145,12 @@ class Desk:
         await change(moment.instance, after, moment.work, reason=reason, at=moment.now)
         moment.instance = after
 
+    async def room_gb(self, moment: Moment) -> int:
+        """Return how large a data volume a machine of the instance has, as it is ordered."""
+        model = await moment.work.models.find(moment.instance.model_id)
+        default_gb = self.tools.default_volume_gb
+        return default_gb if model is None else recommended_volume_gb(model, default_gb=default_gb)
+
     async def note_rental(self, moment: Moment, machine: Machine) -> None:
         """Note that the provider bills a machine; again is not news."""
         await begin_rental(
@@ -153,6 +160,7 @@ class Desk:
             created_at=machine.created_at,
             at=moment.now,
             new_id=self.tools.new_id,
+            volumes_gb=await self.room_gb(moment),
         )
 
     async def note_storages(self, moment: Moment, machine: Machine) -> None:

@@ -21,7 +21,6 @@ from inventiv_core.cloud.entities import (
 )
 from inventiv_core.finops.events import StopReason
 from inventiv_core.instances.entities import DeletionReason, ErrorCode, InstanceStatus
-from inventiv_core.models.entities import recommended_volume_gb
 from inventiv_core.orchestration.entities import AT_ONCE, NEVER, Next
 from inventiv_core.orchestration.use_cases.case import Case, Desk, Moment, said
 from inventiv_core.workers.use_cases.tokens import new_token
@@ -117,11 +116,7 @@ async def _prepare_worker(case: Case, moment: Moment) -> WorkerSetup:
 
 async def _needs(case: Case, moment: Moment) -> MachineNeeds:
     """Return what the machine needs, with room for this model."""
-    room_gb = case.tools.default_volume_gb
-    model = await moment.work.models.find(moment.instance.model_id)
-    if model is not None:
-        room_gb = recommended_volume_gb(model, default_gb=room_gb)
-    return replace(case.tools.needs, data_volume_gb=room_gb)
+    return replace(case.tools.needs, data_volume_gb=await case.room_gb(moment))
 
 
 async def _created(case: Case, moment: Moment, log: ActionLog, outcome: CreateOutcome) -> Next:

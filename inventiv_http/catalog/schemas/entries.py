@@ -153,6 +153,7 @@ class NewInstanceType(msgspec.Struct, frozen=True, kw_only=True):
     cost_per_hour: float | None = None
     is_active: bool | None = None
     allocation_params: dict[str, Any] | None = None
+    volume_cost_per_gb_month: float | None = None
 
     def wanted(self) -> WantedInstanceType:
         """Return what the core understands."""
@@ -168,6 +169,7 @@ class NewInstanceType(msgspec.Struct, frozen=True, kw_only=True):
             cost_per_hour=amount(self.cost_per_hour),
             is_active=self.is_active is not False,
             allocation_params=self.allocation_params or {},
+            volume_cost_per_gb_month=amount(self.volume_cost_per_gb_month),
         )
 
 
@@ -185,12 +187,13 @@ class InstanceTypeUpdate(msgspec.Struct, frozen=True, kw_only=True):
     cost_per_hour: float | UnsetType | None = UNSET
     is_active: bool | UnsetType | None = UNSET
     allocation_params: dict[str, Any] | UnsetType | None = UNSET
+    volume_cost_per_gb_month: float | UnsetType | None = UNSET
 
     def changes(self) -> InstanceTypeChanges:
         """Return what the core understands."""
-        said = given(self, "cost_per_hour")
-        if "cost_per_hour" in said:
-            said["cost_per_hour"] = amount(said["cost_per_hour"])
+        prices = ("cost_per_hour", "volume_cost_per_gb_month")
+        said = given(self, *prices)
+        said |= {name: amount(said[name]) for name in prices if name in said}
         return cast("InstanceTypeChanges", said)
 
 
@@ -235,6 +238,7 @@ class InstanceTypeBody(msgspec.Struct, frozen=True, kw_only=True):
     cpu_count: int
     ram_gb: int
     bandwidth_bps: int
+    volume_cost_per_gb_month: float | None
 
     @classmethod
     def of(cls, kind: InstanceType) -> Self:
@@ -251,6 +255,7 @@ class InstanceTypeBody(msgspec.Struct, frozen=True, kw_only=True):
             cpu_count=kind.cpu_count,
             ram_gb=kind.ram_gb,
             bandwidth_bps=kind.bandwidth_bps,
+            volume_cost_per_gb_month=number(kind.volume_cost_per_gb_month),
         )
 
 

@@ -48,6 +48,7 @@ class InstanceTypeEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     cost_per_hour: float | UnsetType | None = UNSET
     is_active: bool | UnsetType = UNSET
     allocation_params: dict[str, Any] | UnsetType = UNSET
+    volume_cost_per_gb_month: float | UnsetType | None = UNSET
     zones: list[str] | UnsetType = UNSET
     """Codes of the zones in which it is on sale, and there is some."""
     sold_out_zones: list[str] | UnsetType = UNSET
@@ -71,8 +72,9 @@ _PARTS = frozenset({"code", "regions", "zones", "sold_out_zones", "instance_type
 def _fields(entry: msgspec.Struct) -> dict[str, Any]:
     """Return what an entry says of itself."""
     said = {name: getattr(entry, name) for name in entry.__struct_fields__ if name not in _PARTS}
-    if isinstance(price := said.get("cost_per_hour"), int | float):
-        said["cost_per_hour"] = amount(float(price))
+    for name in ("cost_per_hour", "volume_cost_per_gb_month"):
+        if isinstance(price := said.get(name), int | float):
+            said[name] = amount(float(price))
     return {name: value for name, value in said.items() if value is not UNSET}
 
 

@@ -54,14 +54,14 @@ class Accounts(InBothWorlds):
         self.begin(self.kinds[1], *other.everything[:5], *self.instances)
         self.machines = count()
 
-    @rule(which=some, ago=jumps)
-    def rent(self, which: int, ago: timedelta) -> None:
+    @rule(which=some, ago=jumps, volumes_gb=st.sampled_from([0, 70, 1_330]))
+    def rent(self, which: int, ago: timedelta, volumes_gb: int) -> None:
         now, name, number = self.clock.now(), f"machine-{next(self.machines)}", a_number().int
 
         async def run(work: Any) -> None:
             await begin_rental(
                 self.instances[which], name, work, created_at=now - ago, at=now,
-                new_id=numbered(number),
+                new_id=numbered(number), volumes_gb=volumes_gb,
             )  # fmt: skip
 
         self.work(run)
@@ -75,9 +75,11 @@ class Accounts(InBothWorlds):
             )
         )
 
-    @rule(which=st.integers(0, 1), rate=rates)
-    def price(self, which: int, rate: Decimal | None) -> None:
-        self.kinds[which] = kind = replace(self.kinds[which], cost_per_hour=rate)
+    @rule(which=st.integers(0, 1), rate=rates, volumes=rates)
+    def price(self, which: int, rate: Decimal | None, volumes: Decimal | None) -> None:
+        self.kinds[which] = kind = replace(
+            self.kinds[which], cost_per_hour=rate, volume_cost_per_gb_month=volumes
+        )
         at = self.clock.now()
         self.work(lambda work: work.catalog.save_instance_type(kind, at=at))
 

@@ -178,6 +178,34 @@ async def test_the_dearest_are_those_that_have_cost_most_whatever_an_hour_has_co
         assert costs.total == 29 * 3600
 
 
+async def test_volumes_cost_beside_the_machine_what_they_did_when_it_was_rented(
+    estate: Estate,
+) -> None:
+    """146 gigabytes at 5 euros a month of 730 hours are a euro an hour."""
+    kind = replace(estate.market.kind, volume_cost_per_gb_month=Decimal("5.0000"))
+    async with estate.adapters.unit_of_work()() as work:
+        await work.catalog.save_instance_type(kind, at=NOON)
+        assert await work.catalog.get_instance_type(kind.id) == kind
+        assert await work.cost_books.volume_price(kind.id) == 5
+    async with estate.adapters.unit_of_work()() as work:
+        await begin_rental(
+            estate.instance, "m", work, created_at=NOON, at=NOON,
+            new_id=estate.adapters.new_id(), volumes_gb=146,
+        )  # fmt: skip
+        dear = replace(kind, volume_cost_per_gb_month=Decimal("9.0000"), cost_per_hour=None)
+        await work.catalog.save_instance_type(dear, at=NOON + 2 * HOUR)
+    await estate.close(HOUR + timedelta(minutes=6))
+    assert await estate.hours(at=1 * HOUR) == 2
+    assert await estate.hours(at=2.5 * HOUR) == Decimal("4.5"), "a machine without a price"
+    await estate.close(5 * HOUR + timedelta(minutes=6))
+    await estate.give_up(at=4 * HOUR)
+    assert await estate.hours(at=5 * HOUR) == 6
+    row = await estate.adapters.instance_queries().find(
+        estate.instance.id, owner=ACME, now=NOON + 5 * HOUR
+    )
+    assert row.total_cost == 6
+
+
 async def test_what_is_free_is_shown_as_such(estate: Estate) -> None:
     await estate.price("0.0000", at=0 * HOUR)
     await estate.rent(created=0 * HOUR, at=0 * HOUR)

@@ -16,6 +16,7 @@ from inventiv_core.finops.entities.rentals import (
     eur,
     floor,
     hours_between,
+    volumes_per_hour,
 )
 from inventiv_core.finops.views.costs import bin_width, last_minutes, minutes_of
 from tests.builders import NOON, Market, a_number
@@ -109,3 +110,10 @@ def test_windows_have_several_names_and_an_unknown_one_is_an_hour() -> None:
     assert [minutes_of(name) for name in names] == [
         1, 60, 1_440, 10_080, 10_080, 43_200, 525_600, 60,
     ]  # fmt: skip
+
+
+def test_volumes_cost_by_the_gigabyte_and_month_to_a_micro_euro() -> None:
+    assert volumes_per_hour(146, Decimal(5)) == 1
+    assert volumes_per_hour(100, Decimal("0.0860")) == Decimal("0.011781")
+    assert volumes_per_hour(100, None) == 0
+    assert volumes_per_hour(0, Decimal(5)) == 0

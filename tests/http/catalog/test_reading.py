@@ -161,6 +161,7 @@ async def test_what_is_exported_changes_nothing_when_it_is_imported(
         "code": "L40S-1-48G", "name": "L40S-1-48G", "gpu_count": 1, "vram_per_gpu_gb": 48,
         "cpu_count": 8, "ram_gb": 96, "bandwidth_bps": 2_500_000_000, "cost_per_hour": 1.3999,
         "is_active": True, "allocation_params": {}, "zones": ["fr-par-2"],
+        "volume_cost_per_gb_month": None,
     }  # fmt: skip
     answer = await root.post("/catalog/import", json=document)
     assert (answer.status_code, answer.json()) == (200, {"changes": []})

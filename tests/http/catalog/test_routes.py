@@ -80,6 +80,7 @@ async def test_an_instance_type_has_its_price_as_a_number(
         "cpu_count": 8,
         "ram_gb": 48,
         "bandwidth_bps": 2_500_000_000,
+        "volume_cost_per_gb_month": None,
     }
 
 

@@ -45,6 +45,7 @@ ANSWERS: dict[str, Json] = {
     "instance_types": {
         "name": "New", "code": "new", "gpu_count": 2, "vram_per_gpu_gb": 24, "is_active": True,
         "cost_per_hour": None, "cpu_count": 0, "ram_gb": 0, "bandwidth_bps": 0,
+        "volume_cost_per_gb_month": None,
     },
 }  # fmt: skip
 
@@ -79,6 +80,7 @@ async def test_an_entry_is_added_and_answered_with_its_id(
          {"cpu_count": 1, "ram_gb": 2, "bandwidth_bps": 2_500_000_000, "cost_per_hour": 0.1,
           "is_active": False}, None),
         ("instance_types", {"cost_per_hour": 1}, None),
+        ("instance_types", {"volume_cost_per_gb_month": 0.086}, None),
         ("instance_types", {"cost_per_hour": 1.00005}, {"cost_per_hour": 1.0001}),
         ("instance_types", {"cpu_count": None, "cost_per_hour": None},
          {"cpu_count": 0, "cost_per_hour": None}),
