@@ -52,7 +52,7 @@ async def asked(application: Application, name: str) -> None:
     ("name", "most"),
     [
         ("list_instances", 1),
-        ("get_instance", 2),
+        ("get_instance", 3),
         ("search_by_cost", 2),
         ("search_instances", 2),
         ("list_action_logs", 1),
