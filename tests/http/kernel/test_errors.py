@@ -26,6 +26,7 @@ from inventiv_core.kernel.errors import (
     RuleBroken,
     Unauthenticated,
     Unavailable,
+    Unpaid,
     Upstream,
 )
 from inventiv_http.container import OUTAGES, Application, MemoryAdapters
@@ -103,6 +104,7 @@ def test_an_error_has_one_kind_and_one_sentence_and_facts_that_fit_beside_them(
     [
         (Invalid, 400),
         (Unauthenticated, 401),
+        (Unpaid, 402),
         (Forbidden, 403),
         (NotFound, 404),
         (Conflict, 409),
@@ -139,6 +141,7 @@ async def test_an_error_is_a_kind_a_code_a_sentence_its_facts_and_a_number(
     [
         (Invalid(), "invalid_request_error"),
         (Unauthenticated(), "authentication_error"),
+        (Unpaid(), "insufficient_quota"),
         (Forbidden(), "permission_error"),
         (RuleBroken(), "invalid_request_error"),
         (NoReadyWorker(model="m"), "api_error"),
