@@ -12,6 +12,7 @@ from uuid import UUID
 from inventiv_core.catalog.entities import MOCK
 from inventiv_core.identity.access import OrganizationId
 from inventiv_core.identity.entities.users import Plan
+from inventiv_core.kernel.differences import differing
 from inventiv_core.kernel.money import Eur
 from inventiv_core.models.errors import (
     ModelInvalid,
@@ -87,15 +88,7 @@ class Model:
 
     def differences(self, other: Self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the values that differ, here and in ``other``; but not when it was changed."""
-        names = [
-            each.name
-            for each in fields(self)
-            if each.name != "updated_at" and getattr(self, each.name) != getattr(other, each.name)
-        ]
-        return (
-            {name: getattr(self, name) for name in names},
-            {name: getattr(other, name) for name in names},
-        )
+        return changes(self, other)
 
     def runs_on(self, *, provider_code: str, vram_gb: int) -> bool:
         """Tell whether the model may be deployed on a machine with so much memory on all GPUs.
@@ -385,14 +378,12 @@ class Share:
         return replace(self, price=None if self.price is None else self.price.validated())
 
 
-def changes(before: Offering | Share, after: Offering | Share) -> tuple[dict[str, Any], ...]:
+def changes(
+    before: Model | Offering | Share, after: Model | Offering | Share
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the values that differ, before and after; but not when it was changed."""
-    names = [
-        each.name
-        for each in fields(before)
-        if each.name != "updated_at" and getattr(before, each.name) != getattr(after, each.name)
-    ]
-    return tuple({name: getattr(thing, name) for name in names} for thing in (before, after))
+    names = (each.name for each in fields(before) if each.name != "updated_at")
+    return differing(before, after, names)
 
 
 def _must_last(starts_at: datetime, ends_at: datetime | None) -> None:

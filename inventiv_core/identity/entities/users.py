@@ -10,6 +10,7 @@ from inventiv_core.identity.access import PlatformRole, UserId
 from inventiv_core.identity.entities.names import address_of, name_of, one_line, username_of
 from inventiv_core.identity.errors.names import NameTooLong
 from inventiv_core.identity.errors.users import InvalidPlatformRole, PersonalNameTooLong
+from inventiv_core.kernel.differences import differing
 from inventiv_core.kernel.money import ZERO_EUR, Eur
 
 
@@ -107,8 +108,4 @@ _SHOWN: Final = ("username", "email", "role", "first_name", "last_name")
 
 def differences(before: User, after: User) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the values that differ, before and after, for the books."""
-    fields = [field for field in _SHOWN if getattr(before, field) != getattr(after, field)]
-    return (
-        {field: getattr(before, field) for field in fields},
-        {field: getattr(after, field) for field in fields},
-    )
+    return differing(before, after, _SHOWN)

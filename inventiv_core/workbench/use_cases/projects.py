@@ -9,6 +9,7 @@ from inventiv_core.identity.entities.names import one_line
 from inventiv_core.identity.errors.names import NameRequired
 from inventiv_core.identity.ports.organizations import OrganizationQueries
 from inventiv_core.kernel.clock import Clock
+from inventiv_core.kernel.differences import differing
 from inventiv_core.kernel.ids import NewId
 from inventiv_core.kernel.pagination import MAX_PAGE_ROWS
 from inventiv_core.kernel.unit_of_work import UnitOfWork
@@ -123,16 +124,11 @@ class UpdateProject:
             await work.projects.save(after)
             if after.org_access is None and before.org_access is not None:
                 await work.projects.release_runs(project_id, but_of=after.owner_user_id)
-            names = [
-                name
-                for name in ("name", "org_access")
-                if getattr(before, name) != getattr(after, name)
-            ]
+            was, is_now = differing(before, after, ("name", "org_access"))
             await enter_project(
                 WorkbenchActKind.PROJECT_UPDATED, after, work,
                 actor=actor, new_id=self.new_id, at=now,
-                before={name: getattr(before, name) for name in names},
-                after={name: getattr(after, name) for name in names},
+                before=was, after=is_now,
             )  # fmt: skip
         return after
 

@@ -6,6 +6,7 @@ from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.identity.entities.acts import Act, Subject
 from inventiv_core.identity.use_cases.acts import enter
 from inventiv_core.kernel.clock import Clock
+from inventiv_core.kernel.differences import differing
 from inventiv_core.kernel.ids import NewId
 from inventiv_core.kernel.unit_of_work import UnitOfWork
 from inventiv_core.workbench.entities import KEPT_AFTER_DELETION, Retention, WorkbenchActKind
@@ -49,11 +50,7 @@ class SetRetention:
             if after == before:
                 return before
             await work.retention.put(owner, after)
-            names = [
-                name
-                for name in ("delete_after_days", "keeps_content")
-                if getattr(before, name) != getattr(after, name)
-            ]
+            was, is_now = differing(before, after, ("delete_after_days", "keeps_content"))
             act = Act(
                 id=self.new_id(),
                 kind=WorkbenchActKind.RETENTION_CHANGED,
@@ -61,8 +58,8 @@ class SetRetention:
                 organization_id=owner,
                 subject=Subject(kind="workbench_retention", id=owner, name="workbench"),
                 at=now,
-                before={name: getattr(before, name) for name in names},
-                after={name: getattr(after, name) for name in names},
+                before=was,
+                after=is_now,
             )
             await enter(act, work)
         return after

@@ -7,6 +7,7 @@ from typing import Any
 from inventiv_core.identity.access import Actor, ApiKeyId, OrganizationId
 from inventiv_core.identity.ports.organizations import OrganizationQueries
 from inventiv_core.kernel.clock import Clock
+from inventiv_core.kernel.differences import differing
 from inventiv_core.kernel.ids import NewId
 from inventiv_core.kernel.pagination import (
     MAX_PAGE_ROWS,
@@ -240,16 +241,11 @@ class UpdateRun:
                 return before
             after = replace(after, updated_at=now)
             await work.runs.save(after)
-            names = [
-                name
-                for name in ("project_id", "org_access")
-                if getattr(before, name) != getattr(after, name)
-            ]
+            was, is_now = differing(before, after, ("project_id", "org_access"))
             await enter_run(
                 WorkbenchActKind.RUN_UPDATED, after, work,
                 actor=actor, new_id=self.new_id, at=now,
-                before={name: getattr(before, name) for name in names},
-                after={name: getattr(after, name) for name in names},
+                before=was, after=is_now,
             )  # fmt: skip
         return after
 
