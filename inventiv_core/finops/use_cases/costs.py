@@ -11,6 +11,7 @@ from inventiv_core.finops.views.costs import (
     AdjustmentRow,
     CostLevel,
     Costs,
+    Mark,
     MinuteFilter,
     MinuteRow,
     Point,
@@ -120,10 +121,7 @@ class ListActualCosts:
     ) -> Sequence[MinuteRow]:
         """Return them. Of a provider or an instance, only those in which anything was rented."""
         owner = whose(actor, of_platform=of_platform)
-        if not where.is_sound:
-            return ()
-        span = last_minutes(_at_most(minutes), self.clock.now())
-        marks = await self.cost_queries.marks(owner, span, where)
+        marks = await _marks(self, owner, where, minutes)
         rows = [
             where.row(before.at, after.spent - before.spent)
             for before, after in pairwise(marks)
@@ -144,10 +142,7 @@ class ListCumulativeCosts:
     ) -> Sequence[MinuteRow]:
         """Return them, since anything was rented. Nothing ever starts at zero again."""
         owner = whose(actor, of_platform=of_platform)
-        if not where.is_sound:
-            return ()
-        span = last_minutes(_at_most(minutes), self.clock.now())
-        marks = await self.cost_queries.marks(owner, span, where)
+        marks = await _marks(self, owner, where, minutes)
         return [
             where.row(mark.at - ONE_MINUTE, mark.spent)
             for mark in reversed(marks[1:])
@@ -198,6 +193,19 @@ class ListAdjustments:
         return await self.cost_queries.adjustments(
             owner, limit=min(max(limit, 1), _MAX_ADJUSTMENTS)
         )
+
+
+async def _marks(
+    use_case: ListActualCosts | ListCumulativeCosts,
+    owner: OrganizationId | None,
+    where: MinuteFilter,
+    minutes: int,
+) -> Sequence[Mark]:
+    """Return how things stood at the end of each of the last minutes, and before the first."""
+    if not where.is_sound:
+        return ()
+    span = last_minutes(_at_most(minutes), use_case.clock.now())
+    return await use_case.cost_queries.marks(owner, span, where)
 
 
 def _at_most(minutes: int) -> int:
