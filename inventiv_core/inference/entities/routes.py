@@ -7,8 +7,8 @@ from uuid import UUID
 
 from inventiv_core.identity.access import OrganizationId
 from inventiv_core.instances.entities import InstanceId
-from inventiv_core.models.entities import OfferingId, Price, ShareId
-from inventiv_core.models.views import Grant
+from inventiv_core.models.entities import ModelId, OfferingId, Price, ShareId
+from inventiv_core.models.views import Grant, NamedModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,11 @@ class ServableModel:
     """What people call it. Not unique: who shares it cannot be asked for by it."""
     context_length: int
     """The most tokens of prompt and answer together."""
+
+    @property
+    def named(self) -> NamedModel:
+        """The model, as grants know it."""
+        return NamedModel(id=ModelId(self.id), model_id=self.model_id, name=self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,8 +43,7 @@ from inventiv_core.instances.entities import InstanceId
 from inventiv_core.kernel.chance import Chance
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
-from inventiv_core.models.entities import ModelId
-from inventiv_core.models.views import Grant, NamedModel
+from inventiv_core.models.views import Grant
 
 BROKEN: Final = frozenset({502, 503, 504})
 """Answers of an engine that is not well. Nothing has reached the caller yet."""
@@ -162,9 +161,7 @@ class ForwardInference:
         if grant is None:  # its id or its public name in a personal workspace, or what people say
             if caller is None:
                 raise NoCurrentOrganization
-            grant = Grant.to_itself(
-                NamedModel(id=ModelId(model.id), model_id=model.model_id, name=model.name), caller
-            )
+            grant = Grant.to_itself(model.named, caller)
         target = Target.of(grant, model)
         if actor.models is not None and target.name not in actor.models:
             raise ModelNotAllowed(model=name)

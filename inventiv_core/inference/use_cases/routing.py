@@ -61,13 +61,12 @@ class RefreshRoutes:
         stale_after = await self.effective_settings.stale_after()
         now = self.clock.now()
         snapshot = await self.routing_queries.snapshot(now=now, stale_after=stale_after)
-        models = await self.offering_queries.named_models()
         grants = await self.offering_queries.grants(at=now)
         standings = await self._standings(grants)
         limits = await self.limit_queries.all()
         self.admission.replace(limits)
         self.offerings.standings = Standings(standings)
-        self.offerings.grants = GrantTable(models, grants)
+        self.offerings.grants = GrantTable((model.named for model in snapshot.models), grants)
         self.router.replace(snapshot.models, snapshot.routes, now=now)
 
     async def _standings(self, grants: Sequence[Grant]) -> Mapping[UUID, Standing]:

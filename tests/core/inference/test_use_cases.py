@@ -67,9 +67,9 @@ from inventiv_core.inference.use_cases.routing import ListServedModels, RefreshR
 from inventiv_core.instances.entities import InstanceStatus
 from inventiv_core.kernel.bus import Message
 from inventiv_core.kernel.clock import Clock
-from inventiv_core.models.entities import AccessPolicy, ModelId, ShareId, Standing
+from inventiv_core.models.entities import AccessPolicy, ShareId, Standing
 from inventiv_core.models.errors import SubscriptionRequired, WalletEmpty
-from inventiv_core.models.views import Channel, Grant, GrantTable, NamedModel
+from inventiv_core.models.views import Channel, Grant, GrantTable
 from inventiv_core.settings.definitions import WORKER_STALE
 from inventiv_core.settings.events import GlobalSettingChanged
 from inventiv_core.settings.use_cases.effective import EffectiveSettings
@@ -177,8 +177,7 @@ class Gateway:
 
     def offer(self, *grants: Grant) -> None:
         """Let these be all that is granted, beside everybody's own."""
-        named = NamedModel(id=ModelId(MODEL.id), model_id=MODEL.model_id, name=MODEL.name)
-        self.offerings.grants = GrantTable([named], grants)
+        self.offerings.grants = GrantTable([MODEL.named], grants)
 
     async def call(
         self,
