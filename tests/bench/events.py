@@ -40,6 +40,7 @@ from inventiv_http.container import PostgresAdapters
 from inventiv_http.settings import Settings
 from tests import postgres, redis
 from tests.acceptance.server import Server, free_port
+from tests.bench.machine import cpu_s, rss_bytes
 
 PASSWORD = "for the benchmark only"
 SECRET = "a secret that is long enough, for benchmarks only"
@@ -194,18 +195,6 @@ class Round:
     idle_kb: float = 0.0
     """What each subscriber added to the memory of the server before anything happened."""
     connected_s: float = 0.0
-
-
-def rss_bytes(pid: int) -> int:
-    """Return how much memory a process has now."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * resource.getpagesize()
-
-
-def cpu_s(pid: int) -> float:
-    """Return how long a process has worked."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def transactions(url: str) -> int:

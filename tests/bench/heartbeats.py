@@ -29,7 +29,8 @@ import psycopg
 from inventiv_adapters.embedded.server import EmbeddedPostgres
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
 from inventiv_core.instances.entities import InstanceId
-from tests.bench.machine import cpu_s, free_port, rss_mb, tree_cpu_s, until_ready
+from tests.acceptance.server import free_port
+from tests.bench.machine import cpu_s, rss_mb, tree_cpu_s, until_ready
 
 SECRET: Final = "a secret for measurements, and for nothing else"
 INTERVAL_S: Final = 4.0

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,23 +25,20 @@ def tree(pid: int) -> list[int]:
     return [pid, *(each for child in children for each in tree(int(child)))]
 
 
-def rss_mb(pid: int) -> float:
+def rss_bytes(pid: int) -> int:
     """Return how much memory a process has in use."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+def rss_mb(pid: int) -> float:
+    """Return the same in megabytes."""
+    return rss_bytes(pid) / 1e6
 
 
-async def until_ready(
-    port: int, path: str = "/ready", *, headers: dict[str, str] | None = None
-) -> None:
+async def until_ready(port: int, path: str = "/ready") -> None:
     """Return when a server can serve."""
-    async with httpx.AsyncClient(trust_env=False, headers=headers) as client:
+    async with httpx.AsyncClient(trust_env=False) as client:
         for _ in range(600):
             with suppress(httpx.HTTPError):
                 answer = await client.get(f"http://127.0.0.1:{port}{path}", timeout=1)

@@ -26,9 +26,9 @@ from inventiv_core.inference.entities.gauges import (
     Verdict,
 )
 from inventiv_core.kernel.clock import Clock
-from tests.adapters.conftest import RedisServer
 from tests.builders import NOON
 from tests.core.inference.limits import a_gauge, a_hold
+from tests.redis import RedisServer
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)

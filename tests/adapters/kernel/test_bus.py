@@ -15,8 +15,8 @@ from inventiv_adapters.kernel.memory import MemoryBus
 from inventiv_adapters.kernel.redis import CHANNEL, RedisBus
 from inventiv_core.instances.events import InstanceChanged
 from inventiv_core.kernel.bus import Message
-from tests.adapters.conftest import RedisServer
 from tests.builders import NOON, Market, a_number
+from tests.redis import RedisServer
 
 PATIENCE_S = 10.0
 

@@ -14,7 +14,8 @@ import httpx
 import psycopg
 
 from inventiv_adapters.embedded.server import EmbeddedPostgres
-from tests.bench.machine import free_port, tree, until_ready
+from tests.acceptance.server import free_port
+from tests.bench.machine import tree, until_ready
 
 SUBJECT_CORE: Final = "0"
 LOAD_CORE: Final = "1"
