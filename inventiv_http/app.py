@@ -41,10 +41,16 @@ from inventiv_http.identity.routes.sessions import Sessions
 from inventiv_http.identity.routes.users import Users
 from inventiv_http.inference.admission import limit_reached
 from inventiv_http.inference.gateway import Gateway
-from inventiv_http.inference.routes import Limits, OpenAiModels, PlatformLimits, forward
+from inventiv_http.inference.routes import (
+    Limits,
+    OpenAiModels,
+    PlatformLimits,
+    calls_first,
+    forward,
+)
 from inventiv_http.instances.routes import Instances
 from inventiv_http.kernel.auth import check_access, current_actor, current_session
-from inventiv_http.kernel.errors import domain_error, http_error, outage, unexpected
+from inventiv_http.kernel.errors import answer_by, domain_error, http_error, outage, unexpected
 from inventiv_http.kernel.idempotency import idempotency_key
 from inventiv_http.kernel.metrics import counted_by
 from inventiv_http.kernel.pages import page_request
@@ -111,15 +117,26 @@ def create_app(
             "feed": feed,
             "recognise_session": application.recognise_session,
             "recognise_caller": application.recognise_caller(),
-            "gateway": Gateway(
-                application.forward_inference(),
-                adapters.clock(),
-                metrics,
-                body_limit_bytes=settings.gateway_body_limit_mb * 1024 * 1024,
-                prefix_bytes=settings.gateway_prefix_bytes,
-            ),
             "started_at": adapters.clock().now(),
         }
+    )
+    handlers: dict[type[Exception], Any] = {
+        DomainError: domain_error,
+        LimitReached: limit_reached,
+        HTTPException: http_error,
+        Exception: unexpected,
+        **dict.fromkeys(OUTAGES, outage),
+    }
+    gateway = Gateway(
+        recognise_caller=application.recognise_caller(),
+        forward_inference=application.forward_inference(),
+        clock=adapters.clock(),
+        new_id=adapters.new_id(),
+        metrics=metrics,
+        answer=answer_by(handlers),
+        cookie_name=settings.session_cookie_name,
+        body_limit_bytes=settings.gateway_body_limit_mb * 1024 * 1024,
+        prefix_bytes=settings.gateway_prefix_bytes,
     )
     app = Litestar(
         route_handlers=[
@@ -134,13 +151,7 @@ def create_app(
             **{name: _supply_same(thing) for name, thing in things.items()},
         },
         request_class=JsonRequest,
-        exception_handlers={
-            DomainError: domain_error,
-            LimitReached: limit_reached,
-            HTTPException: http_error,
-            Exception: unexpected,
-            **dict.fromkeys(OUTAGES, outage),
-        },
+        exception_handlers=handlers,
         guards=[check_access],
         openapi_config=_documentation(),
         logging_config=None,  # ours is set up where the process starts
@@ -152,6 +163,7 @@ def create_app(
     app.asgi_handler = with_request_ids(adapters.new_id())(app.asgi_handler)
     if settings.counts:
         app.asgi_handler = counted_by(metrics)(app.asgi_handler)
+    app.asgi_handler = calls_first(gateway, app.asgi_handler)
     return app
 
 

@@ -14,6 +14,7 @@ import uvicorn
 from litestar import Litestar
 
 from inventiv_http.container import PostgresAdapters
+from inventiv_http.corking import CorkedProtocol
 from inventiv_http.realtime.feed import Feed
 from inventiv_http.settings import Settings, SettingsInvalid
 
@@ -113,7 +114,7 @@ async def serve(
             app,
             access_log=False,
             log_config=None,
-            http="httptools",
+            http=CorkedProtocol,
             lifespan="off",
             server_header=False,
             timeout_graceful_shutdown=GRACE_S,

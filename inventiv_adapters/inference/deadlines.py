@@ -19,28 +19,33 @@ class Deadlines:
 
 
 class Watch:
-    """Ends an answer that takes too long. One timer for all its pieces, and none for each."""
+    """Ends an answer that takes too long. One timer for all of it, and none for each piece.
 
-    def __init__(self, deadlines: Deadlines, began: float, *, expire: Callable[[], None]) -> None:
+    ``expire`` is told why. At first, the beginning of the answer is waited for.
+    """
+
+    def __init__(
+        self, deadlines: Deadlines, began: float, *, expire: Callable[[str], None]
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._idle_s = deadlines.idle_s
         self._end = began + deadlines.total_s
         self._expire = expire
-        self._waits_since: float | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self.reason: str | None = None
-        """Why the answer was ended, if it was."""
+        self._due: float | None = began + deadlines.first_byte_s
+        """When what is waited for must be there; ``None`` while nothing is."""
+        self._has_begun = False
+        self._timer: asyncio.TimerHandle | None = self._loop.call_at(
+            min(self._due, self._end), self._look
+        )
 
     def wait(self) -> None:
         """The next piece is waited for from now on."""
-        self._waits_since = self._loop.time()
-        if self._timer is None:
-            due = min(self._waits_since + self._idle_s, self._end)
-            self._timer = self._loop.call_at(due, self._look)
+        self._due = self._loop.time() + self._idle_s
 
     def rest(self) -> None:
         """Nothing is waited for."""
-        self._waits_since = None
+        self._has_begun = True
+        self._due = None
 
     def stop(self) -> None:
         """End the watch."""
@@ -51,12 +56,13 @@ class Watch:
     def _look(self) -> None:
         now = self._loop.time()
         if now >= self._end:
-            self.reason = "the answer takes too long"
-        elif self._waits_since is not None and now >= self._waits_since + self._idle_s:
-            self.reason = "the engine has fallen silent"
-        if self.reason is not None:
-            self._timer = None
-            self._expire()
+            self._expire("the answer takes too long")
+        elif self._due is not None and now >= self._due:
+            self._expire(
+                "the engine has fallen silent" if self._has_begun else "the engine does not answer"
+            )
+        else:
+            due = now + self._idle_s if self._due is None else self._due
+            self._timer = self._loop.call_at(min(due, self._end), self._look)
             return
-        since = now if self._waits_since is None else self._waits_since
-        self._timer = self._loop.call_at(min(since + self._idle_s, self._end), self._look)
+        self._timer = None

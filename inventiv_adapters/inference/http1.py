@@ -6,7 +6,7 @@ until the end of the connection. No redirects, no cookies, no compression, no up
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable
 from typing import Final, cast
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from inventiv_adapters.inference.deadlines import Deadlines, Watch
 from inventiv_core.inference.entities.routes import Route
-from inventiv_core.inference.ports import EngineCall, EngineNotReached, EngineReply, Engines
+from inventiv_core.inference.ports import EngineCall, EngineNotReached, EngineReply, Engines, Sink
 
 _KEEP_ALIVE_S: Final = 4.0
 """Less than engines keep idle connections: uvicorn, which most of them use, closes after 5."""
@@ -23,6 +23,7 @@ _READ_BYTES: Final = 64 * 1024
 _HEAD_BYTES: Final = 64 * 1024
 """The longest head of an answer."""
 _BODILESS: Final = frozenset({204, 304})
+_CLOSED: Final = "the engine has closed the connection"
 _UNSENDABLE: Final = frozenset("\r\n\0")
 
 
@@ -44,7 +45,8 @@ class _Connection(asyncio.Protocol):
     def _forget(self) -> None:
         """Be ready for the next answer."""
         self._parser = HttpResponseParser(self)
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter: asyncio.Future[Awaitable[None] | None] | None = None
+        self._sink: Sink | None = None
         self._pieces: list[bytes] = []
         self._ahead_bytes = 0
         self._head_bytes = 0
@@ -53,6 +55,7 @@ class _Connection(asyncio.Protocol):
         self.error: str | None = None
         self.status_code = 0
         self.content_type = "application/json"
+        self.content_length: int | None = None
         self.retry_after: str | None = None
         self.has_head = False
         self.is_complete = False
@@ -72,10 +75,10 @@ class _Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
-            self._fail(f"what the engine says is no answer: {error}")
+            self.fail(f"what the engine says is no answer: {error}")
         if not self.has_head and self._head_bytes > _HEAD_BYTES:
-            self._fail("the head of the engine's answer is too long")
-        self._wake()
+            self.fail("the head of the engine's answer is too long")
+        self._pass_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
@@ -84,7 +87,7 @@ class _Connection(asyncio.Protocol):
         elif self._ends_with_connection and exc is None:
             self.is_complete = True
         elif not self.is_complete and self.error is None:
-            self.error = "the engine has closed the connection"
+            self.error = _CLOSED
         self._wake()
 
     # What the parser calls.
@@ -100,7 +103,10 @@ class _Connection(asyncio.Protocol):
                 self.content_type = value.decode("latin-1")
             case b"retry-after":
                 self.retry_after = value.decode("latin-1")
-            case b"content-length" | b"transfer-encoding":
+            case b"content-length":
+                self._has_length = True
+                self.content_length = int(value)  # the parser has seen that it is a number
+            case b"transfer-encoding":
                 self._has_length = True
             case _:
                 pass
@@ -141,7 +147,7 @@ class _Connection(asyncio.Protocol):
         """Return when the head of the answer is there."""
         while not self.has_head:
             if self.error is not None:
-                if is_used and not self._head_bytes:
+                if is_used and not self._head_bytes and self.error == _CLOSED:
                     raise _Stale
                 raise EngineNotReached(self.error)
             await self.news()
@@ -156,11 +162,22 @@ class _Connection(asyncio.Protocol):
 
     async def news(self) -> None:
         """Wait until there is something new."""
+        await self._wait()
+
+    async def flow(self, sink: Sink) -> Awaitable[None] | None:
+        """Have the sink take what comes, as it comes, until it is over or the sink is full.
+
+        Return what the sink is to be waited for with, if that is what has ended it.
+        """
+        self._sink = sink
+        return await self._wait()
+
+    async def _wait(self) -> Awaitable[None] | None:
         self._waiter = self._loop.create_future()
         try:
-            await self._waiter
+            return await self._waiter
         finally:
-            self._waiter = None
+            self._waiter = self._sink = None
 
     def release(self) -> None:
         """Let others use the connection, if they can; otherwise hang up."""
@@ -176,13 +193,30 @@ class _Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def _fail(self, reason: str) -> None:
+    def fail(self, reason: str) -> None:
+        """Give up on the answer."""
         self.error = reason
         self.abort()
 
-    def _wake(self) -> None:
+    def _pass_on(self) -> None:
+        """Give what has come to whoever takes it: no task is woken for a piece of an answer."""
+        if self._sink is None or not self._pieces:
+            self._wake()
+            return
+        try:
+            room = self._sink(self.take())
+        except Exception as error:  # noqa: BLE001 - it is the business of who waits
+            if self._waiter is not None and not self._waiter.done():
+                self._waiter.set_exception(error)
+            self._sink = None
+            return
+        if room is not None or self.is_complete or self.error is not None:
+            self._wake(room)
+
+    def _wake(self, room: Awaitable[None] | None = None) -> None:
+        self._sink = None
         if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+            self._waiter.set_result(room)
 
 
 class _Pool:
@@ -249,12 +283,13 @@ class _Pool:
 class Http1Reply(EngineReply):
     """An answer on its way."""
 
-    def __init__(self, connection: _Connection, deadlines: Deadlines, began: float) -> None:
+    def __init__(self, connection: _Connection, watch: Watch) -> None:
         self._connection = connection
-        self._watch = Watch(deadlines, began, expire=connection.abort)
+        self._watch = watch
         self._is_closed = False
         self._status_code = connection.status_code
         self._content_type = connection.content_type
+        self._content_length = connection.content_length
         self._retry_after = connection.retry_after
 
     @property
@@ -266,23 +301,37 @@ class Http1Reply(EngineReply):
         return self._content_type
 
     @property
+    def content_length(self) -> int | None:
+        return self._content_length
+
+    @property
     def retry_after(self) -> str | None:
         return self._retry_after
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    @property
+    def has_come(self) -> bool:
+        return not self._is_closed and self._connection.is_complete
+
+    async def pour(self, sink: Sink) -> None:
         connection, watch = self._connection, self._watch
-        while True:
-            chunk = connection.take()
-            if chunk:
-                watch.rest()  # a slow caller is none of the engine's fault
-                yield chunk
-                continue
-            if connection.is_complete:
-                return
-            if watch.reason is not None or connection.error is not None:
-                raise EngineNotReached(watch.reason or connection.error)
+
+        def passing(piece: bytes) -> Awaitable[None] | None:
             watch.wait()
-            await connection.news()
+            return sink(piece)
+
+        while True:
+            piece = connection.take()
+            room = sink(piece) if piece else None
+            if room is None and not piece:
+                if connection.is_complete:
+                    return
+                if connection.error is not None:
+                    raise EngineNotReached(connection.error)
+                watch.wait()
+                room = await connection.flow(passing)
+            if room is not None:
+                watch.rest()  # a slow caller is none of the engine's fault
+                await room
 
     def close(self) -> None:
         self._watch.stop()
@@ -317,27 +366,29 @@ class Http1Engines(Engines):
             pool = self._pools[route.base_url] = _Pool(route.base_url)
         began, request = asyncio.get_running_loop().time(), pool.request(call)
         try:
-            async with asyncio.timeout(self._deadlines.first_byte_s):
-                idle = pool.get(began)
-                if idle is not None:
-                    try:
-                        return await self._ask(idle, request, began, is_used=True)
-                    except _Stale:
-                        pass  # it was closed while nobody used it: a new one will do
-                return await self._ask(await self._connect(pool), request, began, is_used=False)
+            idle = pool.get(began)
+            if idle is not None:
+                try:
+                    return await self._ask(idle, request, began, is_used=True)
+                except _Stale:
+                    pass  # it was closed while nobody used it: a new one will do
+            return await self._ask(await self._connect(pool), request, began, is_used=False)
         except (TimeoutError, OSError, UnicodeError) as error:
             raise EngineNotReached(str(error)) from error
 
     async def _ask(
         self, connection: _Connection, request: bytes, began: float, *, is_used: bool
     ) -> EngineReply:
+        watch = Watch(self._deadlines, began, expire=connection.fail)
         try:
             connection.write(request)
             await connection.head(is_used=is_used)
         except BaseException:
+            watch.stop()
             connection.abort()
             raise
-        return Http1Reply(connection, self._deadlines, began)
+        watch.rest()
+        return Http1Reply(connection, watch)
 
     async def _connect(self, pool: _Pool) -> _Connection:
         async with asyncio.timeout(self._deadlines.connect_s):

@@ -32,25 +32,31 @@ from inventiv_core.instances.entities import InstanceId
 from inventiv_core.workers.entities import engine_url
 
 # One parameter for all rows: they come as the JSON that they are kept as, and Python reads none.
+# What comes back is what was known already: mostly nothing.
 _ADD = """
-    INSERT INTO inference_usage
-        (id, request_id, occurred_at, organization_id, user_id, api_key_id,
-         provider_organization_id, offering_id, share_id, price, instance_id, model_id, path,
-         streamed, status_code, outcome, input_tokens, output_tokens, total_tokens,
-         cached_tokens, ttft_ms, duration_ms)
-    SELECT id, request_id, occurred_at, organization_id, user_id, api_key_id,
-           provider_organization_id, offering_id, share_id, price, instance_id, model_id, path,
-           streamed, status_code, outcome, input_tokens, output_tokens, total_tokens,
-           cached_tokens, ttft_ms, duration_ms
-    FROM jsonb_to_recordset(%(usages)s::jsonb) AS u (
-        id uuid, request_id text, occurred_at timestamptz, organization_id uuid, user_id uuid,
-        api_key_id uuid, provider_organization_id uuid, offering_id uuid, share_id uuid,
-        price jsonb, instance_id uuid, model_id text, path text, streamed boolean,
-        status_code integer, outcome text,
-        input_tokens bigint, output_tokens bigint, total_tokens bigint, cached_tokens bigint,
-        ttft_ms bigint, duration_ms bigint)
-    ON CONFLICT (id) DO NOTHING
-    RETURNING id
+    WITH told AS (
+        SELECT id, request_id, occurred_at, organization_id, user_id, api_key_id,
+               provider_organization_id, offering_id, share_id, price, instance_id, model_id,
+               path, streamed, status_code, outcome, input_tokens, output_tokens, total_tokens,
+               cached_tokens, ttft_ms, duration_ms
+        FROM jsonb_to_recordset(%(usages)s::jsonb) AS u (
+            id uuid, request_id text, occurred_at timestamptz, organization_id uuid,
+            user_id uuid, api_key_id uuid, provider_organization_id uuid, offering_id uuid,
+            share_id uuid, price jsonb, instance_id uuid, model_id text, path text,
+            streamed boolean, status_code integer, outcome text, input_tokens bigint,
+            output_tokens bigint, total_tokens bigint, cached_tokens bigint, ttft_ms bigint,
+            duration_ms bigint)
+    ), added AS (
+        INSERT INTO inference_usage
+            (id, request_id, occurred_at, organization_id, user_id, api_key_id,
+             provider_organization_id, offering_id, share_id, price, instance_id, model_id, path,
+             streamed, status_code, outcome, input_tokens, output_tokens, total_tokens,
+             cached_tokens, ttft_ms, duration_ms)
+        SELECT * FROM told
+        ON CONFLICT (id) DO NOTHING
+        RETURNING id
+    )
+    SELECT id FROM told WHERE NOT EXISTS (SELECT FROM added WHERE added.id = told.id)
 """
 
 _MODELS = """
@@ -197,7 +203,7 @@ class _RouteRow(msgspec.Struct):
     fresh_at: datetime
 
 
-class _Added(msgspec.Struct):
+class _Known(msgspec.Struct):
     id: UUID
 
 
@@ -210,9 +216,9 @@ class PostgresUsage(UsageRepository):
     async def add(self, usages: Sequence[InferenceUsage]) -> Sequence[InferenceUsage]:
         if not usages:
             return []
-        rows = await fetch_all(self._connection, _Added, _ADD, usages=as_json(usages))
-        added = {row.id for row in rows}
-        return [usage for usage in usages if usage.id in added]
+        rows = await fetch_all(self._connection, _Known, _ADD, usages=as_json(usages))
+        known = {row.id for row in rows}
+        return [usage for usage in usages if usage.id not in known]
 
 
 class PostgresRoutingQueries(RoutingQueries):

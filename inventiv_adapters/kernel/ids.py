@@ -7,7 +7,15 @@ from threading import Lock
 from uuid import UUID
 
 _RANDOM_BITS = 74
-_RANDOM_BYTES = 10
+_RANDOM = (1 << _RANDOM_BITS) - 1
+_CHANCE_BITS = _RANDOM_BITS - 1
+"""One less than there is room for: so a number can always count on."""
+_CHANCE = (1 << _CHANCE_BITS) - 1
+_BYTES = 10
+_BATCH = 100
+"""For how many the operating system is asked at a time."""
+_MARKS = 0x7 << 76 | 0x2 << 62
+"""Version and variant."""
 
 
 class Uuid7:
@@ -20,19 +28,30 @@ class Uuid7:
     def __init__(self) -> None:
         self._last = 0
         self._turn = Lock()
+        self._chances: list[int] = []
+        os.register_at_fork(after_in_child=self._chances.clear)
 
     def __call__(self) -> UUID:
         """Return a UUID greater than any before."""
         moment = (time.time_ns() // 1_000_000) << _RANDOM_BITS
-        chance = int.from_bytes(os.urandom(_RANDOM_BYTES), "big") >> (
-            _RANDOM_BYTES * 8 - _RANDOM_BITS + 1
-        )
         with self._turn:
-            self._last = max(moment | chance, self._last + 1)
-            number = self._last
-        milliseconds, random = number >> _RANDOM_BITS, number & ((1 << _RANDOM_BITS) - 1)
-        upper, lower = random >> 62, random & ((1 << 62) - 1)
-        return UUID(int=milliseconds << 80 | 0x7 << 76 | upper << 64 | 0x2 << 62 | lower)
+            if not self._chances:
+                self._chances += _some_chances()
+            self._last = number = max(moment | self._chances.pop(), self._last + 1)
+        random = number & _RANDOM
+        upper, lower = random >> 62, random & _LOWER
+        return UUID(int=number >> _RANDOM_BITS << 80 | upper << 64 | lower | _MARKS)
+
+
+_LOWER = (1 << 62) - 1
+
+
+def _some_chances() -> list[int]:
+    taken = os.urandom(_BYTES * _BATCH)
+    return [
+        int.from_bytes(taken[start : start + _BYTES], "big") & _CHANCE
+        for start in range(0, len(taken), _BYTES)
+    ]
 
 
 class SerialIds:

@@ -4,12 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, LiteralString, TypeAlias
+from uuid import UUID
 
 import msgspec
 
 from inventiv_adapters.kernel.postgres import (
     Connection,
     Pool,
+    as_json,
     fetch_all,
     fetch_one,
     fetch_value,
@@ -229,13 +231,13 @@ _COUNT_REQUESTS = """
     INSERT INTO instance_request_metrics AS m
         (instance_id, total_requests, successful_requests, failed_requests, total_input_tokens,
          total_output_tokens, total_tokens, first_request_at, last_request_at)
-    SELECT i.id, count(*), count(*) FILTER (WHERE r.succeeded),
-           count(*) FILTER (WHERE NOT r.succeeded), sum(r.input_tokens)::bigint,
-           sum(r.output_tokens)::bigint, sum(r.total_tokens)::bigint, min(r.at), max(r.at)
-    FROM unnest(
-        %(instance_id)s::uuid[], %(succeeded)s::boolean[], %(input_tokens)s::bigint[],
-        %(output_tokens)s::bigint[], %(total_tokens)s::bigint[], %(at)s::timestamptz[]
-    ) AS r (instance_id, succeeded, input_tokens, output_tokens, total_tokens, at)
+    SELECT i.id, sum(r.requests)::bigint, sum(r.succeeded)::bigint,
+           sum(r.requests - r.succeeded)::bigint, sum(r.input_tokens)::bigint,
+           sum(r.output_tokens)::bigint, sum(r.total_tokens)::bigint, min(r.first_at),
+           max(r.last_at)
+    FROM jsonb_to_recordset(%(sums)s::jsonb) AS r (
+        instance_id uuid, requests bigint, succeeded bigint, input_tokens bigint,
+        output_tokens bigint, total_tokens bigint, first_at timestamptz, last_at timestamptz)
     JOIN instances i ON i.id = r.instance_id
     GROUP BY i.id
     ORDER BY i.id
@@ -253,12 +255,11 @@ _COUNT_REQUESTS = """
 _COUNT_MODELS = """
     INSERT INTO runtime_models AS m
         (organization_id, model_id, first_seen_at, last_seen_at, total_requests, failed_requests)
-    SELECT i.organization_id, r.model_id COLLATE "C", min(r.at), max(r.at), count(*),
-           count(*) FILTER (WHERE r.failed)
-    FROM unnest(
-        %(instance_id)s::uuid[], %(model_id)s::text[], %(failed)s::boolean[],
-        %(at)s::timestamptz[]
-    ) AS r (instance_id, model_id, failed, at)
+    SELECT i.organization_id, r.model_id COLLATE "C", min(r.first_at), max(r.last_at),
+           sum(r.requests)::bigint, sum(r.failed)::bigint
+    FROM jsonb_to_recordset(%(sums)s::jsonb) AS r (
+        instance_id uuid, model_id text, requests bigint, failed bigint, first_at timestamptz,
+        last_at timestamptz)
     JOIN instances i ON i.id = r.instance_id
     GROUP BY 1, 2
     ORDER BY 1, 2
@@ -418,18 +419,43 @@ class PostgresRequestCounts(RequestCountRepository):
     async def add(self, requests: Sequence[AnsweredRequest]) -> None:
         if not requests:
             return
-        values = {
-            "instance_id": [request.instance_id for request in requests],
-            "model_id": [request.model_id for request in requests],
-            "at": [request.at for request in requests],
-            "succeeded": [request.succeeded for request in requests],
-            "failed": [request.blames_the_model for request in requests],
-            "input_tokens": [request.input_tokens for request in requests],
-            "output_tokens": [request.output_tokens for request in requests],
-            "total_tokens": [request.total_tokens for request in requests],
-        }
-        await self._connection.execute(_COUNT_REQUESTS, values)
-        await self._connection.execute(_COUNT_MODELS, values)
+        sums = as_json(_summed(requests))
+        await self._connection.execute(_COUNT_REQUESTS, {"sums": sums})
+        await self._connection.execute(_COUNT_MODELS, {"sums": sums})
+
+
+class _Sums(msgspec.Struct):
+    """Requests to one model on one instance."""
+
+    instance_id: UUID
+    model_id: str
+    first_at: datetime
+    last_at: datetime
+    requests: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    total_tokens: int = 0
+
+
+def _summed(requests: Sequence[AnsweredRequest]) -> list[_Sums]:
+    """Add up what goes to the same counters: of thousands of requests, a row for each worker."""
+    sums: dict[tuple[UUID, str], _Sums] = {}
+    for request in requests:
+        key = request.instance_id, request.model_id
+        one = sums.get(key)
+        if one is None:
+            one = sums[key] = _Sums(*key, first_at=request.at, last_at=request.at)
+        one.first_at = min(one.first_at, request.at)
+        one.last_at = max(one.last_at, request.at)
+        one.requests += 1
+        one.succeeded += request.succeeded
+        one.failed += request.blames_the_model
+        one.input_tokens += request.input_tokens
+        one.output_tokens += request.output_tokens
+        one.total_tokens += request.total_tokens
+    return list(sums.values())
 
 
 class PostgresRuntimeModels(RuntimeModelRepository):

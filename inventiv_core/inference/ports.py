@@ -1,9 +1,9 @@
 """What inference needs from the outside."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from inventiv_core.identity.access import OrganizationId
 from inventiv_core.identity.ports.acts import ActWork
@@ -42,6 +42,10 @@ class EngineCall:
     session: str | None = None
 
 
+Sink: TypeAlias = Callable[[bytes], Awaitable[None] | None]
+"""Takes a piece of an answer, at once. While it has no room for more, it returns what to wait for."""
+
+
 class EngineReply(Protocol):
     """An engine's answer, of which the body may still be on its way."""
 
@@ -54,11 +58,22 @@ class EngineReply(Protocol):
         """When to come back, as the engine says it."""
         ...
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it arrives, and no faster than it is taken.
+    @property
+    def content_length(self) -> int | None:
+        """How many bytes the body has, if the engine says so."""
+        ...
+
+    @property
+    def has_come(self) -> bool:
+        """Whether the engine has sent all of the body."""
+        ...
+
+    async def pour(self, sink: Sink) -> None:
+        """Give the body to a sink as it arrives, and no faster than it is taken; return at its end.
 
         Raises:
             EngineNotReached: The engine has broken off, or is silent for too long.
+            Exception: Whatever the sink raises.
         """
         ...
 

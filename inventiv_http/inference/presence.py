@@ -2,9 +2,13 @@
 
 import asyncio
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from litestar.types import Receive
+
+_GLANCE_S: Final = 0.05
+"""When it is first looked whether the caller is still there. Most answers are there before, and
+a task for each of them would cost as much as finding out who answers."""
 
 
 class Presence:
@@ -16,13 +20,13 @@ class Presence:
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._is_over = False
+        self._watch: asyncio.Task[None] | None = None
         self.has_left = False
         """Whether the caller has left before the answer was over."""
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.current_task()
-        self._watch = asyncio.create_task(self._until_left(), name="caller left")
-        self._watch.add_done_callback(self._leave)
+        self._timer = asyncio.get_running_loop().call_later(_GLANCE_S, self._begin)
         return self
 
     async def __aexit__(
@@ -32,6 +36,9 @@ class Presence:
         traceback: TracebackType | None,
     ) -> bool:
         self._is_over = True
+        self._timer.cancel()
+        if self._watch is None:
+            return False
         self._watch.cancel()
         is_ours = self.has_left and self._task is not None and self._task.uncancel() == 0
         return is_ours and kind is asyncio.CancelledError
@@ -39,6 +46,11 @@ class Presence:
     def over(self) -> None:
         """The last part of the answer is about to go out: the end is no leaving any more."""
         self._is_over = True
+
+    def _begin(self) -> None:
+        if not self._is_over:
+            self._watch = asyncio.create_task(self._until_left(), name="caller left")
+            self._watch.add_done_callback(self._leave)
 
     async def _until_left(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

@@ -1,13 +1,15 @@
 """``/v1``, and the limits of what it may be used for"""
 
-from typing import Any, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 import msgspec
 from litestar import Controller, Response, asgi, delete, get, put
 from litestar.di import NamedDependency
+from litestar.enums import ScopeType
+from litestar.exceptions import MethodNotAllowedException
 from litestar.params import FromPath, JSONBody
-from litestar.types import HTTPScope, Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.inference.entities.limits import LimitId
@@ -138,14 +140,26 @@ class PlatformLimits(Controller):
         return Response(NOTHING)
 
 
-@asgi(
-    list(PATHS),
-    copy_scope=False,
-    opt=needs(Permission.INFER),
-)
-async def forward(scope: Scope, receive: Receive, send: Send) -> None:
-    """Forward a call to an engine: not a handler like others, for it deals in bytes."""
-    state: Any = scope["litestar_app"].state
-    gateway: Gateway = state.gateway
-    call = cast("HTTPScope", scope)
-    await gateway.handle(call, receive, send, call["auth"])
+@asgi(list(PATHS), copy_scope=False, opt=needs(Permission.INFER))
+async def forward(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - as ASGI has it
+    """Answer to whatever is no call: those are taken before the router, by the `Gateway`."""
+    raise MethodNotAllowedException(detail="Use POST.", headers={"Allow": "POST"})
+
+
+def calls_first(gateway: Gateway, router: ASGIApp) -> ASGIApp:
+    """Have the gateway take calls, and the router all else."""
+
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        if (
+            scope["type"] == ScopeType.HTTP
+            and scope["method"] == "POST"
+            and scope["path"] in _CALLED
+        ):
+            await gateway(scope, receive, cast("Any", send))
+        else:
+            await router(scope, receive, send)
+
+    return handle
+
+
+_CALLED: Final = frozenset(PATHS)

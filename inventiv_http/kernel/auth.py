@@ -5,9 +5,11 @@ Which credentials a route takes follows from the permission's line in the table 
 keys may hold takes a key, too, and everything else takes a session.
 """
 
+from collections.abc import Iterable
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
+from urllib.parse import unquote
 
 from litestar import Request
 from litestar.connection import ASGIConnection
@@ -20,7 +22,11 @@ from inventiv_core.identity.errors.access import NoCurrentOrganization
 from inventiv_core.identity.use_cases.callers import Presented
 from inventiv_core.identity.use_cases.recognition import Recognised
 
-_BEARER = "Bearer "
+_BEARER: Final = "Bearer "
+_AUTHORIZATION: Final = b"authorization"
+_API_KEY: Final = b"x-api-key"
+_COOKIE: Final = b"cookie"
+_USER_AGENT: Final = b"user-agent"
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 _RULE = "permission"
@@ -67,7 +73,7 @@ async def _recognise(
     state = connection.app.state
     actor: Actor
     if Holder.KEY in HOLDERS[permission]:
-        actor = await state.recognise_caller(_presented(connection), actor=caller(connection))
+        actor = await state.recognise_caller(_of(connection), actor=caller(connection))
     else:
         token = session_token(connection)
         recognised = await state.recognise_session()(token, actor=caller(connection))
@@ -77,32 +83,65 @@ async def _recognise(
     return actor
 
 
-def _presented(connection: ASGIConnection[Any, Any, Any, Any]) -> Presented:
-    return Presented(
-        cookie=connection.cookies.get(connection.app.state.settings.session_cookie_name),
-        api_key=connection.headers.get("x-api-key", "").strip() or None,
-        bearer=bearer_token(connection),
-    )
+def presented(headers: Iterable[tuple[bytes, bytes]], *, cookie_name: str) -> Presented:
+    """Return the credentials among a request's headers, read once and by no detours.
+
+    Of two headers of one name, the first counts.
+    """
+    cookie = key = bearer = None
+    for name, value in headers:
+        if name == _AUTHORIZATION and bearer is None:
+            bearer = _bearer(value)
+        elif name == _API_KEY and key is None:
+            key = value.decode("latin-1").strip()
+        elif name == _COOKIE and cookie is None:
+            cookie = _cookie(value, cookie_name)
+    return Presented(cookie=cookie, api_key=key or None, bearer=bearer)
+
+
+def _bearer(authorization: bytes) -> str | None:
+    header = authorization.decode("latin-1")
+    return header.removeprefix(_BEARER).strip() if header.startswith(_BEARER) else None
+
+
+def _cookie(cookies: bytes, wanted: str) -> str | None:
+    """Return one cookie of a header (RFC 6265, section 5.4); of two with one name, the last."""
+    found = None
+    for cookie in cookies.decode("latin-1").split(";"):
+        name, _, value = cookie.partition("=")
+        if name.strip() == wanted:
+            found = unquote(value.strip().strip('"'))
+    return found
+
+
+def _of(connection: ASGIConnection[Any, Any, Any, Any]) -> Presented:
+    name: str = connection.app.state.settings.session_cookie_name
+    return presented(connection.scope["headers"], cookie_name=name)
 
 
 def session_token(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
     """Return the session token: the cookie's or, without the cookie, the bearer's."""
-    cookie = connection.cookies.get(connection.app.state.settings.session_cookie_name)
-    return cookie or bearer_token(connection)
+    shown = _of(connection)
+    return shown.cookie or shown.bearer
 
 
 def bearer_token(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
     """Return the token of an ``Authorization: Bearer`` header."""
-    header = connection.headers.get("authorization", "")
-    return header.removeprefix(_BEARER).strip() if header.startswith(_BEARER) else None
+    return _of(connection).bearer
 
 
 def caller(connection: ASGIConnection[Any, Any, Any, Any]) -> Caller:
     """Return where the call comes from. Only configured proxies can say otherwise."""
-    agent = connection.headers.get("user-agent", "").strip()
-    client = connection.client
+    return caller_of(connection.scope)
+
+
+def caller_of(scope: Any) -> Caller:
+    """Return where a request comes from, like `caller`."""
+    client = scope.get("client")
+    agent = next((value for name, value in scope["headers"] if name == _USER_AGENT), b"")
     return Caller(
-        ip_address=None if client is None else client.host, user_agent=agent[:512] or None
+        ip_address=None if client is None else client[0],
+        user_agent=agent.decode("latin-1").strip()[:512] or None,
     )
 
 

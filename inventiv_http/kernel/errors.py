@@ -1,6 +1,6 @@
 """The one place where domain errors meet HTTP."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import structlog
@@ -123,6 +123,17 @@ def unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Js
         code="internal_error",
         detail="Something went wrong on our side. Quote the request id when you report it.",
     )
+
+
+def answer_by(handlers: Mapping[type[Exception], Any]) -> Callable[..., Response[Json]]:
+    """Return what answers to any error with the handler of its nearest kind, as routes do."""
+
+    def respond(request: Request[Any, Any, Any], error: Exception) -> Response[Json]:
+        handler = next(handlers[kind] for kind in type(error).__mro__ if kind in handlers)
+        response: Response[Json] = handler(request, error)
+        return response
+
+    return respond
 
 
 def answer(

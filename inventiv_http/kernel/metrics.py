@@ -5,8 +5,7 @@ The registry is built in the container: two applications in one process do not s
 
 import hmac
 import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from litestar.enums import ScopeType
@@ -19,6 +18,7 @@ from inventiv_core.observability.entities import MeasurementQueue
 from inventiv_core.orchestration.use_cases.reconciling import Claimed
 from inventiv_core.orchestration.use_cases.sweeping import Swept
 from inventiv_core.workers.use_cases.heartbeats import Flushed, Roster
+from inventiv_http.kernel.tallies import Durations, Tally
 from inventiv_http.settings import Settings
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
@@ -37,27 +37,28 @@ class Metrics:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
 
-        self._requests = self._counter(
+        self._requests = self._tally(
             "inventiv_http_requests", "Requests answered.", "route", "method", "status"
         )
-        self._request_seconds = self._histogram(
+        self._request_seconds = self._durations(
             "inventiv_http_request_seconds",
             "From a request to the first byte of its answer.",
             "route",
             "method",
         )
-        self._calls = self._counter(
+        self._calls = self._tally(
             "inventiv_gateway_requests", "Calls that an engine has answered.", "path", "status"
         )
-        self._tokens = self._counter(
+        self._tokens = self._tally(
             "inventiv_gateway_tokens", "Tokens that engines say were used.", "direction"
         )
-        self._first_byte_seconds = self._histogram(
+        self._first_byte_seconds = self._durations(
             "inventiv_gateway_first_byte_seconds",
             "From a call to the first byte of the engine's answer.",
         )
-        self._in_flight = self._gauge(
-            "inventiv_gateway_in_flight", "Calls that are being answered."
+        self._in_flight = 0
+        self._gauge("inventiv_gateway_in_flight", "Calls that are being answered.").set_function(
+            lambda: self._in_flight
         )
 
         self._jobs = self._counter("inventiv_jobs", "Background jobs done.", "job", "outcome")
@@ -120,17 +121,16 @@ class Metrics:
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request."""
         method = method if method in _METHODS else "other"
-        self._requests.labels(route, method, _class(status)).inc()
-        self._request_seconds.labels(route, method).observe(seconds)
+        self._requests.counts[route, method, _class(status)] += 1
+        self._request_seconds.observe(seconds, route, method)
 
-    @contextmanager
-    def call(self, path: str) -> Generator["CountedCall"]:
-        """Count a call for as long as it takes to answer it."""
-        self._in_flight.inc()
-        try:
-            yield CountedCall(self, path)
-        finally:
-            self._in_flight.dec()
+    def call_begins(self) -> None:
+        """Count a call until it `call_ends`."""
+        self._in_flight += 1
+
+    def call_ends(self) -> None:
+        """Count off a call, however it has ended."""
+        self._in_flight -= 1
 
     def first_byte(self, seconds: float) -> None:
         """Count how long an engine took to begin its answer."""
@@ -138,10 +138,10 @@ class Metrics:
 
     def called(self, path: str, status: int, used: TokenCounts | None) -> None:
         """Count a call that an engine has answered."""
-        self._calls.labels(path, _class(status)).inc()
+        self._calls.counts[path, _class(status)] += 1
         if used is not None:
-            self._tokens.labels("input").inc(used.input_tokens)
-            self._tokens.labels("output").inc(used.output_tokens)
+            self._tokens.counts["input",] += used.input_tokens
+            self._tokens.counts["output",] += used.output_tokens
 
     def job(self, name: str, seconds: float, *, is_done: bool, result: Any) -> None:
         """Count a background job, and what came of it."""
@@ -171,29 +171,25 @@ class Metrics:
     def _gauge(self, name: str, what: str, *labels: str) -> Gauge:
         return Gauge(name, what, labels, registry=self._registry)
 
+    def _tally(self, name: str, what: str, *labels: str) -> Tally:
+        tally = Tally(name, what, *labels)
+        self._registry.register(tally)
+        return tally
+
+    def _durations(self, name: str, what: str, *labels: str) -> Durations:
+        durations = Durations(name, what, *labels, bounds_s=_SECONDS)
+        self._registry.register(durations)
+        return durations
+
     def _histogram(self, name: str, what: str, *labels: str) -> Histogram:
         return Histogram(name, what, labels, registry=self._registry, buckets=_SECONDS)
 
 
-class CountedCall:
-    """A call through the gateway, under way."""
-
-    def __init__(self, metrics: Metrics, path: str) -> None:
-        self._metrics = metrics
-        self._path = path
-        self._began_s = time.perf_counter()
-
-    def first_byte(self) -> None:
-        """Say that the answer begins."""
-        self._metrics.first_byte(time.perf_counter() - self._began_s)
-
-    def answered(self, status: int, used: TokenCounts | None) -> None:
-        """Say how it ended."""
-        self._metrics.called(self._path, status, used)
+_CLASSES: Final = tuple(f"{hundreds}xx" for hundreds in range(10))
 
 
 def _class(status: int) -> str:
-    return f"{status // 100}xx"
+    return _CLASSES[status // 100]
 
 
 def may_read(token: str | None, settings: Settings) -> bool:

@@ -1,7 +1,7 @@
 """Every request has an id: the caller's, or one of ours. It is in the answer and in the log."""
 
 import re
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import structlog
 from litestar.enums import ScopeType
@@ -9,7 +9,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from inventiv_core.kernel.ids import NewId
 
-_HEADER: Final = b"x-request-id"
+HEADER: Final = b"x-request-id"
 _ACCEPTED: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _KEY: Final = "inventiv_request_id"
 
@@ -17,6 +17,14 @@ _KEY: Final = "inventiv_request_id"
 def request_id(scope: Any) -> str:
     """Return the id of the request."""
     return str(scope.get(_KEY, ""))
+
+
+def assign(scope: Any, new_id: NewId) -> str:
+    """Give the request its id: the caller's, if it is fit to be one."""
+    given = next((value for name, value in scope["headers"] if name == HEADER), b"")
+    known = given.decode() if _ACCEPTED.fullmatch(given) else str(new_id())
+    scope[_KEY] = known
+    return known
 
 
 def with_request_ids(new_id: NewId) -> Any:
@@ -27,16 +35,14 @@ def with_request_ids(new_id: NewId) -> Any:
             if scope["type"] != ScopeType.HTTP:
                 await app(scope, receive, send)
                 return
-            given = next((value for name, value in scope["headers"] if name == _HEADER), b"")
-            known = given if _ACCEPTED.fullmatch(given) else str(new_id()).encode()
-            cast("dict[str, Any]", scope)[_KEY] = known.decode()
+            known = assign(scope, new_id).encode()
 
             async def reply(message: Message) -> None:
                 if message["type"] == "http.response.start":
-                    message["headers"] = [*message["headers"], (_HEADER, known)]
+                    message["headers"] = [*message["headers"], (HEADER, known)]
                 await send(message)
 
-            with structlog.contextvars.bound_contextvars(request_id=known.decode()):
+            with structlog.contextvars.bound_contextvars(request_id=request_id(scope)):
                 await app(scope, receive, reply)
 
         return handle

@@ -7,7 +7,14 @@ from uuid import UUID
 
 import msgspec
 
-from inventiv_adapters.kernel.postgres import Connection, Pool, fetch_all, fetch_one, fetch_value
+from inventiv_adapters.kernel.postgres import (
+    Connection,
+    Pool,
+    as_json,
+    fetch_all,
+    fetch_one,
+    fetch_value,
+)
 from inventiv_core.finops.entities.tokens import PricedKind, PricedThing, TokenCharge, TokenPrice
 from inventiv_core.finops.entities.wallets import Month, Payer, WalletEntry
 from inventiv_core.finops.ports.wallets import TokenRepository, WalletQueries, WalletRepository
@@ -114,21 +121,31 @@ _LIST_PRICES = """
     LIMIT %(limit)s
 """
 
+# One parameter for all rows, as JSON: Python looks at none of their fields. What comes back is
+# what was charged for already: mostly nothing.
 _ADD_CHARGES = """
-    INSERT INTO token_charges
-        (request_id, user_id, organization_id, api_key_id, instance_id, model_id, input_tokens,
-         cached_input_tokens, output_tokens, used_at, price_id, amount_eur, charged_at)
-    SELECT *
-    FROM unnest(
-        %(request_id)s::uuid[], %(user_id)s::uuid[], %(organization_id)s::uuid[],
-        %(api_key_id)s::uuid[], %(instance_id)s::uuid[], %(model_id)s::text[],
-        %(input_tokens)s::bigint[], %(cached_input_tokens)s::bigint[],
-        %(output_tokens)s::bigint[], %(used_at)s::timestamptz[], %(price_id)s::uuid[],
-        %(amount_eur)s::numeric[], %(charged_at)s::timestamptz[]
-    ) AS new (request_id)
-    ORDER BY new.request_id
-    ON CONFLICT (request_id) DO NOTHING
-    RETURNING request_id
+    WITH told AS (
+        SELECT u.request_id, u.user_id, u.organization_id, u.api_key_id, u.instance_id,
+               u.model_id, u.input_tokens, u.cached_input_tokens, u.output_tokens, u.at,
+               c.price_id, c.amount_eur, c.charged_at
+        FROM jsonb_to_recordset(%(charges)s::jsonb) AS c (
+            usage jsonb, price_id uuid, amount_eur numeric, charged_at timestamptz)
+        CROSS JOIN LATERAL jsonb_to_record(c.usage) AS u (
+            request_id uuid, user_id uuid, organization_id uuid, api_key_id uuid,
+            instance_id uuid, model_id text, input_tokens bigint, cached_input_tokens bigint,
+            output_tokens bigint, at timestamptz)
+        ORDER BY u.request_id
+    ), added AS (
+        INSERT INTO token_charges
+            (request_id, user_id, organization_id, api_key_id, instance_id, model_id,
+             input_tokens, cached_input_tokens, output_tokens, used_at, price_id, amount_eur,
+             charged_at)
+        SELECT * FROM told
+        ON CONFLICT (request_id) DO NOTHING
+        RETURNING request_id
+    )
+    SELECT request_id FROM told
+    WHERE NOT EXISTS (SELECT FROM added WHERE added.request_id = told.request_id)
 """
 
 
@@ -220,18 +237,10 @@ class PostgresTokens(TokenRepository):
         return [row.price() for row in rows]
 
     async def add_charges(self, charges: Sequence[TokenCharge]) -> frozenset[UUID]:
-        of_usage = (
-            "request_id", "user_id", "organization_id", "api_key_id", "instance_id", "model_id",
-            "input_tokens", "cached_input_tokens", "output_tokens",
-        )  # fmt: skip
-        columns: dict[str, Any] = {
-            name: [getattr(one.usage, name) for one in charges] for name in of_usage
+        known = await fetch_all(self._connection, _Charged, _ADD_CHARGES, charges=as_json(charges))
+        return frozenset(one.usage.request_id for one in charges) - {
+            one.request_id for one in known
         }
-        columns["used_at"] = [one.usage.at for one in charges]
-        for name in ("price_id", "amount_eur", "charged_at"):
-            columns[name] = [getattr(one, name) for one in charges]
-        new = await fetch_all(self._connection, _Charged, _ADD_CHARGES, **columns)
-        return frozenset(one.request_id for one in new)
 
 
 class PostgresWalletQueries(WalletQueries):

@@ -137,7 +137,7 @@ class TokenCharge:
 def price_of(usage: TokenUsage, prices: Iterable[TokenPrice]) -> TokenPrice | None:
     """Return the price that held: of the most particular thing that had one then."""
     begun = [price for price in prices if price.valid_from <= usage.at]
-    for thing in usage.things:
+    for thing in usage.things if begun else ():
         held = [price for price in begun if price.thing == thing]
         if held:
             return max(held, key=lambda price: price.valid_from)

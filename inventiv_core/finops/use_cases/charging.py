@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from inventiv_core.finops.entities.tokens import TokenUsage, charge
+from inventiv_core.finops.entities.tokens import PricedThing, TokenUsage, charge
 from inventiv_core.finops.entities.wallets import EntryKind, Payer, WalletEntry
 from inventiv_core.finops.ports.wallets import LedgerWork
 from inventiv_core.identity.access import Actor, Permission
@@ -33,19 +33,15 @@ class ChargeUsage:
         actor.must(Permission.OPERATE)
         now = self.clock.now()
         async with self.unit_of_work() as work:
-            things = {thing for usage in usages for thing in usage.things}
-            prices = await work.tokens.prices(things)
+            prices = await work.tokens.prices(_listed(usages))
             charges = [charge(usage, prices, at=now) for usage in usages]
             new = await work.tokens.add_charges(charges)
             due: defaultdict[Payer, Decimal] = defaultdict(lambda: ZERO_EUR)
-            by_request = {one.usage.request_id: one for one in charges}
-            for request_id in new:
-                one = by_request[request_id]
-                if one.usage.payer is not None:
+            for one in {one.usage.request_id: one for one in charges}.values():
+                if one.amount_eur and one.usage.payer and one.usage.request_id in new:
                     due[one.usage.payer] += one.amount_eur
             for payer in sorted(due, key=lambda payer: payer.place):
-                if due[payer]:
-                    await self._debit(payer, due[payer], work, at=now)
+                await self._debit(payer, due[payer], work, at=now)
         return len(new)
 
     async def _debit(
@@ -64,3 +60,9 @@ class ChargeUsage:
             at=at,
         )
         await work.wallets.post(entry)
+
+
+def _listed(usages: Sequence[TokenUsage]) -> set[PricedThing]:
+    """Return what lists of prices may have a price for: of many usages, they are few."""
+    unlike = {(one.share, one.offering, one.model_id): one for one in usages if not one.agreed}
+    return {thing for usage in unlike.values() for thing in usage.things}

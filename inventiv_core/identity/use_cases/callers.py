@@ -49,16 +49,22 @@ Credential: TypeAlias = tuple[Way, str]
 """A way in, and the hash of what was shown there: what opens one opens no other."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class KnownCaller:
     """Somebody, as the database knew them at one moment."""
 
     actor: Actor
-    """Without where the call comes from: that is each call's own."""
+    """With where the last call came from."""
     asked_at: datetime
     """The moment before the database was asked."""
     expires_at: datetime | None
     last_used_at: datetime | None
+
+    def at(self, source_ip: str | None) -> Actor:
+        """Return the actor, calling from there: mostly, it is where the last call came from."""
+        if self.actor.source_ip != source_ip:
+            self.actor = replace(self.actor, source_ip=source_ip)
+        return self.actor
 
 
 class KnownCallers:
@@ -187,7 +193,7 @@ class RecogniseCaller:
         if known is None:
             raise ApiKeyOrLoginRequired
         self._note(known, now)
-        return replace(known.actor, source_ip=actor.ip_address)
+        return known.at(actor.ip_address)
 
     async def _by_token(self, token: str | None, now: datetime) -> KnownCaller | None:
         if not token or is_api_key(token):  # no key is a session token: none is signed

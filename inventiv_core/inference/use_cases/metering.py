@@ -8,7 +8,8 @@ from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.inference.ports import UsageSpool, UsageWork
 from inventiv_core.kernel.unit_of_work import UnitOfWork
 
-_FLUSH_ROWS: Final = 1000
+_FLUSH_ROWS: Final = 200
+"""At a time: calls that are under way wait while so many are put together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Calls, forwarded to one worker or another, and what they have used."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -54,6 +54,7 @@ from inventiv_core.inference.ports import (
     EngineReply,
     Engines,
     Limiter,
+    Sink,
 )
 from inventiv_core.inference.use_cases.admission import Admission
 from inventiv_core.inference.use_cases.forwarding import (
@@ -97,12 +98,14 @@ class Reply(EngineReply):
 
     status_code: int = 200
     content_type: str = "application/json"
+    content_length: int | None = None
+    has_come: bool = True
     retry_after: str | None = None
     closed: bool = False
     on_close: Hook = nothing
     on_ask: Hook = nothing
 
-    def chunks(self) -> AsyncIterator[bytes]:
+    async def pour(self, sink: Sink) -> None:
         raise NotImplementedError
 
     def close(self) -> None:

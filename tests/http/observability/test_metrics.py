@@ -82,11 +82,14 @@ def test_what_background_work_finds_is_counted() -> None:
     metrics.job("heartbeats", 0.1, is_done=True, result=Flushed(stored=5, dropped=1))
     metrics.job("usage", 0.1, is_done=False, result=None)
     metrics.fleet({"ready": 4})
-    with metrics.call("/v1/completions") as call:
-        assert "inventiv_gateway_in_flight 1.0" in metrics.text().decode()
-        call.first_byte()
-        call.answered(200, TokenCounts(input_tokens=7, output_tokens=9, total_tokens=16))
-        call.answered(502, None)
+    metrics.call_begins()
+    assert "inventiv_gateway_in_flight 1.0" in metrics.text().decode()
+    metrics.first_byte(0.1)
+    metrics.called(
+        "/v1/completions", 200, TokenCounts(input_tokens=7, output_tokens=9, total_tokens=16)
+    )
+    metrics.called("/v1/completions", 502, None)
+    metrics.call_ends()
     text = metrics.text().decode()
     for line in (
         "inventiv_machines_rented 3.0",
