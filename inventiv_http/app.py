@@ -120,7 +120,7 @@ def create_app(
             "started_at": adapters.clock().now(),
         }
     )
-    handlers: dict[type[Exception], Any] = {
+    handlers: dict[int | type[Exception], Any] = {
         DomainError: domain_error,
         LimitReached: limit_reached,
         HTTPException: http_error,
@@ -138,6 +138,7 @@ def create_app(
         body_limit_bytes=settings.gateway_body_limit_mb * 1024 * 1024,
         prefix_bytes=settings.gateway_prefix_bytes,
     )
+    state.gateway = gateway
     app = Litestar(
         route_handlers=[
             *(_with_use_cases(controller, use_cases) for controller in _CONTROLLERS),

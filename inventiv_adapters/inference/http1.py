@@ -5,6 +5,7 @@ until the end of the connection. No redirects, no cookies, no compression, no up
 """
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Awaitable
 from typing import Final, cast
@@ -24,7 +25,7 @@ _HEAD_BYTES: Final = 64 * 1024
 """The longest head of an answer."""
 _BODILESS: Final = frozenset({204, 304})
 _CLOSED: Final = "the engine has closed the connection"
-_UNSENDABLE: Final = frozenset("\r\n\0")
+_UNSENDABLE: Final = re.compile(r"[\r\n\0]")
 
 
 class _Stale(Exception):
@@ -228,7 +229,7 @@ class _Pool:
             host, port = parts.hostname, parts.port
         except ValueError as error:
             raise EngineNotReached(str(error)) from error
-        if parts.scheme != "http" or not host or _UNSENDABLE.intersection(base_url):
+        if parts.scheme != "http" or not host or _UNSENDABLE.search(base_url):
             message = f"{base_url!r} is no address of an engine"
             raise EngineNotReached(message)
         self.host, self.port = host, port or 80
@@ -267,8 +268,7 @@ class _Pool:
     def request(self, call: EngineCall) -> bytes:
         """Return a call as it goes over the wire: nothing in it tells who the caller is."""
         session = "" if call.session is None else f"X-Inventiv-Session: {call.session}\r\n"
-        lines = (call.path, call.accept, call.request_id, call.session or "")
-        if any(_UNSENDABLE.intersection(line) for line in lines):
+        if _UNSENDABLE.search(f"{call.path}{call.accept}{call.request_id}{call.session}"):
             message = "the call cannot be written as a request"
             raise EngineNotReached(message)
         head = (

@@ -30,7 +30,7 @@ class RoutingQueries(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: one for each call, at half the price
 class EngineCall:
     """What an engine is asked."""
 
@@ -43,7 +43,7 @@ class EngineCall:
 
 
 Sink: TypeAlias = Callable[[bytes], Awaitable[None] | None]
-"""Takes a piece of an answer, at once. While it has no room for more, it returns what to wait for."""
+"""Takes a piece of an answer, at once. Without room for more, it returns what to wait for."""
 
 
 class EngineReply(Protocol):

@@ -281,6 +281,8 @@ class GrantTable:
 
     def __init__(self, models: Iterable[NamedModel], grants: Iterable[Grant]) -> None:
         """Take active models, and grants, of everybody or of one caller."""
+        self._own: dict[tuple[ModelId, OrganizationId], Grant] = {}
+        """Made when they are asked for: the same for all calls while the table holds."""
         self._models: dict[str, NamedModel] = {}
         for model in models:
             self._models[str(model.id)] = model
@@ -297,11 +299,17 @@ class GrantTable:
         """
         model = self._models.get(name) or self._models.get(name.lower())
         if model is not None:
-            return None if caller is None else Grant.to_itself(model, caller)
+            return None if caller is None else self._to_itself(model, caller)
         for grant in self._grants.get(name, ()):
             if grant.consumer_organization_id in {None, caller} and grant.holds(at):
                 return grant
         return None
+
+    def _to_itself(self, model: NamedModel, caller: OrganizationId) -> Grant:
+        grant = self._own.get((model.id, caller))
+        if grant is None:
+            grant = self._own[model.id, caller] = Grant.to_itself(model, caller)
+        return grant
 
     def usable(
         self, *, caller: OrganizationId | None, at: datetime, standing: Standing

@@ -4,10 +4,11 @@ Calls are taken before Litestar's router: its layers would cost more than all th
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -16,6 +17,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import HTTPScope, Receive
 
 from inventiv_core.identity.access import Actor, Permission
+from inventiv_core.identity.entities.sessions import Caller
 from inventiv_core.identity.use_cases.callers import RecogniseCaller
 from inventiv_core.inference.entities.affinity import Affinity
 from inventiv_core.inference.use_cases.forwarding import ForwardInference, InferenceCall
@@ -25,7 +27,7 @@ from inventiv_core.kernel.ids import NewId
 from inventiv_http.inference import wire
 from inventiv_http.inference.presence import Presence
 from inventiv_http.inference.relaying import Relaying, Send
-from inventiv_http.kernel.auth import caller_of, presented
+from inventiv_http.kernel.auth import address_of, fields_of, presented
 from inventiv_http.kernel.metrics import Metrics
 from inventiv_http.kernel.request_ids import HEADER, assign, request_id
 
@@ -38,6 +40,9 @@ _WITH_USAGE_OPTION: Final = frozenset({CHAT, COMPLETIONS})
 """Where streams say what they have used only if asked to."""
 
 _LONGEST_SESSION: Final = 256
+
+Fields: TypeAlias = Mapping[bytes, bytes]
+"""A request's headers."""
 
 Answer: TypeAlias = Callable[[Request[Any, Any, Any], Exception], Response[Any]]
 """Says what is wrong, as everywhere else."""
@@ -53,7 +58,7 @@ class InvalidJson(Invalid):
         return f"This is not valid JSON: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Gateway:
     """Forwards one call after another; knows nothing of what they say."""
 
@@ -70,12 +75,14 @@ class Gateway:
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         began_s = time.perf_counter()
-        assign(scope, self.new_id)
+        fields = fields_of(scope)
+        number = self.new_id()
+        assign(scope, fields.get(HEADER, b""), number)
         relaying = Relaying(self.clock, self.metrics, scope, send, began_s=began_s)
         try:
-            actor = await self._recognise(scope)
-            call, asked = await self._read(scope, receive)
-            async with Presence(receive) as caller:
+            actor = await self._recognise(scope, fields)
+            call, asked = await self._read(number, scope, fields, receive)
+            with Presence(receive) as caller:
                 exchange = await self.forward_inference(call, actor=actor)
                 await relaying.relay(exchange, asked, caller)
         except Exception as error:
@@ -85,16 +92,18 @@ class Gateway:
         finally:
             relaying.end()
 
-    async def _recognise(self, scope: HTTPScope) -> Actor:
+    async def _recognise(self, scope: HTTPScope, fields: Fields) -> Actor:
         """Find out who calls, before anything of the body is read."""
-        shown = presented(scope["headers"], cookie_name=self.cookie_name)
-        actor = await self.recognise_caller(shown, actor=caller_of(scope))
+        shown = presented(fields, cookie_name=self.cookie_name)
+        actor = await self.recognise_caller(shown, actor=Caller(ip_address=address_of(scope)))
         actor.must(Permission.INFER)
         return actor
 
-    async def _read(self, scope: HTTPScope, receive: Receive) -> tuple[InferenceCall, wire.Head]:
-        session, length = _headers(scope)
-        if length > self.body_limit_bytes:
+    async def _read(
+        self, number: UUID, scope: HTTPScope, fields: Fields, receive: Receive
+    ) -> tuple[InferenceCall, wire.Head]:
+        length = fields.get(b"content-length", b"")
+        if length.isdigit() and int(length) > self.body_limit_bytes:
             raise self._too_large()
         body = await self._body(receive)
         try:
@@ -103,6 +112,7 @@ class Gateway:
             raise InvalidJson(reason=str(error)) from error
         path = scope["path"]
         call = InferenceCall(
+            id=number,
             path=path,
             model=asked.model,
             streamed=bool(asked.stream),
@@ -113,7 +123,7 @@ class Gateway:
             request_id=request_id(scope),
             most_output_tokens=wire.most_output_tokens(asked),
             affinity=Affinity(
-                session=session,
+                session=_session(fields),
                 beginning=lambda: wire.beginning(asked, size_bytes=self.prefix_bytes),
             ),
         )
@@ -156,13 +166,8 @@ class Gateway:
         await response.to_asgi_response(None, request)(scope, receive, send)
 
 
-def _headers(scope: HTTPScope) -> tuple[str | None, int]:
-    """Return what the caller calls its session, and how long it says the body is."""
-    session, length = None, 0
-    for name, value in scope["headers"]:
-        if name == b"x-inventiv-session":
-            is_one = value.strip() and len(value) <= _LONGEST_SESSION
-            session = value.decode("latin-1") if is_one else None
-        elif name == b"content-length" and value.isdigit():
-            length = int(value)
-    return session, length
+def _session(fields: Fields) -> str | None:
+    """Return what the caller calls a conversation."""
+    session = fields.get(b"x-inventiv-session", b"")
+    is_one = session.strip() and len(session) <= _LONGEST_SESSION
+    return session.decode("latin-1") if is_one else None

@@ -24,12 +24,13 @@ class Presence:
         self.has_left = False
         """Whether the caller has left before the answer was over."""
 
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.current_task()
-        self._timer = asyncio.get_running_loop().call_later(_GLANCE_S, self._begin)
+    def __enter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task(loop)
+        self._timer = loop.call_later(_GLANCE_S, self._begin)
         return self
 
-    async def __aexit__(
+    def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,

@@ -3,7 +3,9 @@
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
+from uuid import UUID
 
 from litestar.types import HTTPScope
 
@@ -71,17 +73,18 @@ class Relaying:
         finally:
             reply.close()
             relay = passage.relay
+            used = relay.used
             exchange.finish(
                 Delivery(
                     is_whole=is_whole,
                     broke_off=broke_off,
-                    used=relay.used,
+                    used=used,
                     first_byte_at=passage.first_byte_at,
                     events=relay.events,
                     size_bytes=relay.size_bytes,
                 )
             )
-            self._metrics.called(self._scope["path"], reply.status_code, relay.used)
+            self._metrics.called(self._scope["path"], reply.status_code, used)
 
     def first_byte(self) -> datetime:
         """Count how long it took until the engine's answer began; return the moment."""
@@ -105,7 +108,7 @@ class Relaying:
         headers = [
             (b"content-type", reply.content_type.encode()),
             (HEADER, request_id(self._scope).encode()),
-            (b"x-inventiv-instance", str(exchange.route.instance_id).encode()),
+            (b"x-inventiv-instance", _text(exchange.route.instance_id)),
         ]
         if is_stream:
             headers += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
@@ -188,6 +191,11 @@ class _Rest:
             self._begun.close()
             raise
         yield from self._begun.__await__()
+
+
+@lru_cache(1024)
+def _text(instance_id: UUID) -> bytes:
+    return str(instance_id).encode()
 
 
 def _part(body: bytes, *, is_last: bool = False) -> dict[str, object]:

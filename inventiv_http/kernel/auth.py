@@ -5,7 +5,7 @@ Which credentials a route takes follows from the permission's line in the table 
 keys may hold takes a key, too, and everything else takes a session.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final
@@ -83,20 +83,19 @@ async def _recognise(
     return actor
 
 
-def presented(headers: Iterable[tuple[bytes, bytes]], *, cookie_name: str) -> Presented:
-    """Return the credentials among a request's headers, read once and by no detours.
+def fields_of(scope: Any) -> Mapping[bytes, bytes]:
+    """Return a request's headers by name. Of two of one name, the first counts."""
+    return dict(reversed(scope["headers"]))
 
-    Of two headers of one name, the first counts.
-    """
-    cookie = key = bearer = None
-    for name, value in headers:
-        if name == _AUTHORIZATION and bearer is None:
-            bearer = _bearer(value)
-        elif name == _API_KEY and key is None:
-            key = value.decode("latin-1").strip()
-        elif name == _COOKIE and cookie is None:
-            cookie = _cookie(value, cookie_name)
-    return Presented(cookie=cookie, api_key=key or None, bearer=bearer)
+
+def presented(fields: Mapping[bytes, bytes], *, cookie_name: str) -> Presented:
+    """Return the credentials among a request's headers."""
+    cookies, key, bearer = fields.get(_COOKIE), fields.get(_API_KEY), fields.get(_AUTHORIZATION)
+    return Presented(
+        cookie=None if cookies is None else _cookie(cookies, cookie_name),
+        api_key=None if key is None else key.decode("latin-1").strip() or None,
+        bearer=None if bearer is None else _bearer(bearer),
+    )
 
 
 def _bearer(authorization: bytes) -> str | None:
@@ -116,7 +115,7 @@ def _cookie(cookies: bytes, wanted: str) -> str | None:
 
 def _of(connection: ASGIConnection[Any, Any, Any, Any]) -> Presented:
     name: str = connection.app.state.settings.session_cookie_name
-    return presented(connection.scope["headers"], cookie_name=name)
+    return presented(fields_of(connection.scope), cookie_name=name)
 
 
 def session_token(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
@@ -132,17 +131,14 @@ def bearer_token(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
 
 def caller(connection: ASGIConnection[Any, Any, Any, Any]) -> Caller:
     """Return where the call comes from. Only configured proxies can say otherwise."""
-    return caller_of(connection.scope)
+    agent = fields_of(connection.scope).get(_USER_AGENT, b"").decode("latin-1").strip()
+    return Caller(ip_address=address_of(connection.scope), user_agent=agent[:512] or None)
 
 
-def caller_of(scope: Any) -> Caller:
-    """Return where a request comes from, like `caller`."""
-    client = scope.get("client")
-    agent = next((value for name, value in scope["headers"] if name == _USER_AGENT), b"")
-    return Caller(
-        ip_address=None if client is None else client[0],
-        user_agent=agent.decode("latin-1").strip()[:512] or None,
-    )
+def address_of(scope: Any) -> str | None:
+    """Return the address that a request comes from."""
+    client: tuple[str, int] | None = scope.get("client")
+    return None if client is None else client[0]
 
 
 def current_session(request: Request[Recognised, Any, Any]) -> Recognised:

@@ -125,7 +125,7 @@ def unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Js
     )
 
 
-def answer_by(handlers: Mapping[type[Exception], Any]) -> Callable[..., Response[Json]]:
+def answer_by(handlers: Mapping[Any, Any]) -> Callable[..., Response[Json]]:
     """Return what answers to any error with the handler of its nearest kind, as routes do."""
 
     def respond(request: Request[Any, Any, Any], error: Exception) -> Response[Json]:

@@ -2,6 +2,7 @@
 
 import re
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 from litestar.enums import ScopeType
@@ -19,10 +20,9 @@ def request_id(scope: Any) -> str:
     return str(scope.get(_KEY, ""))
 
 
-def assign(scope: Any, new_id: NewId) -> str:
-    """Give the request its id: the caller's, if it is fit to be one."""
-    given = next((value for name, value in scope["headers"] if name == HEADER), b"")
-    known = given.decode() if _ACCEPTED.fullmatch(given) else str(new_id())
+def assign(scope: Any, given: bytes, otherwise: UUID) -> str:
+    """Give the request its id: the one it was given, if that is fit to be one."""
+    known = given.decode() if given and _ACCEPTED.fullmatch(given) else str(otherwise)
     scope[_KEY] = known
     return known
 
@@ -35,7 +35,8 @@ def with_request_ids(new_id: NewId) -> Any:
             if scope["type"] != ScopeType.HTTP:
                 await app(scope, receive, send)
                 return
-            known = assign(scope, new_id).encode()
+            given = next((value for name, value in scope["headers"] if name == HEADER), b"")
+            known = assign(scope, given, new_id()).encode()
 
             async def reply(message: Message) -> None:
                 if message["type"] == "http.response.start":

@@ -27,7 +27,7 @@ MOST_CALLERS: Final = 10_000
 """Callers that one process remembers; of more, it forgets who has not called for longest."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: one for each call, at half the price
 class Presented:
     """The credentials of a call, as they came."""
 
@@ -184,19 +184,21 @@ class RecogniseCaller:
             ApiKeyOrLoginRequired: None of them is good.
         """
         now = self.clock.now()
-        known = (
-            await self._by_token(presented.cookie, now)
-            or await self._by_key(presented.api_key, now)
-            or await self._by_token(presented.bearer, now)
-            or await self._by_key(presented.bearer, now)
-        )
+        known, bearer = None, presented.bearer
+        if presented.cookie:
+            known = await self._by_token(presented.cookie, now)
+        if known is None and presented.api_key:
+            known = await self._by_key(presented.api_key, now)
+        if known is None and bearer:
+            by = self._by_key if is_api_key(bearer) else self._by_token
+            known = await by(bearer, now)
         if known is None:
             raise ApiKeyOrLoginRequired
         self._note(known, now)
         return known.at(actor.ip_address)
 
-    async def _by_token(self, token: str | None, now: datetime) -> KnownCaller | None:
-        if not token or is_api_key(token):  # no key is a session token: none is signed
+    async def _by_token(self, token: str, now: datetime) -> KnownCaller | None:
+        if is_api_key(token):  # no key is a session token: none is signed
             return None
         token_hash = self.session_tokens.hash(token)
         credential = Way.SESSION, token_hash
@@ -221,8 +223,8 @@ class RecogniseCaller:
 
         return await self._ask(credential, ask, now)
 
-    async def _by_key(self, key: str | None, now: datetime) -> KnownCaller | None:
-        if not key or not is_api_key(key):
+    async def _by_key(self, key: str, now: datetime) -> KnownCaller | None:
+        if not is_api_key(key):
             return None
         key_hash = self.api_key_secrets.hash(key)
         credential = Way.API_KEY, key_hash

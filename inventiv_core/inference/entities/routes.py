@@ -44,7 +44,7 @@ class ServableModel:
         return NamedModel(id=ModelId(self.id), model_id=self.model_id, name=self.name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: one for each call, at half the price
 class Target:
     """What a caller means by the name of a model, and may use."""
 

@@ -49,7 +49,7 @@ class Lane:
         return max(SMALLEST_SHARE, age)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # not frozen: one for each call, at half the price
 class Attempt:
     """A call that is under way at a worker."""
 

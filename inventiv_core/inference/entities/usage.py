@@ -29,7 +29,7 @@ class Outcome(StrEnum):
     """There was no answer, or it was an error."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: one for each call, at half the price
 class TokenCounts:
     """What an engine says a call has used."""
 
@@ -43,7 +43,7 @@ class TokenCounts:
 NOTHING_USED: Final = TokenCounts(input_tokens=0, output_tokens=0, total_tokens=0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: one for each call, at half the price
 class Delivery:
     """What of an answer has gone out to the caller."""
 
@@ -59,7 +59,7 @@ class Delivery:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: one for each call, at half the price
 class InferenceUsage:
     """One call, after its end. Whoever has used it is named, and whoever has served it."""
 

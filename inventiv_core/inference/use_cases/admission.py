@@ -1,6 +1,6 @@
 """Letting calls in, as far as limits allow."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN
@@ -75,12 +75,14 @@ class Admission:
             self._note(gauge for gauge in limit.gauges(someone, now) if gauge.is_budget)
         self._limits.book = LimitBook(limits)
 
-    def asks(self, caller: Actor, target: Target, estimate: TokenCounts) -> tuple[Ask, ...]:
+    def asks(
+        self, caller: Actor, target: Target, estimate: Callable[[], TokenCounts], *, at: datetime
+    ) -> tuple[Ask, ...]:
         """Return all that a call asks for. Nothing at all if no limit applies."""
-        gauges = self._limits.book.gauges(caller, target.name, self._clock.now())
+        gauges = self._limits.book.gauges(caller, target.name, at)
         if not gauges:
             return ()
-        amounts = _amounts(estimate, target.price)
+        amounts = _amounts(estimate(), target.price)
         amounts |= {Measure.REQUESTS: 1, Measure.CALLS: 1}
         return tuple(
             Ask(gauge, max(1, amounts[gauge.measure]))

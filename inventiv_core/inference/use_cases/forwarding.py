@@ -42,7 +42,6 @@ from inventiv_core.inference.use_cases.admission import Admission, Admitted
 from inventiv_core.instances.entities import InstanceId
 from inventiv_core.kernel.chance import Chance
 from inventiv_core.kernel.clock import Clock
-from inventiv_core.kernel.ids import NewId
 from inventiv_core.models.views import Grant
 
 BROKEN: Final = frozenset({502, 503, 504})
@@ -58,10 +57,12 @@ _NO_WORKER: Final = 503
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: one for each call, at half the price
 class InferenceCall:
     """A call to forward."""
 
+    id: UUID
+    """Its record's. Whatever the caller calls it is the caller's to choose, and no identity."""
     path: str
     """Such as ``/v1/chat/completions``: the same on both sides."""
     model: str | None
@@ -76,7 +77,7 @@ class InferenceCall:
     affinity: Affinity = ANYWHERE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: one for each call, at half the price
 class Exchange:
     """A call that an engine is answering. Whoever has it must finish it, come what may."""
 
@@ -100,7 +101,6 @@ class ForwardInference:
     failover_for: timedelta
     usage_spool: UsageSpool
     clock: Clock
-    new_id: NewId
     chance: Chance
 
     async def __call__(self, call: InferenceCall, *, actor: Actor) -> Exchange:
@@ -122,13 +122,13 @@ class ForwardInference:
             UpstreamUnreachable: Those that should did not answer.
         """
         actor.must(Permission.INFER)
-        target = self._target(call, actor)
+        now = self.clock.now()
+        target = self._target(call, actor, now)
         meter = _Meter(
-            id=self.new_id(), call=call, target=target, actor=actor,
-            began_at=self.clock.now(), clock=self.clock, spool=self.usage_spool,
-            admission=self.admission,
+            call=call, target=target, actor=actor, began_at=now, clock=self.clock,
+            spool=self.usage_spool, admission=self.admission,
         )  # fmt: skip
-        if asks := self.admission.asks(actor, target, meter.expected):
+        if asks := self.admission.asks(actor, target, meter.expected, at=meter.began_at):
             meter.admitted = await self.admission.admit(asks)
         try:
             attempt, reply = await self._answer(call, target, meter)
@@ -151,12 +151,12 @@ class ForwardInference:
             headroom=() if meter.admitted is None else meter.admitted.headroom,
         )
 
-    def _target(self, call: InferenceCall, actor: Actor) -> Target:
+    def _target(self, call: InferenceCall, actor: Actor, now: datetime) -> Target:
         name = (call.model or "").strip()
         if not name:
             raise ModelNotNamed
         caller = actor.organization_id
-        grant = self.offerings.grants.resolve(name, caller=caller, at=self.clock.now())
+        grant = self.offerings.grants.resolve(name, caller=caller, at=now)
         model = self.router.resolve(name if grant is None else grant.model_id)
         if grant is None:  # its id or its public name in a personal workspace, or what people say
             if caller is None:
@@ -261,7 +261,6 @@ class ForwardInference:
 class _Meter:
     """Notes what becomes of one call, and says it once."""
 
-    id: UUID
     call: InferenceCall
     target: Target
     actor: Actor
@@ -273,7 +272,6 @@ class _Meter:
     """``None`` where no limit applies."""
     instance_id: InstanceId | None = None
 
-    @property
     def expected(self) -> TokenCounts:
         """What the call will probably take."""
         call, longest = self.call, self.target.context_length
@@ -308,7 +306,7 @@ class _Meter:
             self.admission.settle(self.admitted, used or NOTHING_USED, target.price)
         self.spool.put(
             InferenceUsage(
-                id=self.id,
+                id=call.id,
                 request_id=call.request_id,
                 occurred_at=began_at,
                 organization_id=self.actor.organization_id,

@@ -165,6 +165,7 @@ class Gateway:
         self.clock = ManualClock(NOON)
         self.limiter = limiter(self.clock)
         self.admission = an_admission(self.limiter, self.clock)
+        self.new_id = SerialIds()
         self.forward = ForwardInference(
             router=self.router,
             offerings=self.offerings,
@@ -174,7 +175,6 @@ class Gateway:
             failover_for=10 * SECOND,
             usage_spool=self.spool,
             clock=self.clock,
-            new_id=SerialIds(),
             chance=SeededChance(0),
         )
 
@@ -191,6 +191,7 @@ class Gateway:
         actor: Actor | None = None,
     ) -> Exchange:
         call = InferenceCall(
+            id=self.new_id(),
             path="/v1/chat/completions",
             model=model,
             streamed=streamed,

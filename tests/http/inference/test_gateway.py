@@ -277,7 +277,7 @@ async def test_calls_may_be_larger_than_other_bodies_but_not_endless(
 ) -> None:
     large = asking(model="nobody/has-this", picture="x" * (3 * 1024 * 1024))
     assert (await owner.post(CHAT, json=large)).status_code == 404
-    monkeypatch.setattr(app.state.gateway, "_body_limit_bytes", 1024)
+    monkeypatch.setattr(app.state.gateway, "body_limit_bytes", 1024)
     await worker(engine.port)
     answer = await owner.post(CHAT, json=asking(picture="x" * 1024))
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
@@ -288,7 +288,7 @@ async def test_calls_may_be_larger_than_other_bodies_but_not_endless(
 async def test_what_is_announced_as_too_large_is_refused_before_it_is_sent(
     owner: httpx.AsyncClient, app: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app.state.gateway, "_body_limit_bytes", 10)
+    monkeypatch.setattr(app.state.gateway, "body_limit_bytes", 10)
     answer = await owner.post(CHAT, content=b"{}", headers={"Content-Length": "11"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
 
