@@ -7,6 +7,7 @@ from typing import Any
 
 import uvicorn
 
+from inventiv_http.corking import CorkedProtocol
 from inventiv_http.serving import listen
 
 PATIENCE_S = 5.0
@@ -34,7 +35,7 @@ async def served(app: Any) -> AsyncGenerator[str]:
     listener = listen("127.0.0.1", 0)
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=CorkedProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

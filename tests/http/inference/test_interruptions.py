@@ -136,3 +136,39 @@ async def test_calls_under_way_are_counted_off_when_the_server_stops(
         await asyncio.wait({calling})
     assert calling.exception() is not None or calling.result().is_error
     assert router.under_way == 0
+
+
+async def test_a_slow_caller_gets_all_of_it_and_the_engine_waits(
+    caller: httpx.AsyncClient,
+    engine: Engine,
+    worker: Worker,
+    memory: MemoryAdapters,
+    router: CountingRouter,
+) -> None:
+    """Far more than the buffers on the way hold: some of it is sent only once there is room."""
+    await worker(engine.port)
+    pieces = [chunk(f"{number} " * 2000) for number in range(2000)]
+    written = 0
+
+    async def answer(request: web.Request, response: web.StreamResponse) -> None:
+        nonlocal written
+        await response.prepare(request)
+        for piece in pieces:
+            await response.write(piece)
+            written += 1
+
+    engine.streams = answer
+    got = bytearray()
+    async with caller.stream("POST", CHAT, json=asking(stream=True)) as stream:
+        parts = stream.aiter_raw()
+        got += await anext(parts)
+        await eventually(lambda: written > 10)
+        before = -1
+        while before != written:  # until everybody on the way waits
+            before = written
+            await asyncio.sleep(0.2)
+        assert written < len(pieces)
+        async for part in parts:
+            got += part
+    assert bytes(got) == b"".join(pieces)
+    assert (await used(memory, router)).outcome is Outcome.ESTIMATED
