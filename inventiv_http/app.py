@@ -40,18 +40,18 @@ from inventiv_http.identity.routes.profile import Profile
 from inventiv_http.identity.routes.sessions import Sessions
 from inventiv_http.identity.routes.users import Users
 from inventiv_http.inference.admission import limit_reached
-from inventiv_http.inference.gateway import Gateway
+from inventiv_http.inference.gateway import PATHS, Gateway
 from inventiv_http.inference.routes import (
     Limits,
     OpenAiModels,
     PlatformLimits,
-    calls_first,
     forward,
 )
 from inventiv_http.instances.routes import Instances
 from inventiv_http.kernel.auth import check_access, current_actor, current_session
 from inventiv_http.kernel.errors import answer_by, domain_error, http_error, outage, unexpected
 from inventiv_http.kernel.idempotency import idempotency_key
+from inventiv_http.kernel.lanes import Lane, lanes_first
 from inventiv_http.kernel.metrics import counted_by
 from inventiv_http.kernel.pages import page_request
 from inventiv_http.kernel.request_ids import with_request_ids
@@ -69,6 +69,8 @@ from inventiv_http.realtime.feed import Feed
 from inventiv_http.realtime.routes import Events
 from inventiv_http.settings.routes import Credentials, GlobalSettings, ProviderSettings
 from inventiv_http.workbench.routes import ChatModels, Projects, RetentionOfRuns, Runs
+from inventiv_http.workers.intake import PATH as HEARTBEATS
+from inventiv_http.workers.intake import HeartbeatIntake
 from inventiv_http.workers.routes import Workers, WorkerTokens
 
 _MAX_BODY_BYTES = 2 * 1024 * 1024
@@ -127,13 +129,12 @@ def create_app(
         Exception: unexpected,
         **dict.fromkeys(OUTAGES, outage),
     }
+    lane = Lane(metrics=metrics, new_id=adapters.new_id(), answer=answer_by(handlers))
     gateway = Gateway(
         recognise_caller=application.recognise_caller(),
         forward_inference=application.forward_inference(),
         clock=adapters.clock(),
-        new_id=adapters.new_id(),
-        metrics=metrics,
-        answer=answer_by(handlers),
+        lane=lane,
         cookie_name=settings.session_cookie_name,
         body_limit_bytes=settings.gateway_body_limit_mb * 1024 * 1024,
         prefix_bytes=settings.gateway_prefix_bytes,
@@ -164,7 +165,11 @@ def create_app(
     app.asgi_handler = with_request_ids(adapters.new_id())(app.asgi_handler)
     if settings.counts:
         app.asgi_handler = counted_by(metrics)(app.asgi_handler)
-    app.asgi_handler = calls_first(gateway, app.asgi_handler)
+    heartbeats = HeartbeatIntake(
+        heartbeat=application.heartbeat(), lane=lane, route=app.asgi_handler
+    )
+    lanes: dict[str, Any] = {**dict.fromkeys(PATHS, gateway), HEARTBEATS: heartbeats}
+    app.asgi_handler = lanes_first(lanes, app.asgi_handler)
     return app
 
 

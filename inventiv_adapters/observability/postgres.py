@@ -116,13 +116,22 @@ def _columns(kind: _Kind) -> Iterator[LiteralString]:
 
 
 def _adding(kind: _Kind) -> LiteralString:
+    """Return the statement for one kind: all of its rows are read from the one parameter."""
     columns = (*kind.measured, *kind.capacity)
     names: LiteralString = ", ".join(columns)
-    arrays: LiteralString = ", ".join(f"%({name})s::double precision[]" for name in columns)
-    index: LiteralString = "%(gpu_index)s::integer[], " if kind is _GPUS else ""
+    types: LiteralString = ", ".join(f"{name} double precision" for name in columns)
+    if kind is _GPUS:
+        index: LiteralString = "gpu_index integer, "
+        rows: LiteralString = "m.gpus"
+    else:
+        index, rows = "", "jsonb_build_array(m.system)"
     return f"""
     INSERT INTO {kind.tables[Level.SECOND]} ({kind.key}, at, {names})
-    SELECT * FROM unnest(%(instance_id)s::uuid[], {index}%(at)s::timestamptz[], {arrays})
+    SELECT {kind.key}, at, {names}
+    FROM jsonb_to_recordset(%(measured)s::jsonb) AS m (
+        instance_id uuid, at timestamptz, gpus jsonb, system jsonb)
+    CROSS JOIN LATERAL jsonb_to_recordset({rows}) AS r ({index}{types})
+    {"" if kind is _GPUS else "WHERE jsonb_typeof(m.system) = 'object'"}
     ON CONFLICT DO NOTHING
     """
 
@@ -340,14 +349,11 @@ class PostgresMeasurements(MeasurementRepository):
             return
         for slot in {Level.SECOND.slot(measured.at) for measured in measurements}:
             await self.make_room(Level.SECOND, at=slot)
-        gpus = [(measured, gpu) for measured in measurements for gpu in measured.gpus]
-        systems = [
-            (measured, measured.system) for measured in measurements if measured.system is not None
-        ]
-        if gpus:
-            await self._connection.execute(_ADD_GPUS, _arrays(gpus))
-        if systems:
-            await self._connection.execute(_ADD_SYSTEMS, _arrays(systems))
+        values = {"measured": msgspec.json.encode(measurements).decode()}
+        if any(measured.gpus for measured in measurements):
+            await self._connection.execute(_ADD_GPUS, values)
+        if any(measured.system for measured in measurements):
+            await self._connection.execute(_ADD_SYSTEMS, values)
         # last of all, for whoever sums up waits for us from here on
         await self._mark(
             Level.MINUTE, {Level.MINUTE.begin(measured.at) for measured in measurements}, at
@@ -397,17 +403,6 @@ class PostgresMeasurements(MeasurementRepository):
     async def _mark(self, level: Level, begins: set[datetime], at: datetime) -> None:
         values = {"level": level.value, "begins": list(begins), "at": at}
         await self._connection.execute(_MARK, values)
-
-
-def _arrays(rows: Sequence[tuple[Measurement, Any]]) -> dict[str, list[Any]]:
-    """Return the columns of readings of one kind, with whose and of when they are."""
-    first = rows[0][1]
-    columns: dict[str, list[Any]] = {
-        name: [getattr(reading, name) for _, reading in rows] for name in first.__slots__
-    }
-    columns["instance_id"] = [measured.instance_id for measured, _ in rows]
-    columns["at"] = [measured.at for measured, _ in rows]
-    return columns
 
 
 class PostgresRequestCounts(RequestCountRepository):

@@ -1,9 +1,10 @@
 """Workers and their tokens, in Postgres."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -89,14 +90,11 @@ _HEAR = """
         health_port = COALESCE(h.health_port, w.health_port), queue_depth = h.queue_depth,
         gpu_utilization = h.gpu_utilization,
         agent_version = COALESCE(h.agent_version, w.agent_version),
-        metadata = COALESCE(h.metadata::jsonb, w.metadata), last_heartbeat_at = h.at
-    FROM unnest(
-        %(ids)s::uuid[], %(at)s::timestamptz[], %(status)s::text[], %(worker_id)s::uuid[],
-        %(model_id)s::text[], %(vllm_port)s::integer[], %(health_port)s::integer[],
-        %(queue_depth)s::integer[], %(gpu_utilization)s::double precision[],
-        %(agent_version)s::text[], %(metadata)s::text[]
-    ) AS h (instance_id, at, status, worker_id, model_id, vllm_port, health_port, queue_depth,
-            gpu_utilization, agent_version, metadata)
+        metadata = COALESCE(h.metadata, w.metadata), last_heartbeat_at = h.at
+    FROM jsonb_to_recordset(%(heard)s::jsonb) AS h (
+        instance_id uuid, at timestamptz, status text, worker_id uuid, model_id text,
+        vllm_port integer, health_port integer, queue_depth integer,
+        gpu_utilization double precision, agent_version text, metadata jsonb)
     WHERE w.instance_id = h.instance_id
 """
 
@@ -122,27 +120,44 @@ class PostgresWorkers(WorkerRepository):
     async def hear(self, heard: Sequence[Heard]) -> None:
         if not heard:
             return
-        reports = [each.report for each in heard]
-        values = {
-            "ids": [each.instance_id for each in heard],
-            "at": [each.at for each in heard],
-            "status": [report.status for report in reports],
-            "worker_id": [report.worker_id for report in reports],
-            "model_id": [report.model_id for report in reports],
-            "vllm_port": [report.vllm_port for report in reports],
-            "health_port": [report.health_port for report in reports],
-            "queue_depth": [report.queue_depth for report in reports],
-            "gpu_utilization": [report.gpu_utilization for report in reports],
-            "agent_version": [report.agent_version for report in reports],
-            "metadata": [
-                None if report.metadata is None else msgspec.json.encode(report.metadata).decode()
-                for report in reports
-            ],
-        }
+        values = {"heard": as_json([_said(each) for each in heard])}
         await self._connection.execute(_HEAR, values)
 
     async def forget(self, instance_id: InstanceId) -> None:
         await self._connection.execute(_FORGET_WORKER, {"instance_id": instance_id})
+
+
+class _Said(msgspec.Struct):
+    """A heartbeat, as far as it is stored of a worker."""
+
+    instance_id: InstanceId
+    at: datetime
+    status: WorkerStatus | None
+    worker_id: UUID | None
+    model_id: str | None
+    vllm_port: int | None
+    health_port: int | None
+    queue_depth: int | None
+    gpu_utilization: float | None
+    agent_version: str | None
+    metadata: Mapping[str, Any] | None
+
+
+def _said(heard: Heard) -> _Said:
+    report = heard.report
+    return _Said(
+        heard.instance_id,
+        heard.at,
+        report.status,
+        report.worker_id,
+        report.model_id,
+        report.vllm_port,
+        report.health_port,
+        report.queue_depth,
+        report.gpu_utilization,
+        report.agent_version,
+        report.metadata,
+    )
 
 
 class PostgresWorkerTokens(WorkerTokenRepository):

@@ -3,16 +3,12 @@
 Calls are taken before Litestar's router: its layers would cost more than all that is done here.
 """
 
-import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, cast
 from uuid import UUID
 
 import msgspec
-import structlog
-from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.types import HTTPScope, Receive
 
@@ -23,13 +19,12 @@ from inventiv_core.inference.entities.affinity import Affinity
 from inventiv_core.inference.use_cases.forwarding import ForwardInference, InferenceCall
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.errors import Invalid
-from inventiv_core.kernel.ids import NewId
 from inventiv_http.inference import wire
 from inventiv_http.inference.presence import Presence
 from inventiv_http.inference.relaying import Relaying, Send
-from inventiv_http.kernel.auth import address_of, fields_of, presented
-from inventiv_http.kernel.metrics import Metrics
-from inventiv_http.kernel.request_ids import HEADER, assign, request_id
+from inventiv_http.kernel.auth import address_of, presented
+from inventiv_http.kernel.lanes import Fields, Lane
+from inventiv_http.kernel.request_ids import request_id
 
 CHAT: Final = "/v1/chat/completions"
 COMPLETIONS: Final = "/v1/completions"
@@ -40,12 +35,6 @@ _WITH_USAGE_OPTION: Final = frozenset({CHAT, COMPLETIONS})
 """Where streams say what they have used only if asked to."""
 
 _LONGEST_SESSION: Final = 256
-
-Fields: TypeAlias = Mapping[bytes, bytes]
-"""A request's headers."""
-
-Answer: TypeAlias = Callable[[Request[Any, Any, Any], Exception], Response[Any]]
-"""Says what is wrong, as everywhere else."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -65,20 +54,15 @@ class Gateway:
     recognise_caller: RecogniseCaller
     forward_inference: ForwardInference
     clock: Clock
-    new_id: NewId
-    metrics: Metrics
-    answer: Answer
+    lane: Lane
     cookie_name: str
     body_limit_bytes: int
     prefix_bytes: int
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        began_s = time.perf_counter()
-        fields = fields_of(scope)
-        number = self.new_id()
-        assign(scope, fields.get(HEADER, b""), number)
-        relaying = Relaying(self.clock, self.metrics, scope, send, began_s=began_s)
+        number, fields, began_s = self.lane.enter(scope)
+        relaying = Relaying(self.clock, self.lane, scope, send, began_s=began_s)
         try:
             actor = await self._recognise(scope, fields)
             call, asked = await self._read(number, scope, fields, receive)
@@ -88,7 +72,7 @@ class Gateway:
         except Exception as error:
             if relaying.has_begun:
                 raise  # the server cuts the connection: no valid end is faked
-            await self._refuse(error, scope, receive, send, began_s)
+            await self.lane.refuse(error, scope, receive, cast("Any", send), began_s)
         finally:
             relaying.end()
 
@@ -151,19 +135,6 @@ class Gateway:
             status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             detail=f"The body is larger than {self.body_limit_bytes} bytes.",
         )
-
-    async def _refuse(
-        self, error: Exception, scope: HTTPScope, receive: Receive, send: Send, began_s: float
-    ) -> None:
-        """Say what is wrong, as for every other request."""
-        known = request_id(scope)
-        request: Request[Any, Any, Any] = Request(scope, receive, send)
-        with structlog.contextvars.bound_contextvars(request_id=known):
-            response = self.answer(request, error)
-        response.headers[HEADER.decode()] = known
-        status = response.status_code or HTTPStatus.INTERNAL_SERVER_ERROR
-        self.metrics.answered(scope["path"], "POST", status, time.perf_counter() - began_s)
-        await response.to_asgi_response(None, request)(scope, receive, send)
 
 
 def _session(fields: Fields) -> str | None:

@@ -17,7 +17,7 @@ from inventiv_http.inference import wire
 from inventiv_http.inference.admission import headroom_headers
 from inventiv_http.inference.presence import Presence
 from inventiv_http.kernel.errors import openai_body
-from inventiv_http.kernel.metrics import Metrics
+from inventiv_http.kernel.lanes import Lane
 from inventiv_http.kernel.request_ids import HEADER, request_id
 
 Send: TypeAlias = Callable[[Any], Coroutine[Any, Any, None]]
@@ -29,19 +29,20 @@ _EVENTS: Final = "text/event-stream"
 class Relaying:
     """Relays one answer, and counts it."""
 
-    __slots__ = ("_began_s", "_clock", "_metrics", "_scope", "_send", "has_begun")
+    __slots__ = ("_began_s", "_clock", "_lane", "_metrics", "_scope", "_send", "has_begun")
 
     def __init__(
-        self, clock: Clock, metrics: Metrics, scope: HTTPScope, send: Send, *, began_s: float
+        self, clock: Clock, lane: Lane, scope: HTTPScope, send: Send, *, began_s: float
     ) -> None:
         self._clock = clock
-        self._metrics = metrics
+        self._lane = lane
+        self._metrics = lane.metrics
         self._scope = scope
         self._send = send
         self._began_s = began_s
         self.has_begun = False
         """Whether something has gone out: a status, at least."""
-        metrics.call_begins()
+        self._metrics.call_begins()
 
     def end(self) -> None:
         """The call is over."""
@@ -120,8 +121,7 @@ class Relaying:
             (name.encode(), value.encode()) for name, value in headroom_headers(exchange.headroom)
         ]
         self.has_begun = True
-        taken_s = time.perf_counter() - self._began_s
-        self._metrics.answered(self._scope["path"], "POST", reply.status_code, taken_s)
+        self._lane.answered(self._scope, reply.status_code, self._began_s)
         await self._send(
             {"type": "http.response.start", "status": reply.status_code, "headers": headers}
         )

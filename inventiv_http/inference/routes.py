@@ -1,15 +1,13 @@
 """``/v1``, and the limits of what it may be used for"""
 
-from typing import Any, Final, cast
 from uuid import UUID
 
 import msgspec
 from litestar import Controller, Response, asgi, delete, get, put
 from litestar.di import NamedDependency
-from litestar.enums import ScopeType
 from litestar.exceptions import MethodNotAllowedException
 from litestar.params import FromPath, JSONBody
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import Receive, Scope, Send
 
 from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.inference.entities.limits import LimitId
@@ -22,7 +20,7 @@ from inventiv_core.inference.use_cases.limits import (
     SetPlatformLimit,
 )
 from inventiv_core.inference.use_cases.routing import ListServedModels
-from inventiv_http.inference.gateway import PATHS, Gateway
+from inventiv_http.inference.gateway import PATHS
 from inventiv_http.inference.schemas import LimitBody, LimitRequest, PlatformLimitRequest
 from inventiv_http.kernel.auth import needs
 from inventiv_http.kernel.pages import NOTHING
@@ -144,22 +142,3 @@ class PlatformLimits(Controller):
 async def forward(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - as ASGI has it
     """Answer to whatever is no call: those are taken before the router, by the `Gateway`."""
     raise MethodNotAllowedException(detail="Use POST.", headers={"Allow": "POST"})
-
-
-def calls_first(gateway: Gateway, router: ASGIApp) -> ASGIApp:
-    """Have the gateway take calls, and the router all else."""
-
-    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
-        if (
-            scope["type"] == ScopeType.HTTP
-            and scope["method"] == "POST"
-            and scope["path"] in _CALLED
-        ):
-            await gateway(scope, receive, cast("Any", send))
-        else:
-            await router(scope, receive, send)
-
-    return handle
-
-
-_CALLED: Final = frozenset(PATHS)

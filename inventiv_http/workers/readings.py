@@ -119,7 +119,10 @@ def system_of(metadata: Mapping[str, Any]) -> SystemReading | None:
         net_rx_bytes_per_s=number(say("net_rx_bps")),  # agents say bps, and mean bytes
         net_tx_bytes_per_s=number(say("net_tx_bps")),
     )
-    return reading if reading != SystemReading() else None
+    return reading if reading != _NOTHING else None
+
+
+_NOTHING: Final = SystemReading()
 
 
 def _gpu(gpu: Mapping[str, Any]) -> GpuReading | None:

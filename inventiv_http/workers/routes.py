@@ -19,6 +19,7 @@ from inventiv_core.workers.use_cases.tokens import RotateWorkerToken
 from inventiv_http.kernel.auth import bearer_token, caller, needs
 from inventiv_http.kernel.errors import Json, answer, http_error
 from inventiv_http.workers.schemas import (
+    MAX_BODY_BYTES,
     HeardBody,
     HeartbeatReport,
     RegisteredBody,
@@ -26,8 +27,6 @@ from inventiv_http.workers.schemas import (
     RotatedBody,
     Rotation,
 )
-
-_MAX_BODY_BYTES = 256 * 1024
 
 
 def invalid_body(request: Request[Any, Any, Any], error: ClientException) -> Response[Json]:
@@ -52,7 +51,7 @@ class Workers(Controller):
     opt = needs(Permission.REPORT)
     tags = ["workers"]  # noqa: RUF012 - Litestar reads it from the class
     exception_handlers: Any = {ClientException: invalid_body}  # noqa: RUF012
-    request_max_body_size = _MAX_BODY_BYTES
+    request_max_body_size = MAX_BODY_BYTES
 
     @post("/register", status_code=200, summary="Report for duty")
     async def register(

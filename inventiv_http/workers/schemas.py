@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
 import msgspec
@@ -18,6 +18,9 @@ from inventiv_http.workers.readings import (
     system_of,
     text,
 )
+
+MAX_BODY_BYTES: Final = 256 * 1024
+"""The longest that workers may send."""
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Name = Annotated[str, Meta(max_length=255)]
@@ -71,7 +74,7 @@ class HeartbeatReport(msgspec.Struct, frozen=True, kw_only=True):
     def to_report(self) -> WorkerReport:
         """Return what the core understands: figures out of range are cut to it."""
         word = self.status.strip().lower()
-        if word not in set(WorkerStatus):
+        if word not in _STATUSES:
             raise WorkerStatusUnknown(status=word[:64])
         metadata = bounded(self.metadata)
         return WorkerReport(
@@ -89,6 +92,9 @@ class HeartbeatReport(msgspec.Struct, frozen=True, kw_only=True):
             ),
             system=system_of(metadata or {}),
         )
+
+
+_STATUSES: Final = frozenset(WorkerStatus)
 
 
 class RegisteredBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
