@@ -1,6 +1,6 @@
--- Everything Inventiv keeps. Applied as a whole, in one transaction, whenever its text has changed;
--- so every statement must do nothing when what it makes is there already, and a later column
--- comes as ALTER TABLE … ADD COLUMN IF NOT EXISTS, below the table. PostgreSQL 14 to 18, no extension.
+-- Everything Inventiv keeps: what a new database gets, as a whole, in one transaction. One that is there
+-- already gets what has changed as a step of its own, in inventiv_adapters/schema/migrations: what is
+-- said here has to be said there, and a test compares what comes of both. PostgreSQL 14 to 18, no extension.
 -- Text that people sort by is COLLATE "C": the order must not depend on the server's locale.
 
 CREATE TABLE IF NOT EXISTS installation (

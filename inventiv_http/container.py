@@ -86,7 +86,6 @@ from inventiv_adapters.kernel.postgres import (
     OUTAGES,
     Pool,
     PostgresRelay,
-    apply_schema,
     open_later,
 )
 from inventiv_adapters.kernel.redis import RedisBus
@@ -101,6 +100,25 @@ from inventiv_adapters.orchestration.memory import HealthyEngines, MemorySituati
 from inventiv_adapters.orchestration.postgres import PostgresSituationQueries
 from inventiv_adapters.realtime.memory import MemoryEventLog
 from inventiv_adapters.realtime.postgres import PostgresEventLog
+from inventiv_adapters.schema.dumps import (
+    DumpFailed,
+    restore_database,
+    steps_in,
+    tables_in,
+    write_dump,
+)
+from inventiv_adapters.schema.postgres import (
+    count_tables,
+    look_at_schema,
+    replacement,
+    upgrade_schema,
+)
+from inventiv_adapters.schema.versions import (
+    SchemaBusy,
+    SchemaOutdated,
+    SchemaState,
+    shipped_schema,
+)
 from inventiv_adapters.settings.aes import AesSecretBox
 from inventiv_adapters.settings.memory import MemorySettingQueries
 from inventiv_adapters.settings.postgres import PostgresSettingQueries
@@ -380,26 +398,29 @@ __all__ = [  # what the front ends start and stop, beside the containers
     "Application",
     "DataDirectory",
     "DataDirectoryUnusable",
+    "DumpFailed",
     "EmbeddedPostgres",
     "Ledger",
     "MemoryAdapters",
     "PostgresAdapters",
-    "apply_schema",
+    "SchemaBusy",
+    "SchemaOutdated",
+    "SchemaState",
+    "count_tables",
+    "look_at_schema",
     "mail_directory",
     "mock_directory",
-    "schema_text",
+    "replacement",
+    "restore_database",
+    "shipped_schema",
+    "steps_in",
+    "tables_in",
+    "upgrade_schema",
+    "write_dump",
 ]
 
-_SCHEMA = "schema.sql"
 _SMTPS = 465
 """The port on which TLS begins at once (RFC 8314)."""
-
-
-def schema_text() -> str:
-    """Return the schema: it is shipped beside the adapters, or stands at the top of the sources."""
-    package = Path(__file__).parent.parent / "inventiv_adapters" / _SCHEMA
-    source = Path(__file__).parent.parent / _SCHEMA
-    return (package if package.exists() else source).read_text()
 
 
 def mock_directory(data_dir: str | Path | None) -> Path:

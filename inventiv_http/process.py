@@ -11,9 +11,11 @@ from inventiv_http.background import Background
 from inventiv_http.container import (
     Application,
     PostgresAdapters,
-    apply_schema,
+    SchemaOutdated,
+    look_at_schema,
     mail_directory,
-    schema_text,
+    shipped_schema,
+    upgrade_schema,
 )
 from inventiv_http.observability.port import metrics_port
 from inventiv_http.settings import Settings
@@ -42,7 +44,7 @@ async def running(
         adapters.scaleway,
     ):
         thing()  # a setting that is wrong stops the server now, and no request later
-    await apply_schema(settings.database_url or "", schema_text())
+    await have_schema(settings)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(adapters.pool())
         stack.push_async_callback(adapters.relay().close)
@@ -66,6 +68,31 @@ async def running(
         await stack.enter_async_context(background.running())
         await stack.enter_async_context(metrics_port(settings, adapters.metrics()))
         yield
+
+
+async def have_schema(settings: Settings) -> None:
+    """Have the database as this version needs it: made, if it is empty, or brought up to date.
+
+    Raises:
+        SchemaOutdated: It is not up to date, and the settings leave that to the operator.
+        SchemaBusy: Somebody was in the way for too long.
+    """
+    url, schema = settings.database_url or "", shipped_schema()
+    state = await look_at_schema(url, schema)
+    if state.unknown:
+        log.warning("database_is_newer", steps=state.unknown)
+    if state.is_current:
+        return
+    if not state.is_empty and not settings.upgrade_database:
+        message = (
+            f"The database is older than this version: {', '.join(state.missing)} "
+            "is missing. Bring it up to date with `inventiv db upgrade`, while servers run, or "
+            "set INVENTIV_UPGRADE_DATABASE=true to have every start do so."
+        )
+        raise SchemaOutdated(message)
+    taken = await upgrade_schema(url, schema)
+    if taken and not state.is_empty:
+        log.info("database_upgraded", steps=taken)
 
 
 async def bootstrap(application: Application, settings: Settings, *, password: str) -> Bootstrapped:

@@ -12,8 +12,8 @@ from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
 from inventiv_adapters.embedded.server import EmbeddedPostgres
-from inventiv_adapters.kernel.postgres import apply_schema
-from inventiv_http.container import schema_text
+from inventiv_adapters.schema.postgres import upgrade_schema
+from inventiv_adapters.schema.versions import shipped_schema
 
 
 @contextmanager
@@ -50,7 +50,13 @@ def database(server_url: str, *, template: str | None = None) -> Generator[str]:
 
 async def load_schema(url: str) -> None:
     """Load the schema into a database."""
-    await apply_schema(url, schema_text())
+    await upgrade_schema(url, shipped_schema())
+
+
+def run(url: str, script: str) -> None:
+    """Run statements, in one transaction."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(script.encode())
 
 
 def rows(url: str, statement: LiteralString) -> list[tuple[Any, ...]]:

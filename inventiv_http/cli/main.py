@@ -34,6 +34,7 @@ SERVER_COMMANDS: Final = {
     "serve": ("inventiv_http.cli.serve", "serve"),
     "orchestrate": ("inventiv_http.cli.serve", "orchestrate"),
     "mock": ("inventiv_http.cli.mock", "app"),
+    "db": ("inventiv_http.cli.db", "app"),
     "secrets": ("inventiv_http.cli.secrets", "app"),
     "reset-password": ("inventiv_http.cli.reset_password", "reset_password"),
 }
@@ -182,6 +183,7 @@ def _register_servers() -> None:
     for name, help_ in {
         "serve": "Run the API and the background work here; needs the server installed.",
         "orchestrate": "Run the background work alone; needs the server installed.",
+        "db": "Look after the database: its schema, its backups; needs the server installed.",
         "mock": "Look into the simulated cloud's books; needs the server installed.",
         "reset-password": "Let somebody back in who is locked out; needs the server installed.",
         "secrets": "Encrypt all credentials with another key; needs the server installed.",

@@ -19,9 +19,8 @@ from inventiv_http.container import (
     Application,
     DataDirectory,
     PostgresAdapters,
-    apply_schema,
-    schema_text,
 )
+from inventiv_http.process import have_schema
 from inventiv_http.settings import Settings
 
 
@@ -58,7 +57,7 @@ def reset_password(
 
 async def _reset(settings: Settings, username: str, password: str) -> User:
     adapters = PostgresAdapters(settings=Object(settings))
-    await apply_schema(settings.database_url or "", schema_text())
+    await have_schema(settings)
     async with adapters.pool():
         try:
             user: User = await Application(adapters=adapters).set_password()(

@@ -17,9 +17,8 @@ from inventiv_http.container import (
     Application,
     DataDirectory,
     PostgresAdapters,
-    apply_schema,
-    schema_text,
 )
+from inventiv_http.process import have_schema
 from inventiv_http.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -64,7 +63,7 @@ def rotate(*, data_dir: DataDir = None, as_json: AsJson = False) -> None:
 async def _rotate(settings: Settings) -> Rotated:
     adapters = PostgresAdapters(settings=Object(settings))
     adapters.secret_box()  # before anything is opened: a key may be too short
-    await apply_schema(settings.database_url or "", schema_text())
+    await have_schema(settings)
     async with adapters.pool():
         try:
             rotated: Rotated = await Application(adapters=adapters).rotate_secrets()(actor=PLATFORM)

@@ -25,8 +25,11 @@ from inventiv_http.container import (
     Application,
     DataDirectory,
     DataDirectoryUnusable,
+    DumpFailed,
     EmbeddedPostgres,
     PostgresAdapters,
+    SchemaBusy,
+    SchemaOutdated,
     mail_directory,
 )
 from inventiv_http.logs import set_up
@@ -154,11 +157,12 @@ def with_database(settings: Settings, directory: DataDirectory, stack: ExitStack
         )
         raise SettingsInvalid(message)
     if not (directory.path / "postgres" / "PG_VERSION").exists():
-        told(f"Making a database in {directory.path} …")
+        Output().note(f"Making a database in {directory.path} …")
     database = stack.enter_context(EmbeddedPostgres(directory.path / "postgres"))
     return msgspec.structs.replace(
         settings,
         database_url=database.url,
+        upgrade_database=settings.upgrade_database is not False,
         jwt_secret=settings.jwt_secret or directory.secret(),
         # behind those that were chosen, for it may have encrypted something before they were
         secrets_key=",".join(
@@ -204,7 +208,14 @@ def sentences() -> Generator[None]:
     signal.signal(signal.SIGTERM, _end)
     try:
         yield
-    except (SettingsInvalid, PortTaken, DataDirectoryUnusable) as error:
+    except (
+        SettingsInvalid,
+        PortTaken,
+        DataDirectoryUnusable,
+        SchemaOutdated,
+        SchemaBusy,
+        DumpFailed,
+    ) as error:
         raise CommandFailed(sentence=str(error)) from error
     except OUTAGES as error:
         raise CommandFailed(

@@ -138,6 +138,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     database_url: Text | None = None
     """Where PostgreSQL is, as a libpq URL. Without it, an embedded server is started."""
 
+    upgrade_database: bool | None = None
+    """Whether a start brings an old database up to date, or leaves that to ``inventiv db
+    upgrade``. By default, it does so with the embedded one only. An empty one is made anyhow."""
+
     database_max_connections: Annotated[int, Meta(ge=2)] = 10
     """Most connections one process may hold."""
 

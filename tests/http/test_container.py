@@ -9,7 +9,7 @@ from dependency_injector.providers import Factory, Object
 
 from inventiv_adapters.identity.mail_files import FileMailer
 from inventiv_adapters.identity.smtp import SmtpMailer
-from inventiv_http.container import Application, MemoryAdapters, PostgresAdapters, schema_text
+from inventiv_http.container import Application, MemoryAdapters, PostgresAdapters, shipped_schema
 from inventiv_http.settings import Settings, SettingsInvalid
 from tests.conftest import SECRET
 
@@ -66,7 +66,8 @@ def test_wrong_words_about_the_mock_cloud_are_named(tmp_path: object) -> None:
 
 
 def test_the_schema_is_found() -> None:
-    assert "CREATE TABLE" in schema_text()
+    assert "CREATE TABLE" in shipped_schema().text
+    assert shipped_schema().migrations
 
 
 def mailer(**settings: object) -> object:

@@ -59,7 +59,9 @@ def test_the_client_needs_nothing_of_the_server() -> None:
     assert done.stdout == "[]\n"
 
 
-@pytest.mark.parametrize("name", ["serve", "orchestrate", "mock", "secrets", "reset-password"])
+@pytest.mark.parametrize(
+    "name", ["serve", "orchestrate", "mock", "db", "secrets", "reset-password"]
+)
 @pytest.mark.parametrize("missing", ["litestar", "psycopg.rows"])
 def test_a_missing_server_says_what_to_install(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, name: str, missing: str
