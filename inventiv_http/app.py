@@ -44,6 +44,7 @@ from inventiv_http.inference.gateway import Gateway
 from inventiv_http.inference.routes import Limits, OpenAiModels, PlatformLimits, forward
 from inventiv_http.instances.routes import Instances
 from inventiv_http.kernel.auth import check_access, current_actor, current_session
+from inventiv_http.kernel.browsers import careful_with_browsers
 from inventiv_http.kernel.errors import domain_error, http_error, outage, unexpected
 from inventiv_http.kernel.idempotency import idempotency_key
 from inventiv_http.kernel.metrics import counted_by
@@ -148,6 +149,7 @@ def create_app(
         state=state,
         **options,
     )
+    app.asgi_handler = careful_with_browsers(settings)(app.asgi_handler)
     # outside of the router: what no route answers has an id, too
     app.asgi_handler = with_request_ids(adapters.new_id())(app.asgi_handler)
     if settings.counts:
