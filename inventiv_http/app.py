@@ -49,6 +49,7 @@ from inventiv_http.inference.routes import (
 )
 from inventiv_http.instances.routes import Instances
 from inventiv_http.kernel.auth import check_access, current_actor, current_session
+from inventiv_http.kernel.browsers import careful_with_browsers
 from inventiv_http.kernel.errors import answer_by, domain_error, http_error, outage, unexpected
 from inventiv_http.kernel.idempotency import idempotency_key
 from inventiv_http.kernel.lanes import Lane, lanes_first
@@ -170,6 +171,7 @@ def create_app(
     )
     lanes: dict[str, Any] = {**dict.fromkeys(PATHS, gateway), HEARTBEATS: heartbeats}
     app.asgi_handler = lanes_first(lanes, app.asgi_handler)
+    app.asgi_handler = careful_with_browsers(settings, lane)(app.asgi_handler)
     return app
 
 

@@ -44,10 +44,12 @@ class Lane:
         assign(scope, fields.get(HEADER, b""), number)
         return number, fields, began_s
 
-    def answered(self, scope: HTTPScope, status: int, began_s: float) -> None:
-        """Count a request."""
+    def answered(
+        self, scope: HTTPScope, status: int, began_s: float, *, route: str | None = None
+    ) -> None:
+        """Count a request to a route; without one, the path is one."""
         taken_s = time.perf_counter() - began_s
-        self.metrics.answered(scope["path"], scope["method"], status, taken_s)
+        self.metrics.answered(route or scope["path"], scope["method"], status, taken_s)
 
     async def refuse(
         self, error: Exception, scope: HTTPScope, receive: Receive, send: Send, began_s: float

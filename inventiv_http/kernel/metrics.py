@@ -24,7 +24,7 @@ from inventiv_http.settings import Settings
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
 _METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
-_NO_ROUTE: Final = "none"
+NO_ROUTE: Final = "none"
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
@@ -212,7 +212,7 @@ def counted_by(metrics: Metrics) -> Callable[[ASGIApp], ASGIApp]:
             async def reply(message: Message) -> None:
                 if message["type"] == "http.response.start":
                     taken_s = time.perf_counter() - began_s
-                    route = str(scope.get("path_template") or _NO_ROUTE)
+                    route = str(scope.get("path_template") or NO_ROUTE)
                     metrics.answered(route, scope["method"], message["status"], taken_s)
                 await send(message)
 

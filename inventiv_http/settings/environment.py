@@ -108,6 +108,7 @@ FOR_CLIENTS: Final = frozenset({"INVENTIV_URL", "INVENTIV_USERNAME", "INVENTIV_P
 """What the command line reads for itself."""
 
 _SHORTEST_KEY: Final = 16
+_PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
 
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
@@ -169,7 +170,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     invitations_per_user: Annotated[int, Meta(ge=1)] = 100
     """How many invitations one user may send in an hour: each is a mail in our name."""
     invitation_misses_per_address: Annotated[int, Meta(ge=1)] = 100
-    """How many links to invitations that are none one address may try in such a window."""
+    """How many links to invitations, or to resets, that are none one address may try in such a
+    window."""
 
     caller_cache_s: Annotated[float, Meta(ge=0, le=60)] = 5.0
     """How long who calls a model is remembered: a revoked key stops at once in the process
@@ -205,6 +207,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     smtp_from_email: Text | None = None
     """Who mail comes from; by default the user name, if it is an address."""
     smtp_from_name: str = "Inventiv"
+
+    workers: Annotated[int, Meta(ge=1, le=1024)] = 1
+    """How many processes serve the address together. More than one need ``redis_url``."""
+
+    drain_s: PositiveSeconds = 30
+    """How long requests and streams that are under way may take once the server has to stop."""
+
+    cors_origins: str = ""
+    """Which other sites' pages may call this server from browsers, separated by commas, such as
+    ``https://console.example.org``; ``*`` is all of them, but never with a session's cookie."""
 
     trusted_proxies: str = ""
     """Addresses whose ``X-Forwarded-For`` is believed, separated by commas."""
@@ -405,6 +417,32 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 given = [ip_network(urlsplit(self.public_url).hostname or "")]
         return tuple(map(str, given))
 
+    def allowed_origins(self) -> frozenset[str]:
+        """Return which other origins browsers may call from.
+
+        Raises:
+            SettingsInvalid: One is no origin.
+        """
+        origins = frozenset(_words(self.cors_origins))
+        for origin in origins - {"*"}:
+            if origin_of(origin) != origin:
+                message = (
+                    f"INVENTIV_CORS_ORIGINS: {origin} is no origin. One has a scheme, a host, and "
+                    "perhaps a port, and nothing behind it: https://console.example.org."
+                )
+                raise SettingsInvalid(message)
+        return origins
+
+    def own_origins(self) -> frozenset[str]:
+        """Return from where the pages come that people use this server with, as far as known."""
+        urls = (self.public_url, self.frontend_url or (self.frontend_domain and self.console_url))
+        return frozenset(filter(None, (origin_of(url) for url in urls if url)))
+
+    @property
+    def is_behind_tls(self) -> bool:
+        """Whether the operator has said that people come over TLS."""
+        return self.cookie_secure is True or (self.public_url or "").startswith("https://")
+
     def zones_of_scaleway(self) -> tuple[str, ...]:
         """Return in which zones to look; none for all."""
         return tuple(_words(self.scaleway_zones))
@@ -473,6 +511,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             for name, value in shown.items()
         )
         return f"Settings({', '.join(words)})"
+
+
+def origin_of(url: str) -> str | None:
+    """Return the origin of a web page, as browsers write it; ``None`` if it has none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in _PORTS or not parts.hostname or parts.username is not None:
+        return None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    is_usual = port is None or port == _PORTS[parts.scheme]
+    return f"{parts.scheme}://{host}" if is_usual else f"{parts.scheme}://{host}:{port}"
 
 
 def _words(text: str) -> list[str]:

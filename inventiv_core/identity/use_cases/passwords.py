@@ -5,7 +5,7 @@ from datetime import datetime
 
 from inventiv_core.identity.access import Actor, Permission, SessionId
 from inventiv_core.identity.entities.acts import Act, ActKind, Subject
-from inventiv_core.identity.entities.attempts import LoginAllowances, ResetAllowances
+from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances, ResetAllowances
 from inventiv_core.identity.entities.mails import Mail, MailKind
 from inventiv_core.identity.entities.passwords import (
     RESET_LIFETIME,
@@ -222,6 +222,8 @@ class ResetPassword:
     password_hasher: PasswordHasher
     clock: Clock
     new_id: NewId
+    invitation_allowance: Allowance
+    """How many links that are none one address may try: to resets as to invitations."""
 
     async def __call__(self, token: str, password: str, *, actor: Caller) -> None:
         """Set it, once. All sessions end, and whoever was locked out by guesses is not any more.
@@ -230,6 +232,7 @@ class ResetPassword:
             TokenAndPasswordRequired: One of the two is blank.
             PasswordTooShort: It has too few characters.
             PasswordTooLong: It is too long.
+            TooManyAttempts: This address has tried too many links that are none.
             TokenNotFoundOrExpired: The link was used, has expired, or never was one.
         """
         token = token.strip()
@@ -237,10 +240,7 @@ class ResetPassword:
             raise TokenAndPasswordRequired
         must_be_good(password)
         token_hash = self.link_tokens.hash(token)
-        async with self.unit_of_work() as work:
-            reset = await work.password_resets.find(token_hash, now=self.clock.now())
-        if reset is None:
-            raise TokenNotFoundOrExpired
+        reset = await self._find(token_hash, actor)
         password_hash = await self.password_hasher.hash(password)
         now = self.clock.now()
         async with self.unit_of_work() as work:
@@ -258,6 +258,19 @@ class ResetPassword:
                 at=now,
             )
             await enter(act, work)
+
+    async def _find(self, token_hash: str, caller: Caller) -> PasswordReset:
+        """Refuse what is refused in any case, before a hash is paid for."""
+        now, key = self.clock.now(), f"reset link address {caller.ip_address or 'unknown'}"
+        async with self.unit_of_work() as work:
+            made = await work.attempts.count(key, at=now, window=self.invitation_allowance.window)
+        self.invitation_allowance.must_cover(made, now=now)
+        async with self.unit_of_work() as work:
+            reset = await work.password_resets.find(token_hash, now=now)
+            if reset is None:
+                raise TokenNotFoundOrExpired
+            await work.attempts.take_back(key)
+        return reset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -188,7 +188,7 @@ class Door:
         self.request_password_reset = RequestPasswordReset(
             password_reset_allowances=RESETS, **new, **resetting
         )
-        self.reset_password = ResetPassword(**hashing, **resetting)
+        self.reset_password = ResetPassword(invitation_allowance=LINKS, **hashing, **resetting)
         self.set_password = SetPassword(**hashing)
         self.forget_password_resets = ForgetPasswordResets(**work)
         users: dict[str, Any] = {"user_queries": MemoryUserQueries(self.database)}

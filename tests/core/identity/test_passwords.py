@@ -67,6 +67,16 @@ async def signed_in(door: Door) -> tuple[str, Actor]:
     return token, (await door.recognise(token, actor=CALLER)).actor
 
 
+async def test_links_that_are_none_can_be_tried_so_often(door: Door) -> None:
+    for _ in range(3):
+        with pytest.raises(TokenNotFoundOrExpired):
+            await door.reset_password("a guess", NEW, actor=CALLER)
+    with pytest.raises(TooManyAttempts):
+        await door.reset_password("a guess", NEW, actor=CALLER)
+    with pytest.raises(TokenNotFoundOrExpired):
+        await door.reset_password("a guess", NEW, actor=replace(CALLER, ip_address="192.0.2.99"))
+
+
 async def test_whoever_changes_the_password_stays_and_everybody_else_has_to_sign_in(
     door: Door,
 ) -> None:
