@@ -410,7 +410,8 @@ CREATE TABLE IF NOT EXISTS instances (
     is_archived          boolean NOT NULL
 );
 ALTER TABLE instances
-    ADD COLUMN IF NOT EXISTS is_to_reinstall boolean NOT NULL DEFAULT false;  -- nobody has yet
+    ADD COLUMN IF NOT EXISTS is_to_reinstall boolean NOT NULL DEFAULT false,  -- nobody has yet
+    ADD COLUMN IF NOT EXISTS life integer NOT NULL DEFAULT 1 CHECK (life >= 1);  -- counts set-ups
 CREATE UNIQUE INDEX IF NOT EXISTS instances_by_machine
     ON instances (provider_id, provider_instance_id) WHERE provider_instance_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS instances_by_owner
@@ -543,7 +544,8 @@ CREATE TABLE IF NOT EXISTS worker_auth_tokens (
 );
 ALTER TABLE worker_auth_tokens
     ADD COLUMN IF NOT EXISTS previous_hash text,
-    ADD COLUMN IF NOT EXISTS previous_until timestamptz;  -- null: until the present one is used
+    ADD COLUMN IF NOT EXISTS previous_until timestamptz,  -- null: until the present one is used
+    ADD COLUMN IF NOT EXISTS retired_id uuid;  -- the process of the machine's former life
 
 
 -- observability

@@ -115,6 +115,7 @@ from inventiv_adapters.workbench.postgres.chat_models import PostgresLiveModelQu
 from inventiv_adapters.workbench.postgres.projects import PostgresProjectQueries
 from inventiv_adapters.workbench.postgres.retention import PostgresRetentionQueries
 from inventiv_adapters.workbench.postgres.runs import PostgresRunQueries
+from inventiv_adapters.workers.keys import DerivedEngineKeys
 from inventiv_adapters.workers.memory import MemoryWorkerQueries
 from inventiv_adapters.workers.postgres import PostgresWorkerQueries
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
@@ -567,6 +568,14 @@ def _makers(scaleway: ScalewayAccounts) -> dict[str, ScalewayAccounts]:
     return {SCALEWAY: scaleway}
 
 
+def _engine_secret(settings: Settings) -> str:
+    secret = settings.engine_secret or settings.jwt_secret
+    if secret is None:
+        message = "There is no secret for the keys of engines to follow from."
+        raise AssertionError(message)
+    return secret
+
+
 def _hub_token(settings: Settings) -> Secret | None:
     return settings.hub_token()
 
@@ -634,6 +643,7 @@ class _Common(DeclarativeContainer):
         settings.provided.jwt_secret,
         good_for_all=settings.provided.worker_auth_token,
     )
+    engine_keys = Singleton(DerivedEngineKeys, Callable(_engine_secret, settings))
     roster = Singleton(Roster)
     measurement_queue = Singleton(MeasurementQueue)
     samples_kept = Factory(_kept, settings)

@@ -26,6 +26,7 @@ from inventiv_core.cloud.entities import (
     OffersOutcome,
     Unknown,
     Volume,
+    WorkerSetup,
 )
 from inventiv_core.cloud.errors import NoCloudAdapter
 from inventiv_core.cloud.ports import (
@@ -100,6 +101,8 @@ class MemoryCloud(
         self.next_reinstall: Script[ActionOutcome] = Script()
         self.reinstalled: list[str] = []
         """The ids of machines that were told to start anew, each time."""
+        self.setups: dict[str, WorkerSetup] = {}
+        """What each machine was told last, by its id."""
         self.volumes: tuple[Volume, ...] = ()
         """The disks that machines are rented with from now on."""
         self.forgotten: list[str] = []
@@ -132,13 +135,14 @@ class MemoryCloud(
     async def forget_setup(self, machine_id: str, *, zone: str) -> ActionOutcome:
         return self.next_forget.play(lambda: self._forget(machine_id, zone))
 
-    async def reinstall(self, machine_id: str, *, zone: str) -> ActionOutcome:
-        return self.next_reinstall.play(lambda: self._reinstall(machine_id, zone))
+    async def reinstall(self, machine_id: str, *, zone: str, setup: WorkerSetup) -> ActionOutcome:
+        return self.next_reinstall.play(lambda: self._reinstall(machine_id, zone, setup))
 
-    def _reinstall(self, machine_id: str, zone: str) -> ActionOutcome:
+    def _reinstall(self, machine_id: str, zone: str, setup: WorkerSetup) -> ActionOutcome:
         outcome = self._start(machine_id, zone)
         if isinstance(outcome, Accepted):
             self.reinstalled.append(machine_id)
+            self.setups[machine_id] = setup
         return outcome
 
     def _forget(self, machine_id: str, zone: str) -> ActionOutcome:
@@ -161,6 +165,7 @@ class MemoryCloud(
         )
         self.machines[machine.id] = machine
         self.orders.append(order)
+        self.setups[machine.id] = order.setup
         return Created(machine=machine)
 
     def _find(self, tag: MachineTag, zone: str) -> FindOutcome:

@@ -15,6 +15,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 from inventiv_adapters.inference.deadlines import Deadlines, Watch
 from inventiv_core.inference.entities.routes import Route
 from inventiv_core.inference.ports import EngineCall, EngineNotReached, EngineReply, Engines
+from inventiv_core.kernel.secrets import Secret
 
 _KEEP_ALIVE_S: Final = 4.0
 """Less than engines keep idle connections: uvicorn, which most of them use, closes after 5."""
@@ -24,6 +25,8 @@ _HEAD_BYTES: Final = 64 * 1024
 """The longest head of an answer."""
 _BODILESS: Final = frozenset({204, 304})
 _UNSENDABLE: Final = frozenset("\r\n\0")
+_UNAUTHORIZED: Final = 401
+_LOCKED_OUT: Final = "the engine does not take the key that we know of it"
 
 
 class _Stale(Exception):
@@ -230,8 +233,9 @@ class _Pool:
         while self._idle:
             self._idle.pop().abort()
 
-    def request(self, call: EngineCall) -> bytes:
+    def request(self, call: EngineCall, engine_key: Secret | None) -> bytes:
         """Return a call as it goes over the wire: nothing in it tells who the caller is."""
+        key = "" if engine_key is None else f"Authorization: Bearer {engine_key.reveal()}\r\n"
         session = "" if call.session is None else f"X-Inventiv-Session: {call.session}\r\n"
         lines = (call.path, call.accept, call.request_id, call.session or "")
         if any(_UNSENDABLE.intersection(line) for line in lines):
@@ -241,7 +245,7 @@ class _Pool:
             f"POST {self.path}{call.path} HTTP/1.1\r\nHost: {self.netloc}\r\n"
             f"Accept: {call.accept}\r\nAccept-Encoding: identity\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(call.body)}\r\n"
-            f"X-Request-ID: {call.request_id}\r\n{session}\r\n"
+            f"X-Request-ID: {call.request_id}\r\n{key}{session}\r\n"
         )
         return head.encode("latin-1", "replace") + call.body
 
@@ -315,7 +319,7 @@ class Http1Engines(Engines):
         pool = self._pools.get(route.base_url)
         if pool is None:
             pool = self._pools[route.base_url] = _Pool(route.base_url)
-        began, request = asyncio.get_running_loop().time(), pool.request(call)
+        began, request = asyncio.get_running_loop().time(), pool.request(call, route.engine_key)
         try:
             async with asyncio.timeout(self._deadlines.first_byte_s):
                 idle = pool.get(began)
@@ -337,6 +341,9 @@ class Http1Engines(Engines):
         except BaseException:
             connection.abort()
             raise
+        if connection.status_code == _UNAUTHORIZED:  # that is about us, not about the caller
+            connection.abort()
+            raise EngineNotReached(_LOCKED_OUT)
         return Http1Reply(connection, self._deadlines, began)
 
     async def _connect(self, pool: _Pool) -> _Connection:

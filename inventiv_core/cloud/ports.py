@@ -13,6 +13,7 @@ from inventiv_core.cloud.entities import (
     MachineOrder,
     MachineTag,
     OffersOutcome,
+    WorkerSetup,
 )
 from inventiv_core.kernel.secrets import Secret
 
@@ -98,10 +99,10 @@ class ForgetsSetups(Protocol):
 class ReinstallsMachines(Protocol):
     """The ability to have a machine start anew, as when it was rented. A provider may lack it."""
 
-    async def reinstall(self, machine_id: str, *, zone: str) -> ActionOutcome:
+    async def reinstall(self, machine_id: str, *, zone: str, setup: WorkerSetup) -> ActionOutcome:
         """Have it start anew, running or not; its id, tag and price stay what they are.
 
-        To ask again does it again.
+        It is told ``setup`` instead of what it was told before. To ask again does it again.
         """
         ...
 
