@@ -30,6 +30,7 @@ from inventiv_core.cloud.entities import (
 )
 from inventiv_core.cloud.errors import NoCloudAdapter
 from inventiv_core.cloud.ports import (
+    Account,
     ChecksCredentials,
     CloudProvider,
     Clouds,
@@ -218,5 +219,8 @@ class FixedClouds(Clouds):
             if isinstance(account, SellsMachines)
         }
 
-    async def accounts(self) -> tuple[CloudProvider, ...]:
-        return tuple({id(account): account for account in self._accounts.values()}.values())
+    async def accounts(self) -> tuple[Account, ...]:
+        accounts: dict[int, Account] = {}
+        for code, cloud in self._accounts.items():
+            accounts.setdefault(id(cloud), Account(provider_code=code, cloud=cloud))
+        return tuple(accounts.values())

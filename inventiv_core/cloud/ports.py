@@ -1,6 +1,7 @@
 """What we need from those who rent out machines."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 from uuid import UUID
 
@@ -107,6 +108,14 @@ class ReinstallsMachines(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """An account, and at which provider."""
+
+    provider_code: str
+    cloud: CloudProvider
+
+
 class Clouds(Protocol):
     """Where to rent, for whom."""
 
@@ -125,7 +134,7 @@ class Clouds(Protocol):
         """Return whom to ask for offers, by provider code: providers that can say."""
         ...
 
-    async def accounts(self) -> tuple[CloudProvider, ...]:
+    async def accounts(self) -> tuple[Account, ...]:
         """Return every account, once each: what a sweep has to look through.
 
         An account whose credentials cannot be read is in it: it answers that it is `Denied`.

@@ -7,6 +7,7 @@ from uuid import UUID
 from inventiv_core.action_logs.ports import ActionLogRepository
 from inventiv_core.catalog.entities import ProviderId
 from inventiv_core.finops.ports.costs import CostBooks, RentalRepository
+from inventiv_core.finops.ports.leaks import LeakRepository
 from inventiv_core.instances.entities import InstanceId
 from inventiv_core.instances.ports import InstanceRepository, LeaseRepository
 from inventiv_core.kernel.events import Outbox
@@ -63,6 +64,8 @@ class OrchestrationWork(Protocol):
     def worker_tokens(self) -> WorkerTokenRepository: ...
     @property
     def rentals(self) -> RentalRepository: ...
+    @property
+    def leaks(self) -> LeakRepository: ...
     @property
     def cost_books(self) -> CostBooks: ...
     @property

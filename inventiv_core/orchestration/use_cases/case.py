@@ -21,7 +21,9 @@ from inventiv_core.cloud.entities import (
     WorkerSetup,
 )
 from inventiv_core.cloud.ports import CloudProvider
+from inventiv_core.finops.entities.leaks import Leak, LeakReason
 from inventiv_core.finops.events import StopReason
+from inventiv_core.finops.use_cases.leaks import begin_leak
 from inventiv_core.finops.use_cases.rentals import begin_rental, end_rentals
 from inventiv_core.identity.access import PLATFORM
 from inventiv_core.instances.entities import (
@@ -362,17 +364,32 @@ class Case(Desk):
         kept = keeper(machines, self.instance.provider_instance_id)
         for machine in machines:
             if machine.id != kept.id and machine.state is not MachineState.STOPPING:
-                await self.delete(machine, reason="duplicate")
+                await self.delete(machine, reason=LeakReason.DUPLICATE)
         return kept
 
-    async def delete(self, machine: Machine, *, reason: str) -> Next:
-        """Stop renting a machine."""
+    async def delete(self, machine: Machine, *, reason: LeakReason) -> Next:
+        """Stop renting a machine that is not wanted any more: until it is gone, money leaks."""
         async with self.moment() as moment:
             await self.note_rental(moment, machine)
+            is_double = reason is LeakReason.DUPLICATE
+            leak = await begin_leak(
+                machine,
+                moment.work,
+                provider_code=self.particulars.provider_code,
+                reason=reason,
+                since=machine.created_at if is_double else moment.instance.status_since,
+                new_id=self.tools.new_id,
+                volumes_gb=await self.room_gb(moment),
+            )
             log = await self.start_action(
                 moment,
                 ActionType.PROVIDER_TERMINATE,
-                {"zone": machine.zone, "provider_instance_id": machine.id, "reason": reason},
+                {
+                    "zone": machine.zone,
+                    "provider_instance_id": machine.id,
+                    "reason": reason,
+                    **leaked(leak, at=moment.now),
+                },
             )
         outcome = await self.cloud.delete(machine.id, zone=machine.zone)
         async with self.moment() as moment:
@@ -386,7 +403,15 @@ class Case(Desk):
                 await self.note_rental_over(
                     moment, machine.id, reason=StopReason.TERMINATION_CONFIRMED
                 )
+                await moment.work.leaks.end(
+                    moment.instance.id, machine_id=machine.id, at=moment.now
+                )
         return Next(after=self.tools.patience.poll)
+
+
+def leaked(leak: Leak, *, at: datetime) -> Mapping[str, str]:
+    """Return what the log of a deletion says of the money."""
+    return {"unwanted_since": leak.since.isoformat(), "leaked_eur": f"{leak.eur(at):.6f}"}
 
 
 def said(outcome: Trouble) -> str:
