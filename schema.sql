@@ -410,7 +410,8 @@ CREATE TABLE IF NOT EXISTS instances (
     is_archived          boolean NOT NULL
 );
 ALTER TABLE instances
-    ADD COLUMN IF NOT EXISTS is_to_reinstall boolean NOT NULL DEFAULT false;  -- nobody has yet
+    ADD COLUMN IF NOT EXISTS is_to_reinstall boolean NOT NULL DEFAULT false,  -- nobody has yet
+    ADD COLUMN IF NOT EXISTS life integer NOT NULL DEFAULT 1 CHECK (life >= 1);  -- counts set-ups
 CREATE UNIQUE INDEX IF NOT EXISTS instances_by_machine
     ON instances (provider_id, provider_instance_id) WHERE provider_instance_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS instances_by_owner
@@ -543,7 +544,8 @@ CREATE TABLE IF NOT EXISTS worker_auth_tokens (
 );
 ALTER TABLE worker_auth_tokens
     ADD COLUMN IF NOT EXISTS previous_hash text,
-    ADD COLUMN IF NOT EXISTS previous_until timestamptz;  -- null: until the present one is used
+    ADD COLUMN IF NOT EXISTS previous_until timestamptz,  -- null: until the present one is used
+    ADD COLUMN IF NOT EXISTS retired_id uuid;  -- the process of the machine's former life
 
 
 -- observability
@@ -938,6 +940,25 @@ CROSS JOIN LATERAL (
 WHERE i.provider_instance_id IS NOT NULL
   AND NOT EXISTS (SELECT FROM rentals r WHERE r.instance_id = i.id)
 ON CONFLICT DO NOTHING;
+
+-- What is paid for and not wanted. Without references: nobody may ever have known of it.
+CREATE TABLE IF NOT EXISTS leaks (
+    id               uuid PRIMARY KEY,
+    provider_code    text NOT NULL,
+    machine_id       text COLLATE "C" NOT NULL,  -- the provider's name for it
+    zone             text NOT NULL,
+    instance_type    text NOT NULL,
+    organization_id  uuid NOT NULL,
+    instance_id      uuid NOT NULL,
+    reason           text NOT NULL CHECK (reason IN ('terminated', 'duplicate', 'stray')),
+    since            timestamptz NOT NULL,
+    until            timestamptz CHECK (until >= since),
+    cost_per_hour    numeric,  -- EUR; null where nobody has said
+    volumes_per_hour numeric(14, 6) NOT NULL CHECK (volumes_per_hour >= 0),
+    UNIQUE (provider_code, machine_id)
+);
+CREATE INDEX IF NOT EXISTS leaks_by_instance ON leaks (instance_id);
+CREATE INDEX IF NOT EXISTS leaks_by_age ON leaks ((until IS NULL) DESC, since DESC, id DESC);
 
 -- The books of hours that are over. Amounts are euros per hour times seconds: 3600 are a euro.
 CREATE TABLE IF NOT EXISTS closed_hours (

@@ -16,7 +16,9 @@ from inventiv_adapters.commands.postgres import PostgresCommands
 from inventiv_adapters.deployments.memory import MemoryPlans, MemoryQuotas
 from inventiv_adapters.deployments.postgres import PostgresPlans, PostgresQuotas
 from inventiv_adapters.finops.memory.costs import MemoryCostBooks, MemoryRentals
+from inventiv_adapters.finops.memory.leaks import MemoryLeaks
 from inventiv_adapters.finops.memory.wallets import MemoryTokens, MemoryWallets
+from inventiv_adapters.finops.postgres.leaks import PostgresLeaks
 from inventiv_adapters.finops.postgres.rentals import PostgresCostBooks, PostgresRentals
 from inventiv_adapters.finops.postgres.wallets import PostgresTokens, PostgresWallets
 from inventiv_adapters.identity.memory.api_keys import MemoryApiKeys
@@ -126,6 +128,7 @@ class MemoryWork:
         self.runs = MemoryRuns(draft)
         self.retention = MemoryRetention(draft)
         self.rentals = MemoryRentals(draft)
+        self.leaks = MemoryLeaks(draft)
         self.cost_books = MemoryCostBooks(draft)
         self.wallets = MemoryWallets(draft)
         self.tokens = MemoryTokens(draft)
@@ -190,6 +193,7 @@ class PostgresWork:
         self.runs = PostgresRuns(connection)
         self.retention = PostgresRetention(connection)
         self.rentals = PostgresRentals(connection)
+        self.leaks = PostgresLeaks(connection)
         self.cost_books = PostgresCostBooks(connection)
         self.wallets = PostgresWallets(connection)
         self.tokens = PostgresTokens(connection)

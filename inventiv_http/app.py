@@ -29,7 +29,7 @@ from inventiv_http.catalog.routes.zones import Zones
 from inventiv_http.commands.routes import Commands
 from inventiv_http.container import OUTAGES, Application
 from inventiv_http.deployments.routes import Deployments, Quotas
-from inventiv_http.finops.routes.costs import CostDashboards, MinuteCosts
+from inventiv_http.finops.routes.costs import CostDashboards, Leaks, MinuteCosts
 from inventiv_http.finops.routes.wallets import TokenPrices, Wallets
 from inventiv_http.identity.routes.api_keys import ApiKeys, OrganizationKeys
 from inventiv_http.identity.routes.invitations import Acceptances, Invitations
@@ -89,7 +89,7 @@ _CONTROLLERS: tuple[type[Controller], ...] = (
     OpenAiModels, Limits, PlatformLimits,
     Commands,
     TechnicalActivation, EconomicActivation, ActivationPolicies,
-    MinuteCosts, CostDashboards, Wallets, TokenPrices,
+    MinuteCosts, CostDashboards, Leaks, Wallets, TokenPrices,
     Credentials, GlobalSettings, ProviderSettings,
 )  # fmt: skip
 

@@ -133,6 +133,7 @@ class Background:
             Periodic("room", self._as_platform("keep_measurements"), _HOURLY_S),
             Periodic("models", self._as_platform("note_runtime_models"), _MODELS_S),
             Periodic("fleet", self._count_fleet, _FLEET_S),
+            Periodic("leaks", self._count_leaks, self._sweep_interval_s),
             Periodic("sweep", self._as_platform("sweep_machines"), self._sweep_interval_s),
             Periodic("workbench", self._as_platform("sweep_workbench"), _HOURLY_S),
             Periodic("commands", self._run_commands, _COMMANDS_S, self._commands),
@@ -151,6 +152,9 @@ class Background:
         use_case = self._application.providers[name]()
         return lambda: use_case(actor=PLATFORM)
 
+    async def _count_leaks(self) -> None:
+        self._metrics.leaks(await self._application.count_leaks()(actor=PLATFORM))
+
     async def _count_fleet(self) -> None:
         self._metrics.fleet(await self._application.count_fleet()(actor=PLATFORM))
 
@@ -166,6 +170,7 @@ class Background:
                 provider=message.event.provider_code,
                 lost=message.event.lost,
                 fleet=message.event.fleet,
+                eur_per_hour=str(message.event.eur_per_hour),
             )
         if isinstance(message.event, InstanceChanged):
             self._due.set()

@@ -41,8 +41,10 @@ from inventiv_adapters.embedded.directory import DataDirectory, DataDirectoryUnu
 from inventiv_adapters.embedded.server import EmbeddedPostgres
 from inventiv_adapters.finops.envelopes import enveloped
 from inventiv_adapters.finops.memory.costs import MemoryCostQueries
+from inventiv_adapters.finops.memory.leaks import MemoryLeakQueries
 from inventiv_adapters.finops.memory.wallets import MemoryWalletQueries
 from inventiv_adapters.finops.postgres.costs import PostgresCostQueries
+from inventiv_adapters.finops.postgres.leaks import PostgresLeakQueries
 from inventiv_adapters.finops.postgres.wallets import PostgresWalletQueries
 from inventiv_adapters.identity.argon2 import Argon2Passwords
 from inventiv_adapters.identity.jwt import JwtSessionTokens
@@ -133,6 +135,7 @@ from inventiv_adapters.workbench.postgres.chat_models import PostgresLiveModelQu
 from inventiv_adapters.workbench.postgres.projects import PostgresProjectQueries
 from inventiv_adapters.workbench.postgres.retention import PostgresRetentionQueries
 from inventiv_adapters.workbench.postgres.runs import PostgresRunQueries
+from inventiv_adapters.workers.keys import DerivedEngineKeys
 from inventiv_adapters.workers.memory import MemoryWorkerQueries
 from inventiv_adapters.workers.postgres import PostgresWorkerQueries
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
@@ -200,6 +203,7 @@ from inventiv_core.finops.use_cases.costs import (
     ListCumulativeCosts,
     ListForecasts,
 )
+from inventiv_core.finops.use_cases.leaks import CountLeaks, ListLeaks
 from inventiv_core.finops.use_cases.wallets import (
     ChangePlan,
     GetStatement,
@@ -588,6 +592,14 @@ def _makers(scaleway: ScalewayAccounts) -> dict[str, ScalewayAccounts]:
     return {SCALEWAY: scaleway}
 
 
+def _engine_secret(settings: Settings) -> str:
+    secret = settings.engine_secret or settings.jwt_secret
+    if secret is None:
+        message = "There is no secret for the keys of engines to follow from."
+        raise AssertionError(message)
+    return secret
+
+
 def _hub_token(settings: Settings) -> Secret | None:
     return settings.hub_token()
 
@@ -655,6 +667,7 @@ class _Common(DeclarativeContainer):
         settings.provided.jwt_secret,
         good_for_all=settings.provided.worker_auth_token,
     )
+    engine_keys = Singleton(DerivedEngineKeys, Callable(_engine_secret, settings))
     roster = Singleton(Roster)
     measurement_queue = Singleton(MeasurementQueue)
     samples_kept = Factory(_kept, settings)
@@ -704,6 +717,7 @@ class MemoryAdapters(_Common):
     observability_queries = Singleton(MemoryObservabilityQueries, database)
     wallet_queries = Singleton(MemoryWalletQueries, database)
     cost_queries = Singleton(MemoryCostQueries, database)
+    leak_queries = Singleton(MemoryLeakQueries, database)
     boot_queries = Singleton(MemoryBootQueries, database)
     situation_queries = Singleton(MemorySituationQueries, database)
     routing_queries = Singleton(MemoryRoutingQueries, database)
@@ -763,6 +777,7 @@ class PostgresAdapters(_Common):
     observability_queries = Singleton(PostgresObservabilityQueries, pool)
     wallet_queries = Singleton(PostgresWalletQueries, pool)
     cost_queries = Singleton(PostgresCostQueries, pool)
+    leak_queries = Singleton(PostgresLeakQueries, pool)
     boot_queries = Singleton(PostgresBootQueries, pool)
     situation_queries = Singleton(PostgresSituationQueries, pool)
     routing_queries = Singleton(PostgresRoutingQueries, pool)
@@ -1040,6 +1055,8 @@ class Application(DeclarativeContainer):
     list_cumulative_costs = _use_case(ListCumulativeCosts, adapters)
     list_forecasts = _use_case(ListForecasts, adapters)
     list_adjustments = _use_case(ListAdjustments, adapters)
+    list_leaks = _use_case(ListLeaks, adapters)
+    count_leaks = _use_case(CountLeaks, adapters)
     close_hours = _use_case(CloseHours, adapters)
     get_wallet = _use_case(GetWallet, adapters)
     get_statement = _use_case(GetStatement, adapters)

@@ -24,6 +24,7 @@ from inventiv_core.catalog.entities import (
 )
 from inventiv_core.catalog.ports import CatalogWork
 from inventiv_core.deployments.entities import DeploymentRequest
+from inventiv_core.finops.entities.leaks import Leak, LeakReason
 from inventiv_core.finops.entities.rentals import Rental, RentalId
 from inventiv_core.finops.ports.costs import RentalWork
 from inventiv_core.identity.access import (
@@ -45,6 +46,7 @@ from inventiv_core.inference.entities.limits import Limit
 from inventiv_core.inference.ports import LimitWork
 from inventiv_core.instances.entities import Instance, InstanceId
 from inventiv_core.instances.ports import InstanceWork
+from inventiv_core.kernel.money import ZERO_EUR
 from inventiv_core.kernel.unit_of_work import UnitOfWork
 from inventiv_core.models.entities import (
     MOCK_MODEL,
@@ -404,6 +406,26 @@ def an_action(
         at=at,
         metadata=metadata,
     )
+
+
+def a_leak(**facts: Any) -> Leak:
+    """Pay for a machine at the mock provider that nobody wants."""
+    number = a_number()
+    leak = Leak(
+        id=number,
+        provider_code="mock",
+        machine_id=str(number),
+        zone="local",
+        instance_type="mock-local-instance",
+        organization_id=ACME,
+        instance_id=a_number(),
+        reason=LeakReason.STRAY,
+        since=NOON,
+        until=None,
+        cost_per_hour=None,
+        volumes_per_hour=ZERO_EUR,
+    )
+    return replace(leak, **facts)
 
 
 def a_rental(

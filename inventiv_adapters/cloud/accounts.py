@@ -19,7 +19,7 @@ from inventiv_core.cloud.entities import (
     MachineTag,
 )
 from inventiv_core.cloud.errors import CloudNotConfigured, NoCloudAdapter
-from inventiv_core.cloud.ports import CloudProvider, Clouds, SellsMachines
+from inventiv_core.cloud.ports import Account, CloudProvider, Clouds, SellsMachines
 from inventiv_core.identity.access import OrganizationId
 from inventiv_core.kernel.secrets import Secret, SecretBox, SecretsKeyMissing, SecretUnreadable
 from inventiv_core.settings.definitions import CREDENTIALS
@@ -76,9 +76,15 @@ class AccountClouds(Clouds):
                 sellers[code] = account
         return sellers
 
-    async def accounts(self) -> tuple[CloudProvider, ...]:
-        shared = {id(account): account for account in self._shared.values()}
-        made = [one for code in self._makers for one in await self._of_everybody(code)]
+    async def accounts(self) -> tuple[Account, ...]:
+        shared: dict[int, Account] = {}
+        for code, cloud in self._shared.items():
+            shared.setdefault(id(cloud), Account(provider_code=code, cloud=cloud))
+        made = [
+            Account(provider_code=code, cloud=one)
+            for code in self._makers
+            for one in await self._of_everybody(code)
+        ]
         return (*shared.values(), *made)
 
     async def _of_everybody(self, code: str) -> list[CloudProvider]:

@@ -26,9 +26,11 @@ from inventiv_core.cloud.entities import (
     OffersOutcome,
     Unknown,
     Volume,
+    WorkerSetup,
 )
 from inventiv_core.cloud.errors import NoCloudAdapter
 from inventiv_core.cloud.ports import (
+    Account,
     ChecksCredentials,
     CloudProvider,
     Clouds,
@@ -100,6 +102,8 @@ class MemoryCloud(
         self.next_reinstall: Script[ActionOutcome] = Script()
         self.reinstalled: list[str] = []
         """The ids of machines that were told to start anew, each time."""
+        self.setups: dict[str, WorkerSetup] = {}
+        """What each machine was told last, by its id."""
         self.volumes: tuple[Volume, ...] = ()
         """The disks that machines are rented with from now on."""
         self.forgotten: list[str] = []
@@ -132,13 +136,14 @@ class MemoryCloud(
     async def forget_setup(self, machine_id: str, *, zone: str) -> ActionOutcome:
         return self.next_forget.play(lambda: self._forget(machine_id, zone))
 
-    async def reinstall(self, machine_id: str, *, zone: str) -> ActionOutcome:
-        return self.next_reinstall.play(lambda: self._reinstall(machine_id, zone))
+    async def reinstall(self, machine_id: str, *, zone: str, setup: WorkerSetup) -> ActionOutcome:
+        return self.next_reinstall.play(lambda: self._reinstall(machine_id, zone, setup))
 
-    def _reinstall(self, machine_id: str, zone: str) -> ActionOutcome:
+    def _reinstall(self, machine_id: str, zone: str, setup: WorkerSetup) -> ActionOutcome:
         outcome = self._start(machine_id, zone)
         if isinstance(outcome, Accepted):
             self.reinstalled.append(machine_id)
+            self.setups[machine_id] = setup
         return outcome
 
     def _forget(self, machine_id: str, zone: str) -> ActionOutcome:
@@ -161,6 +166,7 @@ class MemoryCloud(
         )
         self.machines[machine.id] = machine
         self.orders.append(order)
+        self.setups[machine.id] = order.setup
         return Created(machine=machine)
 
     def _find(self, tag: MachineTag, zone: str) -> FindOutcome:
@@ -213,5 +219,8 @@ class FixedClouds(Clouds):
             if isinstance(account, SellsMachines)
         }
 
-    async def accounts(self) -> tuple[CloudProvider, ...]:
-        return tuple({id(account): account for account in self._accounts.values()}.values())
+    async def accounts(self) -> tuple[Account, ...]:
+        accounts: dict[int, Account] = {}
+        for code, cloud in self._accounts.items():
+            accounts.setdefault(id(cloud), Account(provider_code=code, cloud=cloud))
+        return tuple(accounts.values())

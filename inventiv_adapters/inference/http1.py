@@ -16,6 +16,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 from inventiv_adapters.inference.deadlines import Deadlines, Watch
 from inventiv_core.inference.entities.routes import Route
 from inventiv_core.inference.ports import EngineCall, EngineNotReached, EngineReply, Engines, Sink
+from inventiv_core.kernel.secrets import Secret
 
 _KEEP_ALIVE_S: Final = 4.0
 """Less than engines keep idle connections: uvicorn, which most of them use, closes after 5."""
@@ -26,6 +27,8 @@ _HEAD_BYTES: Final = 64 * 1024
 _BODILESS: Final = frozenset({204, 304})
 _CLOSED: Final = "the engine has closed the connection"
 _UNSENDABLE: Final = re.compile(r"[\r\n\0]")
+_UNAUTHORIZED: Final = 401
+_LOCKED_OUT: Final = "the engine does not take the key that we know of it"
 
 
 class _Stale(Exception):
@@ -265,8 +268,9 @@ class _Pool:
         while self._idle:
             self._idle.pop().abort()
 
-    def request(self, call: EngineCall) -> bytes:
+    def request(self, call: EngineCall, engine_key: Secret | None) -> bytes:
         """Return a call as it goes over the wire: nothing in it tells who the caller is."""
+        key = "" if engine_key is None else f"Authorization: Bearer {engine_key.reveal()}\r\n"
         session = "" if call.session is None else f"X-Inventiv-Session: {call.session}\r\n"
         if _UNSENDABLE.search(f"{call.path}{call.accept}{call.request_id}{call.session}"):
             message = "the call cannot be written as a request"
@@ -275,7 +279,7 @@ class _Pool:
             f"POST {self.path}{call.path} HTTP/1.1\r\nHost: {self.netloc}\r\n"
             f"Accept: {call.accept}\r\nAccept-Encoding: identity\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(call.body)}\r\n"
-            f"X-Request-ID: {call.request_id}\r\n{session}\r\n"
+            f"X-Request-ID: {call.request_id}\r\n{key}{session}\r\n"
         )
         return head.encode("latin-1", "replace") + call.body
 
@@ -364,7 +368,7 @@ class Http1Engines(Engines):
         pool = self._pools.get(route.base_url)
         if pool is None:
             pool = self._pools[route.base_url] = _Pool(route.base_url)
-        began, request = asyncio.get_running_loop().time(), pool.request(call)
+        began, request = asyncio.get_running_loop().time(), pool.request(call, route.engine_key)
         try:
             idle = pool.get(began)
             if idle is not None:
@@ -388,6 +392,10 @@ class Http1Engines(Engines):
             connection.abort()
             raise
         watch.rest()
+        if connection.status_code == _UNAUTHORIZED:  # that is about us, not about the caller
+            watch.stop()
+            connection.abort()
+            raise EngineNotReached(_LOCKED_OUT)
         return Http1Reply(connection, watch)
 
     async def _connect(self, pool: _Pool) -> _Connection:

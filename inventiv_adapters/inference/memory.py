@@ -133,6 +133,7 @@ def _route(instance: Instance, worker: Worker, model: Model) -> Route:
         base_url=engine_url(instance.ip_address or "", worker.vllm_port),
         queue_depth=worker.queue_depth or 0,
         fresh_at=worker.last_heartbeat_at,
+        life=instance.life,
     )
 
 

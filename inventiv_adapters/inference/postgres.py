@@ -65,7 +65,7 @@ _MODELS = """
 
 _ROUTES = """
     SELECT i.id AS instance_id, i.organization_id, m.model_id, i.ip_address, w.vllm_port,
-           COALESCE(w.queue_depth, 0) AS queue_depth, w.last_heartbeat_at AS fresh_at
+           COALESCE(w.queue_depth, 0) AS queue_depth, w.last_heartbeat_at AS fresh_at, i.life
     FROM instances i
     JOIN models m ON m.id = i.model_id AND m.is_active
     JOIN workers w ON w.instance_id = i.id
@@ -201,6 +201,7 @@ class _RouteRow(msgspec.Struct):
     vllm_port: int | None
     queue_depth: int
     fresh_at: datetime
+    life: int
 
 
 class _Known(msgspec.Struct):
@@ -242,6 +243,7 @@ def _route(row: _RouteRow) -> Route:
         base_url=engine_url(row.ip_address, row.vllm_port),
         queue_depth=row.queue_depth,
         fresh_at=row.fresh_at,
+        life=row.life,
     )
 
 

@@ -38,13 +38,14 @@ _ADD = """
         (id, organization_id, provider_id, zone_id, instance_type_id, model_id, status,
          status_since, version, provider_instance_id, ip_address, created_at, boot_started_at,
          ready_at, failed_at, terminated_at, missing_since, error_code, error_message,
-         deletion_reason, deleted_by_provider, is_archived, is_to_reinstall)
+         deletion_reason, deleted_by_provider, is_archived, is_to_reinstall, life)
     VALUES
         (%(id)s, %(organization_id)s, %(provider_id)s, %(zone_id)s, %(instance_type_id)s,
          %(model_id)s, %(status)s, %(status_since)s, %(version)s, %(provider_instance_id)s,
          %(ip_address)s, %(created_at)s, %(boot_started_at)s, %(ready_at)s, %(failed_at)s,
          %(terminated_at)s, %(missing_since)s, %(error_code)s, %(error_message)s,
-         %(deletion_reason)s, %(deleted_by_provider)s, %(is_archived)s, %(is_to_reinstall)s)
+         %(deletion_reason)s, %(deleted_by_provider)s, %(is_archived)s, %(is_to_reinstall)s,
+         %(life)s)
 """
 
 _REMEMBER = """
@@ -56,7 +57,7 @@ _ENTITY = """
     SELECT id, organization_id, provider_id, zone_id, instance_type_id, model_id, status,
            status_since, version, provider_instance_id, ip_address, created_at, boot_started_at,
            ready_at, failed_at, terminated_at, missing_since, error_code, error_message,
-           deletion_reason, deleted_by_provider, is_archived, is_to_reinstall
+           deletion_reason, deleted_by_provider, is_archived, is_to_reinstall, life
     FROM instances
 """
 
@@ -75,7 +76,7 @@ _SAVE = """
         missing_since = %(missing_since)s, error_code = %(error_code)s,
         error_message = %(error_message)s, deletion_reason = %(deletion_reason)s,
         deleted_by_provider = %(deleted_by_provider)s, is_archived = %(is_archived)s,
-        is_to_reinstall = %(is_to_reinstall)s
+        is_to_reinstall = %(is_to_reinstall)s, life = %(life)s
     WHERE id = %(id)s AND version = %(version_before)s
 """
 

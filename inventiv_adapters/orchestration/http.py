@@ -5,6 +5,7 @@ import asyncio
 import httpx
 import msgspec
 
+from inventiv_core.kernel.secrets import Secret
 from inventiv_core.orchestration.ports import EngineProbe
 
 _MAX_BODY_BYTES = 1_000_000
@@ -25,8 +26,9 @@ class HttpEngineProbe(EngineProbe):
         self._look_s = look_s
         self._warm_up_s = warm_up_s
 
-    async def models(self, base_url: str) -> tuple[str, ...] | None:
-        answer = await self._ask("GET", f"{base_url}/v1/models", deadline_s=self._look_s)
+    async def models(self, base_url: str, *, key: Secret) -> tuple[str, ...] | None:
+        url = f"{base_url}/v1/models"
+        answer = await self._ask("GET", url, key=key, deadline_s=self._look_s)
         if answer is None:
             return None
         try:
@@ -35,7 +37,7 @@ class HttpEngineProbe(EngineProbe):
             return None
         return tuple(model.id for model in listed.data)
 
-    async def warm_up(self, base_url: str, model_id: str) -> bool:
+    async def warm_up(self, base_url: str, model_id: str, *, key: Secret) -> bool:
         body = {
             "model": model_id,
             "messages": [{"role": "user", "content": "ping"}],
@@ -44,17 +46,19 @@ class HttpEngineProbe(EngineProbe):
             "stream": False,
         }
         url = f"{base_url}/v1/chat/completions"
-        return await self._ask("POST", url, deadline_s=self._warm_up_s, body=body) is not None
+        answer = await self._ask("POST", url, key=key, deadline_s=self._warm_up_s, body=body)
+        return answer is not None
 
     async def _ask(
-        self, method: str, url: str, *, deadline_s: float, body: object = None
+        self, method: str, url: str, *, key: Secret, deadline_s: float, body: object = None
     ) -> bytes | None:
         """Return the body of a good answer; anything else is none."""
+        headers = {"Authorization": f"Bearer {key.reveal()}"}
         try:
             async with (
                 asyncio.timeout(deadline_s),  # of the whole; that of httpx is of each read
                 httpx.AsyncClient(timeout=deadline_s, trust_env=False) as client,
-                client.stream(method, url, json=body) as response,
+                client.stream(method, url, json=body, headers=headers) as response,
             ):
                 if not response.is_success:
                     return None

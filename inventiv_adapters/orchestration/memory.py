@@ -1,11 +1,13 @@
 """What the reconciler has to know, in memory."""
 
+from collections import deque
 from datetime import datetime
 from uuid import UUID
 
 from inventiv_adapters.kernel.memory import INSTALLATION_ID, MemoryDatabase
 from inventiv_core.catalog.entities import InstanceType, Provider, ProviderId, Zone
 from inventiv_core.instances.entities import WITH_MACHINE, Instance, InstanceId
+from inventiv_core.kernel.secrets import Secret
 from inventiv_core.models.entities import Model
 from inventiv_core.orchestration.ports import EngineProbe, SituationQueries
 from inventiv_core.orchestration.views import Losses, Particulars, Situation
@@ -59,9 +61,13 @@ class HealthyEngines(EngineProbe):
 
     def __init__(self) -> None:
         self.serving: dict[str, tuple[str, ...]] = {}
+        self.keys: deque[Secret] = deque(maxlen=100)
+        """With which keys they were asked lately, in order."""
 
-    async def models(self, base_url: str) -> tuple[str, ...] | None:
+    async def models(self, base_url: str, *, key: Secret) -> tuple[str, ...] | None:
+        self.keys.append(key)
         return self.serving.get(base_url)
 
-    async def warm_up(self, base_url: str, model_id: str) -> bool:
+    async def warm_up(self, base_url: str, model_id: str, *, key: Secret) -> bool:
+        self.keys.append(key)
         return model_id in self.serving.get(base_url, ())

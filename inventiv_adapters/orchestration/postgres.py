@@ -18,7 +18,7 @@ _FIND = """
            i.status, i.status_since, i.version, i.provider_instance_id, i.ip_address,
            i.created_at, i.boot_started_at, i.ready_at, i.failed_at, i.terminated_at,
            i.missing_since, i.error_code, i.error_message, i.deletion_reason,
-           i.deleted_by_provider, i.is_archived, i.is_to_reinstall,
+           i.deleted_by_provider, i.is_archived, i.is_to_reinstall, i.life,
            p.code AS provider_code, z.code AS zone, t.code AS instance_type,
            m.model_id AS model_code,
            w.instance_id AS w_instance_id, w.status AS w_status, w.worker_id AS w_worker_id,

@@ -72,4 +72,5 @@ def _standing(database: MemoryDatabase, instance_id: InstanceId) -> Standing | N
         worker_id=None if worker is None else worker.worker_id,
         former_id=None if worker is None else worker.former_id,
         heard_at=None if worker is None else worker.last_heartbeat_at,
+        is_to_reinstall=instance.is_to_reinstall,
     )

@@ -44,20 +44,22 @@ _FORGET_WORKER = "DELETE FROM workers WHERE instance_id = %(instance_id)s"
 _PUT_CREDENTIAL = """
     INSERT INTO worker_auth_tokens
         (instance_id, token_hash, token_prefix, generation, created_at, last_seen_at, revoked_at,
-         previous_hash, previous_until)
+         previous_hash, previous_until, retired_id)
     VALUES
         (%(instance_id)s, %(token_hash)s, %(token_prefix)s, %(generation)s, %(created_at)s,
-         %(last_seen_at)s, %(revoked_at)s, %(previous_hash)s, %(previous_until)s)
+         %(last_seen_at)s, %(revoked_at)s, %(previous_hash)s, %(previous_until)s,
+         %(retired_id)s)
     ON CONFLICT (instance_id) DO UPDATE SET
         token_hash = EXCLUDED.token_hash, token_prefix = EXCLUDED.token_prefix,
         generation = EXCLUDED.generation, created_at = EXCLUDED.created_at,
         last_seen_at = EXCLUDED.last_seen_at, revoked_at = EXCLUDED.revoked_at,
-        previous_hash = EXCLUDED.previous_hash, previous_until = EXCLUDED.previous_until
+        previous_hash = EXCLUDED.previous_hash, previous_until = EXCLUDED.previous_until,
+        retired_id = EXCLUDED.retired_id
 """
 
 _FIND_CREDENTIAL = """
     SELECT instance_id, token_hash, token_prefix, generation, created_at, last_seen_at, revoked_at,
-           previous_hash, previous_until
+           previous_hash, previous_until, retired_id
     FROM worker_auth_tokens
     WHERE instance_id = %(instance_id)s
 """
@@ -74,7 +76,7 @@ _STANDINGS = """
     SELECT i.id, i.organization_id, i.status, i.ip_address, w.status AS worker_status,
            w.worker_id, w.former_id, w.last_heartbeat_at AS heard_at, t.token_hash,
            t.token_prefix, t.generation, t.created_at, t.last_seen_at, t.revoked_at,
-           t.previous_hash, t.previous_until
+           t.previous_hash, t.previous_until, t.retired_id, i.is_to_reinstall
     FROM instances i
     LEFT JOIN workers w ON w.instance_id = i.id
     LEFT JOIN worker_auth_tokens t ON t.instance_id = i.id
@@ -225,6 +227,7 @@ async def _standings(connection: Connection, ids: Sequence[InstanceId]) -> Seque
             worker_id=row.worker_id,
             former_id=row.former_id,
             heard_at=row.heard_at,
+            is_to_reinstall=row.is_to_reinstall,
         )
         for row in rows
     ]
@@ -247,6 +250,8 @@ class _StandingRow(msgspec.Struct):
     revoked_at: datetime | None
     previous_hash: str | None
     previous_until: datetime | None
+    retired_id: UUID | None
+    is_to_reinstall: bool
 
     def token(self) -> WorkerToken | None:
         """Return what is kept of the token, if there is one."""
@@ -262,4 +267,5 @@ class _StandingRow(msgspec.Struct):
             revoked_at=self.revoked_at,
             previous_hash=self.previous_hash,
             previous_until=self.previous_until,
+            retired_id=self.retired_id,
         )

@@ -47,6 +47,8 @@ class WorkerSetup:
     auth_token: str = field(repr=False)
     """The worker's own token. A secret: never logged, never stored in the clear by us."""
     heartbeat_interval_s: int
+    engine_key: str | None = field(default=None, repr=False)
+    """What the engine wants from whoever calls it; ``None``: it lets in anybody. A secret, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """What we need from those who rent out machines."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from inventiv_core.cloud.entities import (
     MachineOrder,
     MachineTag,
     OffersOutcome,
+    WorkerSetup,
 )
 from inventiv_core.kernel.secrets import Secret
 
@@ -98,12 +100,20 @@ class ForgetsSetups(Protocol):
 class ReinstallsMachines(Protocol):
     """The ability to have a machine start anew, as when it was rented. A provider may lack it."""
 
-    async def reinstall(self, machine_id: str, *, zone: str) -> ActionOutcome:
+    async def reinstall(self, machine_id: str, *, zone: str, setup: WorkerSetup) -> ActionOutcome:
         """Have it start anew, running or not; its id, tag and price stay what they are.
 
-        To ask again does it again.
+        It is told ``setup`` instead of what it was told before. To ask again does it again.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """An account, and at which provider."""
+
+    provider_code: str
+    cloud: CloudProvider
 
 
 class Clouds(Protocol):
@@ -124,7 +134,7 @@ class Clouds(Protocol):
         """Return whom to ask for offers, by provider code: providers that can say."""
         ...
 
-    async def accounts(self) -> tuple[CloudProvider, ...]:
+    async def accounts(self) -> tuple[Account, ...]:
         """Return every account, once each: what a sweep has to look through.
 
         An account whose credentials cannot be read is in it: it answers that it is `Denied`.

@@ -139,6 +139,9 @@ class Instance:
     is_archived: bool
     is_to_reinstall: bool = False
     """The machine is to start anew, and nobody has told the provider so yet."""
+    life: int = 1
+    """Counts from when its machine is rented how often that is set up: what is secret between the
+    gateway and the engine is another in each."""
 
     @classmethod
     def request(
@@ -228,13 +231,14 @@ class Instance:
         if self.status is InstanceStatus.BOOTING:
             return self.change(
                 is_to_reinstall=True,
+                life=self.life + 1,
                 status_since=at,
                 boot_started_at=at,
                 error_code=None,
                 error_message=None,
                 failed_at=None,
             )
-        return replace(self.boot(at=at), is_to_reinstall=True)
+        return replace(self.boot(at=at), is_to_reinstall=True, life=self.life + 1)
 
     def reinstalling(self, *, at: datetime) -> Self:
         """Say that the provider does it: only what is heard from now on is of the new start."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from inventiv_core.kernel.events import DomainEvent
+from inventiv_core.kernel.money import Eur
 
 
 class Doubt(StrEnum):
@@ -29,3 +30,5 @@ class MassLossDoubted(DomainEvent):
     lost: int
     fleet: int
     """How many machines there are or were, the lost ones included."""
+    eur_per_hour: Eur | None = None
+    """What strays cost in an hour for as long as it is doubted, as far as prices are known."""

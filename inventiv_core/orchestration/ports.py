@@ -7,9 +7,11 @@ from uuid import UUID
 from inventiv_core.action_logs.ports import ActionLogRepository
 from inventiv_core.catalog.entities import ProviderId
 from inventiv_core.finops.ports.costs import CostBooks, RentalRepository
+from inventiv_core.finops.ports.leaks import LeakRepository
 from inventiv_core.instances.entities import InstanceId
 from inventiv_core.instances.ports import InstanceRepository, LeaseRepository
 from inventiv_core.kernel.events import Outbox
+from inventiv_core.kernel.secrets import Secret
 from inventiv_core.models.ports import ModelRepository
 from inventiv_core.orchestration.views import Losses, Situation
 from inventiv_core.storages.ports import StorageRepository
@@ -35,11 +37,14 @@ class SituationQueries(Protocol):
 class EngineProbe(Protocol):
     """Looks at an engine from outside, as its callers will."""
 
-    async def models(self, base_url: str) -> tuple[str, ...] | None:
-        """Return the names of the models it lists; ``None`` if it does not answer in time."""
+    async def models(self, base_url: str, *, key: Secret) -> tuple[str, ...] | None:
+        """Return the names of the models it lists to whoever has the key.
+
+        ``None`` if it does not answer in time, or does not take the key.
+        """
         ...
 
-    async def warm_up(self, base_url: str, model_id: str) -> bool:
+    async def warm_up(self, base_url: str, model_id: str, *, key: Secret) -> bool:
         """Have it produce one token; tell whether it did, in time."""
         ...
 
@@ -59,6 +64,8 @@ class OrchestrationWork(Protocol):
     def worker_tokens(self) -> WorkerTokenRepository: ...
     @property
     def rentals(self) -> RentalRepository: ...
+    @property
+    def leaks(self) -> LeakRepository: ...
     @property
     def cost_books(self) -> CostBooks: ...
     @property

@@ -60,6 +60,9 @@ class WorkerToken:
     """Of the token before: good until the worker was seen with the present one, and a moment."""
     previous_until: datetime | None = None
     """How long the token before is good at most; ``None``: for as long as it takes."""
+    retired_id: UUID | None = None
+    """Which process there was when the machine was last told to start anew: what comes of that
+    one comes late. Only who has this very token speaks for the machine as it is now."""
 
     def accepts(self, token_hash: str, at: datetime) -> bool:
         """Tell whether a token of that hash is the worker's.
@@ -93,6 +96,10 @@ class WorkerToken:
         if self.last_seen_at is None and self.previous_hash is not None:
             return replace(self, previous_until=self._previous_until(until))
         return replace(successor, previous_hash=self.token_hash, previous_until=until)
+
+    def is_of_former_life(self, token_hash: str | None, worker_id: UUID | None) -> bool:
+        """Tell whether a process was retired that comes with the token that is good for all."""
+        return token_hash is None and worker_id is not None and worker_id == self.retired_id
 
     def _previous_until(self, limit: datetime | None) -> datetime | None:
         """Return how long the token before is good, if it is not to be for longer than that."""
@@ -258,6 +265,8 @@ class Standing:
     worker_id: UUID | None
     former_id: UUID | None
     heard_at: datetime | None
+    is_to_reinstall: bool = False
+    """What there is to be heard is of the life that ends."""
 
     def meets(self, heard: Heard) -> Reception:
         """Return how to take a heartbeat."""
@@ -268,9 +277,7 @@ class Standing:
             return Reception.REFUSED
         if self.status in AT_REST:
             return Reception.OVER
-        if self.heard_at is not None and heard.at < self.heard_at:
-            return Reception.LATE
-        if report.worker_id is not None and report.worker_id == self.former_id:
+        if self._is_late(heard):
             return Reception.LATE
         is_quiet = (
             self.status not in _UNQUIET
@@ -280,6 +287,16 @@ class Standing:
             and not self._uses_token_first(heard)
         )
         return Reception.QUIET if is_quiet else Reception.NEWS
+
+    def _is_late(self, heard: Heard) -> bool:
+        """Tell whether something newer is known than what comes only now."""
+        worker_id, token = heard.report.worker_id, self.token
+        return (
+            self.is_to_reinstall
+            or (self.heard_at is not None and heard.at < self.heard_at)
+            or (worker_id is not None and worker_id == self.former_id)
+            or (token is not None and token.is_of_former_life(heard.token_hash, worker_id))
+        )
 
     def _uses_token_first(self, heard: Heard) -> bool:
         return (

@@ -7,6 +7,7 @@ from inventiv_core.identity.ports.acts import ActWork
 from inventiv_core.instances.entities import InstanceId
 from inventiv_core.instances.ports import InstanceRepository, LeaseRepository
 from inventiv_core.kernel.events import Outbox
+from inventiv_core.kernel.secrets import Secret
 from inventiv_core.workers.entities import Heard, Standing, Worker, WorkerToken
 
 
@@ -72,6 +73,15 @@ class WorkerWork(Protocol):
     def outbox(self) -> Outbox: ...
 
 
+class RetirementWork(Protocol):
+    """What it touches that a machine starts anew."""
+
+    @property
+    def workers(self) -> WorkerRepository: ...
+    @property
+    def worker_tokens(self) -> WorkerTokenRepository: ...
+
+
 class WorkerTokenWork(WorkerWork, ActWork, Protocol):
     """What giving a worker another token touches."""
 
@@ -100,4 +110,17 @@ class WorkerTokens(Protocol):
 
     def hash(self, token: str) -> str:
         """Return what the database keeps of ``token``."""
+        ...
+
+
+class EngineKeys(Protocol):
+    """Makes the keys that engines want from whoever calls them."""
+
+    def derive(self, instance_id: InstanceId, life: int) -> Secret:
+        """Return the key of an engine in that life of its instance: ``ek_`` and 64 hex digits.
+
+        Derived from a secret of the servers, not drawn and stored: no record of it can leak, be
+        lost, or wait to be opened before the first call; every server knows it at once; and who
+        takes over after a crash hands the machine the same. It changes with each reinstall.
+        """
         ...

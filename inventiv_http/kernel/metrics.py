@@ -5,7 +5,7 @@ The registry is built in the container: two applications in one process do not s
 
 import hmac
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from litestar.enums import ScopeType
@@ -13,6 +13,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from inventiv_core.finops.views.leaks import LeakTotal
 from inventiv_core.inference.entities.usage import TokenCounts
 from inventiv_core.observability.entities import MeasurementQueue
 from inventiv_core.orchestration.use_cases.reconciling import Claimed
@@ -79,6 +80,17 @@ class Metrics:
         )
         self._fleet = self._gauge(
             "inventiv_instances", "Instances, some seconds ago, by status.", "status"
+        )
+        self._leaked = self._gauge(
+            "inventiv_leaked_eur",
+            "Euros that machines and disks have cost which were not wanted. Never less.",
+            "provider",
+        )
+        self._leaking = self._gauge(
+            "inventiv_leaking_machines", "Machines that cost and are not wanted.", "provider"
+        )
+        self._leaking_eur = self._gauge(
+            "inventiv_leaking_eur_per_hour", "What those cost in an hour.", "provider"
         )
         self._heartbeats = self._counter(
             "inventiv_heartbeats_flushed", "Heartbeats that had waited, by outcome.", "outcome"
@@ -164,6 +176,13 @@ class Metrics:
         """Show how many instances there are in each status."""
         for status, number in counted.items():
             self._fleet.labels(str(status)).set(number)
+
+    def leaks(self, totals: Sequence[LeakTotal]) -> None:
+        """Show what was paid for and not wanted."""
+        for total in totals:
+            self._leaked.labels(total.provider_code).set(float(total.eur))
+            self._leaking.labels(total.provider_code).set(total.open)
+            self._leaking_eur.labels(total.provider_code).set(float(total.eur_per_hour))
 
     def _counter(self, name: str, what: str, *labels: str) -> Counter:
         return Counter(name, what, labels, registry=self._registry)

@@ -99,7 +99,7 @@ SECRETS: Final = frozenset(
     {
         "admin_password", "database_url", "jwt_secret", "redis_url", "scaleway_access_key",
         "scaleway_secret_key", "secrets_key", "smtp_password", "metrics_token",
-        "worker_auth_token", "hugging_face_token",
+        "worker_auth_token", "hugging_face_token", "engine_secret",
     }
 )  # fmt: skip
 """What must not be shown."""
@@ -151,6 +151,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     jwt_secret: Annotated[str, Meta(min_length=32)] | None = None
     """Signs sessions and makes worker tokens. In embedded mode one is drawn and kept."""
+
+    engine_secret: Annotated[str, Meta(min_length=32)] | None = None
+    """What the keys of engines follow from; ``jwt_secret``, if it is not set.
+
+    Whoever changes ``jwt_secret`` sets the old one here, for as long as there are machines that
+    know keys of it: they refuse all calls otherwise, until they are reinstalled.
+    """
 
     jwt_issuer: Text = "inventiv-api"
 

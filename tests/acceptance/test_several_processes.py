@@ -11,10 +11,19 @@ import httpx
 import pytest
 from redis import Redis
 
+from inventiv_adapters.cloud.mock.ledger import Ledger
 from tests import postgres, redis
 from tests.acceptance.server import Server, deploy, eventually, free_port, wait_for
 
 PASSWORD = "chosen by the operator"
+EVERYTHING = """
+    SELECT to_jsonb(t)::text FROM instances t
+    UNION ALL SELECT to_jsonb(t)::text FROM instance_state_history t
+    UNION ALL SELECT to_jsonb(t)::text FROM workers t
+    UNION ALL SELECT to_jsonb(t)::text FROM worker_auth_tokens t
+    UNION ALL SELECT to_jsonb(t)::text FROM action_logs t
+    UNION ALL SELECT to_jsonb(t)::text FROM outbox t
+"""
 
 
 @pytest.fixture
@@ -68,6 +77,41 @@ def test_what_one_process_does_is_seen_at_the_others(fleet: tuple[Server, Server
         wait_for(watcher, instance_id, "ready")
         assert client.delete(f"/instances/{instance_id}").status_code == 202
         wait_for(watcher, instance_id, "terminated")
+
+
+def test_every_process_has_the_key_of_an_engine_and_nobody_is_told_it(
+    fleet: tuple[Server, Server],
+) -> None:
+    question = {"model": "mock-echo-model", "messages": [{"role": "user", "content": "Hi."}]}
+    here, there = fleet
+    home, database = here.data_dir.parent, here.settings["DATABASE_URL"]
+    with signed_in(here) as client, signed_in(there) as other:
+        instance_id = deploy(client)
+        wait_for(client, instance_id, "ready")
+        for caller in (client, other):
+            ask = partial(caller.post, "/v1/chat/completions", json=question)
+            eventually(lambda ask=ask: ask().is_success, "the route")  # type: ignore[misc]
+        with Ledger(home / "worker" / "mock-cloud") as ledger:
+            [rental] = ledger.rentals()
+        key = rental.setup.engine_key
+        assert key
+        engine = f"http://{rental.ip_address}:{rental.engine_port}/v1/chat/completions"
+        assert httpx.post(engine, json=question).status_code == 401
+        shown = {"Authorization": f"Bearer {key}"}
+        assert httpx.post(engine, json=question, headers=shown).status_code == 200
+        told = [
+            client.get(path).text
+            for path in (
+                f"/instances/{instance_id}",
+                "/instances",
+                "/action_logs/search?limit=500",
+                f"/instances/{instance_id}/metrics",
+            )
+        ]
+        told += [(home / f"{name}.log").read_text() for name in ("worker", here.data_dir.name)]
+        told += [str(row) for row in postgres.rows(database, EVERYTHING)]
+        assert instance_id in "".join(told), "something is told"
+        assert not [text for text in told if key in text]
 
 
 def test_a_limit_is_one_for_all_processes_and_redis_may_forget_it(

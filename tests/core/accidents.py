@@ -14,6 +14,7 @@ from inventiv_core.cloud.entities import (
     ListOutcome,
     MachineOrder,
     MachineTag,
+    WorkerSetup,
 )
 from inventiv_core.cloud.ports import CloudProvider, ForgetsSetups, ReinstallsMachines
 
@@ -107,8 +108,8 @@ class MortalCloud(CloudProvider, ForgetsSetups, ReinstallsMachines):
     async def forget_setup(self, machine_id: str, *, zone: str) -> ActionOutcome:
         return await self._around(lambda: self._cloud.forget_setup(machine_id, zone=zone))
 
-    async def reinstall(self, machine_id: str, *, zone: str) -> ActionOutcome:
-        return await self._around(lambda: self._cloud.reinstall(machine_id, zone=zone))
+    async def reinstall(self, machine_id: str, *, zone: str, setup: WorkerSetup) -> ActionOutcome:
+        return await self._around(lambda: self._cloud.reinstall(machine_id, zone=zone, setup=setup))
 
     async def _around(self, call: Callable[[], Awaitable[Outcome]]) -> Outcome:
         await self._accidents.place()

@@ -14,10 +14,11 @@ from inventiv_adapters.kernel.memory import INSTALLATION_ID, MemoryDatabase
 from inventiv_adapters.orchestration.memory import HealthyEngines, MemorySituationQueries
 from inventiv_adapters.settings.memory import MemorySettingQueries
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork
+from inventiv_adapters.workers.keys import DerivedEngineKeys
 from inventiv_adapters.workers.memory import MemoryWorkerQueries
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
 from inventiv_core.action_logs.entities import ActionLog, ActionStatus, ActionType
-from inventiv_core.cloud.entities import Machine, MachineState, MachineTag
+from inventiv_core.cloud.entities import Machine, MachineState, MachineTag, WorkerSetup
 from inventiv_core.deployments.use_cases.deployments import CreateDeployment
 from inventiv_core.identity.access import PLATFORM
 from inventiv_core.instances.entities import Instance, InstanceId, InstanceStatus, Lease
@@ -46,6 +47,7 @@ ENGINE = engine_url("127.0.0.1", None)
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 HEARTBEAT_S = 10
+GOOD_FOR_ALL = "a token for all workers of the tests"
 _MOST_LOOKS = 2_000
 
 
@@ -75,8 +77,11 @@ class World:
         self.measurement_queue = MeasurementQueue()
         self.told: list[DomainEvent] = []
         """What was told before time passed last."""
-        self._agents: set[str] = set()
+        self.engine_keys = DerivedEngineKeys("a secret for tests only")
+        self._agents: dict[str, WorkerSetup | None] = {}
+        """What the agents were told that have registered, by machine."""
         self._tokens: dict[InstanceId, str] = {}
+        """What machines were given that nobody had told their token."""
         self._next_beat = NOON
         self._wire()
 
@@ -85,7 +90,7 @@ class World:
         situations = MemorySituationQueries(self.database)
         cloud = MortalCloud(self.cloud, self.accidents)
         self.clouds = FixedClouds({self.market.provider.code: cloud})
-        tokens = DerivedWorkerTokens("a secret for tests only")
+        tokens = DerivedWorkerTokens("a secret for tests only", good_for_all=GOOD_FOR_ALL)
         common: dict[str, Any] = {"clock": self.clock, "new_id": self.new_id}
         self.deploy_model = CreateDeployment(unit_of_work=self.unit_of_work, **common)
         self.terminate_instance = TerminateInstance(unit_of_work=self.unit_of_work, **common)
@@ -110,6 +115,7 @@ class World:
             unit_of_work=self.unit_of_work,
             situation_queries=situations,
             clouds=self.clouds,
+            worker_tokens=tokens,
             **common,
         )
         self.claim = ClaimInstances(
@@ -122,6 +128,7 @@ class World:
             clouds=self.clouds,
             engine_probe=self.engines,
             worker_tokens=tokens,
+            engine_keys=self.engine_keys,
             chance=SeededChance(0),
             patience=self.patience,
             effective_settings=self.effective_settings,
@@ -226,18 +233,18 @@ class World:
         if now < self._next_beat:
             return
         self._next_beat = now + HEARTBEAT_S * SECOND
-        for order in self.cloud.orders:
-            self._tokens[InstanceId(order.tag.instance_id)] = order.setup.auth_token
         for machine in self._reporting():
             with suppress(DomainError):
                 await self._report(machine, InstanceId(machine.tag.instance_id))
         await self.flush_heartbeats(actor=PLATFORM)
 
     async def _report(self, machine: Machine, instance_id: InstanceId) -> None:
-        caller = WorkerCaller(token=self._tokens.get(instance_id), ip_address=machine.ip_address)
-        if machine.id not in self._agents:
+        setup = self.cloud.setups.get(machine.id)
+        token = self._tokens.get(instance_id) if setup is None else setup.auth_token
+        caller = WorkerCaller(token=token, ip_address=machine.ip_address)
+        if machine.id not in self._agents or self._agents[machine.id] != setup:
             answer = await self.register(instance_id, WorkerReport(), actor=caller)
-            self._agents.add(machine.id)
+            self._agents[machine.id] = setup
             if answer.bootstrap_token is not None:
                 self._tokens[instance_id] = answer.bootstrap_token
             return

@@ -83,6 +83,7 @@ from inventiv_adapters.workbench.postgres.chat_models import PostgresLiveModelQu
 from inventiv_adapters.workbench.postgres.projects import PostgresProjectQueries
 from inventiv_adapters.workbench.postgres.retention import PostgresRetentionQueries
 from inventiv_adapters.workbench.postgres.runs import PostgresRunQueries
+from inventiv_adapters.workers.keys import DerivedEngineKeys
 from inventiv_adapters.workers.memory import MemoryWorkerQueries
 from inventiv_adapters.workers.postgres import PostgresWorkerQueries
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
@@ -148,6 +149,7 @@ from inventiv_core.workbench.ports import (
     WorkbenchWork,
 )
 from inventiv_core.workers.ports import (
+    EngineKeys,
     WorkerQueries,
     WorkerTokens,
     WorkerTokenWork,
@@ -203,6 +205,10 @@ def link_tokens(derived: DerivedLinkTokens) -> LinkTokens:
 
 def mailers(memory: MemoryMailer, files: FileMailer, smtp: SmtpMailer) -> Iterable[Mailer]:
     return memory, files, smtp
+
+
+def engine_keys(derived: DerivedEngineKeys) -> EngineKeys:
+    return derived
 
 
 def worker_tokens(derived: DerivedWorkerTokens) -> WorkerTokens:

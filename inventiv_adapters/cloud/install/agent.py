@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-VERSION = "1.1.0"
-BUILD_DATE = "2026-11-24"
+VERSION = "1.2.0"
+BUILD_DATE = "2026-11-30"
 TIMEOUT_S = 5.0
 LONGEST_PAUSE_S = 60.0
 OK, UNAUTHORIZED = 200, 401
@@ -140,7 +140,8 @@ class Agent:
     def engine_is_ready(self) -> bool:
         """Tell whether the engine lists the model."""
         try:
-            models = json.loads(fetch(f"{self.setup['engine_url']}/v1/models"))
+            url = f"{self.setup['engine_url']}/v1/models"
+            models = json.loads(fetch(url, key=self.setup.get("engine_key")))
             return any(model["id"] == self.setup["model_id"] for model in models["data"])
         except (OSError, ValueError, KeyError, TypeError):
             return False
@@ -186,9 +187,11 @@ class Agent:
         return seen
 
 
-def fetch(url: str) -> bytes:
-    """Return what the engine answers."""
-    with urllib.request.urlopen(url, timeout=2.0) as response:  # noqa: S310 - on this machine
+def fetch(url: str, *, key: str | None = None) -> bytes:
+    """Return what the engine answers to whoever has its key."""
+    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - on this machine
+    with urllib.request.urlopen(request, timeout=2.0) as response:  # noqa: S310
         return bytes(response.read(1_000_000))
 
 

@@ -139,20 +139,25 @@ start_engine() {
         return 0
     fi
     docker rm --force "$engine" > /dev/null 2>&1 || true
-    local secret=()
+    local secrets=() # by name only: no list of processes shows them
     if [[ -f "$home/settings/hub_token" ]]; then
-        HF_TOKEN="$(setting hub_token)" # by name only: no list of processes shows it
+        HF_TOKEN="$(setting hub_token)"
         export HF_TOKEN
-        secret=(--env HF_TOKEN)
+        secrets+=(--env HF_TOKEN)
+    fi
+    if [[ -f "$home/settings/engine_key" ]]; then
+        VLLM_API_KEY="$(setting engine_key)" # without it, the engine answers nobody
+        export VLLM_API_KEY
+        secrets+=(--env VLLM_API_KEY)
     fi
     docker run --detach --name "$engine" --restart unless-stopped \
         --label "inventiv.fingerprint=$wanted" \
         --gpus all --ipc host --publish "$port:8000" \
         --volume "$data/models:/root/.cache/huggingface" \
-        --env VLLM_NO_USAGE_STATS=1 "${secret[@]}" \
+        --env VLLM_NO_USAGE_STATS=1 "${secrets[@]}" \
         "$image" --model "$model" --served-model-name "$model" \
         --tensor-parallel-size "$gpus" --host 0.0.0.0 --port 8000 >&2
-    unset HF_TOKEN
+    unset HF_TOKEN VLLM_API_KEY
 }
 
 start_agent() {

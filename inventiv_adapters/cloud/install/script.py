@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from inventiv_core.cloud.entities import MachineNeeds, WorkerSetup
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Grows with every change of what the script leaves behind on a machine."""
 
 ROOT: Final = "/opt/inventiv"
@@ -32,7 +32,7 @@ class SetupImpossible(Exception):
 
 
 def cloud_init(setup: WorkerSetup, needs: MachineNeeds) -> str:
-    """Return the user data. It holds the worker's token: a secret.
+    """Return the user data. It holds the worker's token and the engine's key: secrets.
 
     Raises:
         SetupImpossible: Of the engine's image no certain version is named, or a value
@@ -69,6 +69,8 @@ def machine_files(setup: WorkerSetup, needs: MachineNeeds) -> dict[str, bytes]:
     }
     if needs.hub_token is not None:
         values["hub_token"] = needs.hub_token.reveal()
+    if setup.engine_key is not None:
+        values["engine_key"] = setup.engine_key
     agent: dict[str, Any] = {
         "control_plane_url": setup.control_plane_url,
         "instance_id": str(setup.instance_id),
@@ -78,6 +80,8 @@ def machine_files(setup: WorkerSetup, needs: MachineNeeds) -> dict[str, bytes]:
         "engine_url": f"http://127.0.0.1:{needs.engine_port}",
         "engine_port": needs.engine_port,
     }
+    if setup.engine_key is not None:
+        agent["engine_key"] = setup.engine_key
     for name, text in (*values.items(), *agent.items()):
         _must_be_a_line(name, str(text))
     sums = "".join(

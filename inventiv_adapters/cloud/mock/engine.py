@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hmac
 import struct
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -47,7 +48,7 @@ class _Refused(Exception):
 
 
 class Engine:
-    """One engine, serving one model to anybody on this host."""
+    """One engine, serving one model on this host to whoever has its key."""
 
     def __init__(
         self,
@@ -57,8 +58,13 @@ class Engine:
         max_running_requests: int,
         clock: Clock,
         new_id: NewId,
+        key: str | None = None,
     ) -> None:
-        """Take how long each token takes, and how many requests are worked on at once."""
+        """Take how long each token takes, how many requests are worked on at once, and for whom.
+
+        Without a key, for anybody.
+        """
+        self._key = key
         self._model_id = model_id
         self._token_delay_s = token_delay_s
         self._seats = asyncio.Semaphore(max_running_requests)
@@ -76,7 +82,9 @@ class Engine:
     @asynccontextmanager
     async def serving_on(self, reserved: socket) -> AsyncGenerator[None]:
         """Serve on this socket; at the end, answers break off where they are."""
-        app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_in_shape])
+        app = web.Application(
+            client_max_size=MAX_BODY_BYTES, middlewares=[_in_shape, self._guarded]
+        )
         app.add_routes(
             [
                 web.post("/v1/chat/completions", self._chat),
@@ -94,6 +102,15 @@ class Engine:
                 yield
             finally:
                 self.is_ready = False
+
+    @web.middleware
+    async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuse whoever lacks the key, as vLLM does: where models are used, nowhere else."""
+        if self._key is not None and request.path.startswith("/v1"):
+            said = request.headers.get("Authorization", "").encode()
+            if not hmac.compare_digest(said, f"Bearer {self._key}".encode()):
+                return _json({"error": "Unauthorized"}, status=HTTPStatus.UNAUTHORIZED)
+        return await handler(request)
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         body = await self._read(request, NewChat)

@@ -30,7 +30,7 @@ _SCHEMA: Final = """
         name            TEXT NOT NULL,
         zone            TEXT NOT NULL,
         instance_type   TEXT NOT NULL,
-        setup           TEXT NOT NULL,                      -- JSON; its token goes with the machine
+        setup           TEXT NOT NULL,                      -- JSON; its secrets go with the machine
         fates           TEXT NOT NULL,                      -- JSON
         state           TEXT NOT NULL
             CHECK (state IN ('stopped', 'starting', 'running', 'stopping', 'deleted')),
@@ -93,7 +93,7 @@ _START: Final = """
 """
 
 _RESTART: Final = """
-    UPDATE machines SET state = 'starting', started_at = :at
+    UPDATE machines SET state = 'starting', started_at = :at, setup = :setup
     WHERE id = :id AND zone = :zone AND state IN ('stopped', 'starting', 'running')
 """
 
@@ -116,7 +116,8 @@ _STOP: Final = """
 
 _REMOVE: Final = """
     UPDATE machines
-    SET state = 'deleted', deleted_at = :at, setup = json_set(setup, '$.auth_token', '')
+    SET state = 'deleted', deleted_at = :at,
+        setup = json_set(setup, '$.auth_token', '', '$.engine_key', '')
     WHERE id = :id AND state <> 'deleted'
 """
 
@@ -235,9 +236,12 @@ class Ledger:
         self._change(_START, id=machine_id, zone=zone, at=_text(at))
         return self._state(machine_id, zone=zone)
 
-    def restart(self, machine_id: str, *, zone: str, at: datetime) -> RentalState | None:
+    def restart(
+        self, machine_id: str, *, zone: str, setup: WorkerSetup, at: datetime
+    ) -> RentalState | None:
         """Have the machine start anew; return its state then, `None` if there is none."""
-        self._change(_RESTART, id=machine_id, zone=zone, at=_text(at))
+        told = msgspec.json.encode(setup).decode()
+        self._change(_RESTART, id=machine_id, zone=zone, setup=told, at=_text(at))
         return self._state(machine_id, zone=zone)
 
     def run(self, machine_id: str, *, ip_address: str, engine_port: int, health_port: int) -> bool:
@@ -260,7 +264,7 @@ class Ledger:
         return self._state(machine_id, zone=zone)
 
     def remove(self, machine_id: str, *, at: datetime) -> None:
-        """Delete the machine, and forget its token; what else there was is kept."""
+        """Delete the machine, and forget its secrets; what else there was is kept."""
         self._change(_REMOVE, id=machine_id, at=_text(at))
 
     def _state(self, machine_id: str, *, zone: str) -> RentalState | None:

@@ -82,6 +82,7 @@ class MockMachine:
             max_running_requests=self._behaviour.max_running_requests,
             clock=self._clock,
             new_id=self._new_id,
+            key=self._rental.setup.engine_key,
         )
 
     def _agent(self, engine: Engine, *, engine_port: int, health_port: int) -> Agent:

@@ -33,6 +33,7 @@ from inventiv_core.cloud.entities import (
     Throttled,
     Trouble,
     Unknown,
+    WorkerSetup,
 )
 from inventiv_core.cloud.ports import (
     ChecksCredentials,
@@ -136,11 +137,13 @@ class MockCloud(CloudProvider, SellsMachines, ChecksCredentials, ReinstallsMachi
             return Unknown(detail="The machine is being deleted.")
         return self._acted(state)
 
-    async def reinstall(self, machine_id: str, *, zone: str) -> ActionOutcome:
+    async def reinstall(self, machine_id: str, *, zone: str, setup: WorkerSetup) -> ActionOutcome:
         if trouble := self._trouble():
             return trouble
         at = self._clock.now()
-        state = await self._ask(lambda: self._ledger.restart(machine_id, zone=zone, at=at))
+        state = await self._ask(
+            lambda: self._ledger.restart(machine_id, zone=zone, setup=setup, at=at)
+        )
         if state is RentalState.STOPPING:
             return Unknown(detail="The machine is being deleted.")
         return self._acted(state)

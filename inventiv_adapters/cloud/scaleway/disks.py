@@ -163,6 +163,7 @@ class Disks:
                 else MachineState.STOPPED,
                 ip_address=None,
                 created_at=volume.created_at,
+                volumes=(volume.volume(),),
             )
             for page in pages
             for volume in page.volumes
@@ -193,6 +194,7 @@ class Disks:
                 state=MachineState.STOPPED,
                 ip_address=None,
                 created_at=volume.creation_date,
+                volumes=(volume.volume(),),
             )
             for page in pages
             for volume in page.volumes

@@ -120,6 +120,11 @@ class BlockVolume(msgspec.Struct):
     created_at: datetime
     tags: list[str] = []
 
+    def volume(self) -> Volume:
+        """Return it as others know disks."""
+        size_gb = round(self.size / _GB)
+        return Volume(id=self.id, volume_type="sbs_volume", size_gb=size_gb, is_boot=False)
+
 
 class BlockVolumes(Page, kw_only=True):
     """A page of volumes of Block Storage."""
@@ -134,6 +139,13 @@ class LocalVolume(msgspec.Struct):
     creation_date: datetime
     tags: list[str] = []
     server: msgspec.Raw | None = None
+    volume_type: str = "l_ssd"
+    size: int = 0
+
+    def volume(self) -> Volume:
+        """Return it as others know disks."""
+        size_gb = round(self.size / _GB)
+        return Volume(id=self.id, volume_type=self.volume_type, size_gb=size_gb, is_boot=False)
 
 
 class LocalVolumes(Page, kw_only=True):

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from inventiv_core.identity.access import OrganizationId
 from inventiv_core.instances.entities import InstanceId
+from inventiv_core.kernel.secrets import Secret
 from inventiv_core.models.entities import ModelId, OfferingId, Price, ShareId
 from inventiv_core.models.views import Grant, NamedModel
 
@@ -25,6 +26,10 @@ class Route:
     """Calls that wait at the engine, as its last heartbeat said."""
     fresh_at: datetime
     """When the worker was last heard of."""
+    life: int = 1
+    """In which life of the instance: its engine's key follows from it."""
+    engine_key: Secret | None = None
+    """What the engine wants from whoever calls it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,12 @@
 """Knowing who can answer."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.inference.entities.offerings import Offerings
+from inventiv_core.inference.entities.routes import Route
 from inventiv_core.inference.entities.routing import Router
 from inventiv_core.inference.entities.standings import MOST_STANDINGS, Standings
 from inventiv_core.inference.ports import LimitQueries, RoutingQueries
@@ -16,6 +17,7 @@ from inventiv_core.models.entities import AccessPolicy, Standing
 from inventiv_core.models.ports import OfferingQueries
 from inventiv_core.models.views import Grant, GrantTable
 from inventiv_core.settings.use_cases.effective import EffectiveSettings
+from inventiv_core.workers.ports import EngineKeys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,7 @@ class RefreshRoutes:
     admission: Admission
     clock: Clock
     effective_settings: EffectiveSettings
+    engine_keys: EngineKeys
 
     async def __call__(self, *, actor: Actor) -> None:
         """Replace the table by what the database says now."""
@@ -67,7 +70,14 @@ class RefreshRoutes:
         self.admission.replace(limits)
         self.offerings.standings = Standings(standings)
         self.offerings.grants = GrantTable((model.named for model in snapshot.models), grants)
-        self.router.replace(snapshot.models, snapshot.routes, now=now)
+        self.router.replace(snapshot.models, self._with_keys(snapshot.routes), now=now)
+
+    def _with_keys(self, routes: Sequence[Route]) -> Sequence[Route]:
+        """Return the routes with the keys of their engines: no call has to look for one."""
+        derive = self.engine_keys.derive
+        return [
+            replace(route, engine_key=derive(route.instance_id, route.life)) for route in routes
+        ]
 
     async def _standings(self, grants: Sequence[Grant]) -> Mapping[UUID, Standing]:
         """Return how those stand who might use what is not for everybody."""

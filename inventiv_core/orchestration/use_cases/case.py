@@ -18,9 +18,12 @@ from inventiv_core.cloud.entities import (
     Throttled,
     Trouble,
     Unknown,
+    WorkerSetup,
 )
 from inventiv_core.cloud.ports import CloudProvider
+from inventiv_core.finops.entities.leaks import Leak, LeakReason
 from inventiv_core.finops.events import StopReason
+from inventiv_core.finops.use_cases.leaks import begin_leak
 from inventiv_core.finops.use_cases.rentals import begin_rental, end_rentals
 from inventiv_core.identity.access import PLATFORM
 from inventiv_core.instances.entities import (
@@ -33,6 +36,7 @@ from inventiv_core.instances.entities import (
 from inventiv_core.instances.use_cases import change
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
+from inventiv_core.kernel.secrets import Secret
 from inventiv_core.kernel.unit_of_work import UnitOfWork
 from inventiv_core.models.entities import recommended_volume_gb
 from inventiv_core.orchestration.entities import Next, Patience, keeper
@@ -41,7 +45,8 @@ from inventiv_core.orchestration.ports import EngineProbe, OrchestrationWork, Si
 from inventiv_core.orchestration.views import Particulars, Situation
 from inventiv_core.storages.use_cases import note_storages
 from inventiv_core.workers.entities import Worker
-from inventiv_core.workers.ports import WorkerTokens
+from inventiv_core.workers.ports import EngineKeys, WorkerTokens
+from inventiv_core.workers.use_cases.tokens import new_token
 
 _ASKED_OF_PROVIDER = (
     ActionType.PROVIDER_CREATE,
@@ -62,6 +67,7 @@ class Tools:
     situation_queries: SituationQueries
     engine_probe: EngineProbe
     worker_tokens: WorkerTokens
+    engine_keys: EngineKeys
     control_plane_url: str
     heartbeat_interval_s: int
     installation_id: UUID
@@ -150,6 +156,28 @@ class Desk:
         model = await moment.work.models.find(moment.instance.model_id)
         default_gb = self.tools.default_volume_gb
         return default_gb if model is None else recommended_volume_gb(model, default_gb=default_gb)
+
+    async def setup(self, moment: Moment) -> WorkerSetup:
+        """Return what the machine must know, its secrets included: the same at each attempt."""
+        known = await moment.work.worker_tokens.find(self.instance.id)
+        generation = 1 if known is None else known.generation
+        token, kept = new_token(
+            self.instance.id, generation, self.tools.worker_tokens, at=moment.now
+        )
+        if known is None:
+            await moment.work.worker_tokens.put(kept)
+        return WorkerSetup(
+            control_plane_url=self.tools.control_plane_url,
+            instance_id=self.instance.id,
+            model_id=self.particulars.model_id,
+            auth_token=token,
+            heartbeat_interval_s=self.tools.heartbeat_interval_s,
+            engine_key=self.engine_key(moment.instance).reveal(),
+        )
+
+    def engine_key(self, instance: Instance) -> Secret:
+        """Return what the engine of the instance wants from whoever calls it."""
+        return self.tools.engine_keys.derive(instance.id, instance.life)
 
     async def note_rental(self, moment: Moment, machine: Machine) -> None:
         """Note that the provider bills a machine; again is not news."""
@@ -336,17 +364,32 @@ class Case(Desk):
         kept = keeper(machines, self.instance.provider_instance_id)
         for machine in machines:
             if machine.id != kept.id and machine.state is not MachineState.STOPPING:
-                await self.delete(machine, reason="duplicate")
+                await self.delete(machine, reason=LeakReason.DUPLICATE)
         return kept
 
-    async def delete(self, machine: Machine, *, reason: str) -> Next:
-        """Stop renting a machine."""
+    async def delete(self, machine: Machine, *, reason: LeakReason) -> Next:
+        """Stop renting a machine that is not wanted any more: until it is gone, money leaks."""
         async with self.moment() as moment:
             await self.note_rental(moment, machine)
+            is_double = reason is LeakReason.DUPLICATE
+            leak = await begin_leak(
+                machine,
+                moment.work,
+                provider_code=self.particulars.provider_code,
+                reason=reason,
+                since=machine.created_at if is_double else moment.instance.status_since,
+                new_id=self.tools.new_id,
+                volumes_gb=await self.room_gb(moment),
+            )
             log = await self.start_action(
                 moment,
                 ActionType.PROVIDER_TERMINATE,
-                {"zone": machine.zone, "provider_instance_id": machine.id, "reason": reason},
+                {
+                    "zone": machine.zone,
+                    "provider_instance_id": machine.id,
+                    "reason": reason,
+                    **leaked(leak, at=moment.now),
+                },
             )
         outcome = await self.cloud.delete(machine.id, zone=machine.zone)
         async with self.moment() as moment:
@@ -360,7 +403,15 @@ class Case(Desk):
                 await self.note_rental_over(
                     moment, machine.id, reason=StopReason.TERMINATION_CONFIRMED
                 )
+                await moment.work.leaks.end(
+                    moment.instance.id, machine_id=machine.id, at=moment.now
+                )
         return Next(after=self.tools.patience.poll)
+
+
+def leaked(leak: Leak, *, at: datetime) -> Mapping[str, str]:
+    """Return what the log of a deletion says of the money."""
+    return {"unwanted_since": leak.since.isoformat(), "leaked_eur": f"{leak.eur(at):.6f}"}
 
 
 def said(outcome: Trouble) -> str:

@@ -17,13 +17,11 @@ from inventiv_core.cloud.entities import (
     Refused,
     Throttled,
     Unknown,
-    WorkerSetup,
 )
 from inventiv_core.finops.events import StopReason
 from inventiv_core.instances.entities import DeletionReason, ErrorCode, InstanceStatus
 from inventiv_core.orchestration.entities import AT_ONCE, NEVER, Next
 from inventiv_core.orchestration.use_cases.case import Case, Desk, Moment, said
-from inventiv_core.workers.use_cases.tokens import new_token
 
 _REFUSALS = {
     RefusalReason.OUT_OF_STOCK: ErrorCode.PROVIDER_OUT_OF_STOCK,
@@ -73,7 +71,7 @@ async def _create(case: Case) -> Next:
     async with case.moment() as moment:
         if moment.instance.status is not InstanceStatus.PROVISIONING:
             return AT_ONCE
-        setup = await _prepare_worker(case, moment)
+        setup = await case.setup(moment)
         needs = await _needs(case, moment)
         facts = {"zone": names.zone, "instance_type": names.instance_type}
         if await case.open_action(moment, ActionType.EXECUTE_CREATE) is None:
@@ -96,22 +94,6 @@ async def _create(case: Case) -> Next:
     )
     async with case.moment() as moment:
         return await _created(case, moment, log, outcome)
-
-
-async def _prepare_worker(case: Case, moment: Moment) -> WorkerSetup:
-    """Return what the machine must know, its own token included: the same at each attempt."""
-    known = await moment.work.worker_tokens.find(case.instance.id)
-    generation = 1 if known is None else known.generation
-    token, kept = new_token(case.instance.id, generation, case.tools.worker_tokens, at=moment.now)
-    if known is None:
-        await moment.work.worker_tokens.put(kept)
-    return WorkerSetup(
-        control_plane_url=case.tools.control_plane_url,
-        instance_id=case.instance.id,
-        model_id=case.particulars.model_id,
-        auth_token=token,
-        heartbeat_interval_s=case.tools.heartbeat_interval_s,
-    )
 
 
 async def _needs(case: Case, moment: Moment) -> MachineNeeds:

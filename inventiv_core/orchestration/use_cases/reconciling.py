@@ -35,7 +35,7 @@ from inventiv_core.settings.definitions import (
     EXPOSE_PORTS,
 )
 from inventiv_core.settings.use_cases.effective import EffectiveSettings
-from inventiv_core.workers.ports import WorkerTokens
+from inventiv_core.workers.ports import EngineKeys, WorkerTokens
 
 _STEPS = {
     InstanceStatus.PROVISIONING: provision,
@@ -102,6 +102,7 @@ class ReconcileInstance:
     clouds: Clouds
     engine_probe: EngineProbe
     worker_tokens: WorkerTokens
+    engine_keys: EngineKeys
     clock: Clock
     new_id: NewId
     chance: Chance
@@ -168,6 +169,7 @@ class ReconcileInstance:
             situation_queries=self.situation_queries,
             engine_probe=self.engine_probe,
             worker_tokens=self.worker_tokens,
+            engine_keys=self.engine_keys,
             control_plane_url=self.control_plane_url,
             heartbeat_interval_s=self.heartbeat_interval_s,
             installation_id=await self.situation_queries.installation_id(),

@@ -34,6 +34,8 @@ from inventiv_core.kernel.unit_of_work import UnitOfWork
 from inventiv_core.orchestration.entities import AT_ONCE, Next
 from inventiv_core.orchestration.ports import OrchestrationWork, SituationQueries
 from inventiv_core.orchestration.use_cases.case import Case
+from inventiv_core.workers.ports import WorkerTokens
+from inventiv_core.workers.use_cases.tokens import retire
 
 _OVER: Final = frozenset({InstanceStatus.TERMINATED, InstanceStatus.ARCHIVED})
 
@@ -45,6 +47,7 @@ class ReinstallInstance:
     unit_of_work: UnitOfWork[OrchestrationWork]
     situation_queries: SituationQueries
     clouds: Clouds
+    worker_tokens: WorkerTokens
     clock: Clock
     new_id: NewId
 
@@ -93,7 +96,7 @@ class ReinstallInstance:
             else:
                 after = instance.reinstall(at=now)
                 await change(instance, after, work, reason="reinstall requested", at=now)
-                await work.workers.forget(instance_id)
+                await retire(instance_id, work, self.worker_tokens, at=now)
                 await work.leases.schedule(instance_id, at=now)
                 await record(log.succeed(at=now, status_after=after.status), work)
         if refusal is not None:
@@ -139,7 +142,7 @@ def _facts(instance: Instance, refusal: DomainError) -> Mapping[str, Any]:
 
 
 async def reinstall(case: Case, machine: Machine) -> Next:
-    """Have the machine start anew; what its agent said before that counts no more.
+    """Have the machine start anew, with secrets that what ran there before does not know.
 
     Whoever takes over from somebody who was cut off has it done again: that is no other machine.
     """
@@ -153,12 +156,12 @@ async def reinstall(case: Case, machine: Machine) -> Next:
         if await case.open_action(moment, ActionType.EXECUTE_REINSTALL) is None:
             facts = {"zone": machine.zone, "server_id": machine.id}
             await case.start_action(moment, ActionType.EXECUTE_REINSTALL, facts)
-    outcome = await case.cloud.reinstall(machine.id, zone=machine.zone)
+        setup = await case.setup(moment)
+    outcome = await case.cloud.reinstall(machine.id, zone=machine.zone, setup=setup)
     async with case.moment() as moment:
         match outcome:
             case Accepted():
                 if _is_wanted(moment.instance):
-                    await moment.work.workers.forget(case.instance.id)
                     after = moment.instance.reinstalling(at=moment.now)
                     await case.alter(moment, after, reason="")
                 return Next(after=case.tools.patience.poll)

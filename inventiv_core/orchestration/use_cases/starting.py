@@ -172,8 +172,9 @@ async def examine(case: Case) -> Next:
 async def _try_out(case: Case, url: str) -> list[Finding]:
     """Try one thing after the other, up to the first that fails."""
     clock, model_id = case.tools.clock, case.particulars.model_id
+    key = case.engine_key(case.instance)
     began_at = clock.now()
-    models = await case.tools.engine_probe.models(url)
+    models = await case.tools.engine_probe.models(url, key=key)
     listed_at = clock.now()
     findings = [
         Finding(
@@ -195,7 +196,7 @@ async def _try_out(case: Case, url: str) -> list[Finding]:
         )
     )
     if loaded:
-        warm = await case.tools.engine_probe.warm_up(url, model_id)
+        warm = await case.tools.engine_probe.warm_up(url, model_id, key=key)
         warm_at = clock.now()
         findings.append(
             Finding(

@@ -1,6 +1,7 @@
 """From the provider's side: is there a machine that nobody should pay for?"""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,19 +9,22 @@ from datetime import datetime
 from inventiv_core.action_logs.entities import ActionLog, ActionLogId, ActionType
 from inventiv_core.action_logs.use_cases import record
 from inventiv_core.cloud.entities import Denied, Listed, Machine, MachineState, Throttled, Unknown
-from inventiv_core.cloud.ports import CloudProvider, Clouds
+from inventiv_core.cloud.ports import Account, Clouds
+from inventiv_core.finops.entities.leaks import Leak, LeakReason
 from inventiv_core.finops.events import StopReason
+from inventiv_core.finops.use_cases.leaks import begin_leak
 from inventiv_core.finops.use_cases.rentals import begin_rental, end_rentals
 from inventiv_core.identity.access import PLATFORM, Actor, OrganizationId, Permission
 from inventiv_core.instances.entities import Instance, InstanceId
 from inventiv_core.instances.errors import InstanceNotFound
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
+from inventiv_core.kernel.money import ZERO_EUR
 from inventiv_core.kernel.unit_of_work import UnitOfWork
 from inventiv_core.orchestration.entities import Patience
 from inventiv_core.orchestration.events import Doubt, MassLossDoubted
 from inventiv_core.orchestration.ports import OrchestrationWork, SituationQueries
-from inventiv_core.orchestration.use_cases.case import said
+from inventiv_core.orchestration.use_cases.case import leaked, said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,20 +61,28 @@ class SweepMachines:
         actor.must(Permission.OPERATE)
         installation_id = await self.situation_queries.installation_id()
         machines = strays = spared = unanswered = 0
+        began_at = self.clock.now()
+        seen: dict[str, list[str]] = {}
+        silent: set[str] = set()
         for account in await self.clouds.accounts():
-            match await account.list(installation_id):
+            match await account.cloud.list(installation_id):
                 case Listed(machines=listed):
                     machines += len(listed)
+                    seen.setdefault(account.provider_code, []).extend(one.id for one in listed)
                     found, deleted = await self._sweep(account, listed)
                     strays += found if deleted else 0
                     spared += 0 if deleted else found
                 case _:
                     unanswered += 1
+                    silent.add(account.provider_code)
+        for code in seen.keys() - silent:
+            async with self.unit_of_work() as work:
+                await work.leaks.end_unseen(
+                    code, seen[code], listed_at=began_at, at=self.clock.now()
+                )
         return Swept(machines=machines, strays=strays, spared=spared, unanswered=unanswered)
 
-    async def _sweep(
-        self, account: CloudProvider, machines: tuple[Machine, ...]
-    ) -> tuple[int, bool]:
+    async def _sweep(self, account: Account, machines: tuple[Machine, ...]) -> tuple[int, bool]:
         """Return how many strays there are, and whether they were deleted."""
         ids = sorted({InstanceId(machine.tag.instance_id) for machine in machines})
         async with self.unit_of_work() as work:
@@ -82,20 +94,27 @@ class SweepMachines:
             if machine.tag.instance_id not in living and machine.state is not MachineState.STOPPING
         ]
         if self.patience.doubts(len(strays), fleet=len(machines)):
-            await self._doubt(len(strays), len(machines))
+            await self._doubt(account, strays, len(machines))
             return len(strays), False
         for stray in strays:
             await self._delete(account, stray)
         return len(strays), True
 
-    async def _doubt(self, strays: int, machines: int) -> None:
+    async def _doubt(self, account: Account, strays: Sequence[Machine], machines: int) -> None:
+        code = account.provider_code
         async with self.unit_of_work() as work:
+            types = Counter(stray.instance_type for stray in strays)
+            per_hour = ZERO_EUR
+            for kind, number in sorted(types.items()):
+                rates = await work.leaks.rates(code, kind)
+                per_hour += number * (rates.cost_per_hour or ZERO_EUR)
             await work.outbox.add(
                 MassLossDoubted(
                     doubt=Doubt.STRAYS,
-                    provider_code=None,
-                    lost=strays,
+                    provider_code=code,
+                    lost=len(strays),
                     fleet=machines,
+                    eur_per_hour=per_hour,
                     occurred_at=self.clock.now(),
                 )
             )
@@ -112,7 +131,8 @@ class SweepMachines:
             if instance is not None and instance.provider_instance_id not in {None, machine.id}:
                 await work.leases.schedule(instance.id, at=self.clock.now())
 
-    async def _delete(self, account: CloudProvider, stray: Machine) -> None:
+    async def _delete(self, account: Account, stray: Machine) -> None:
+        leak = await self._note_leak(account, stray)
         log = ActionLog.begin(
             ActionType.PROVIDER_TERMINATE,
             id=ActionLogId(self.new_id()),
@@ -120,9 +140,14 @@ class SweepMachines:
             organization_id=OrganizationId(stray.tag.organization_id),
             instance_id=stray.tag.instance_id,
             at=self.clock.now(),
-            metadata={"zone": stray.zone, "provider_instance_id": stray.id, "reason": "stray"},
+            metadata={
+                "zone": stray.zone,
+                "provider_instance_id": stray.id,
+                "reason": LeakReason.STRAY,
+                **leaked(leak, at=self.clock.now()),
+            },
         )
-        outcome = await account.delete(stray.id, zone=stray.zone)
+        outcome = await account.cloud.delete(stray.id, zone=stray.zone)
         now = self.clock.now()
         async with self.unit_of_work() as work:
             if isinstance(outcome, Denied | Throttled | Unknown):
@@ -131,6 +156,22 @@ class SweepMachines:
                 return
             await record(log.succeed(at=now), work)
             await self._note_rental(stray, work, at=now)
+
+    async def _note_leak(self, account: Account, stray: Machine) -> Leak:
+        """Note that it costs: since its instance was over, or ever, where nobody knows of one."""
+        since = stray.created_at
+        async with self.unit_of_work() as work:
+            with suppress(InstanceNotFound):
+                instance = await work.instances.lock(InstanceId(stray.tag.instance_id), owner=None)
+                since = max(since, instance.terminated_at or since)
+            return await begin_leak(
+                stray,
+                work,
+                provider_code=account.provider_code,
+                reason=LeakReason.STRAY,
+                since=since,
+                new_id=self.new_id,
+            )
 
     async def _note_rental(self, stray: Machine, work: OrchestrationWork, *, at: datetime) -> None:
         """Note what a machine has cost that nobody knew of, if it is known for whom it was."""

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from inventiv_core.action_logs.entities import ActionType
 from inventiv_core.cloud.entities import Absent, Found, MachineState
+from inventiv_core.finops.entities.leaks import LeakReason
 from inventiv_core.finops.use_cases.rentals import conclude_rentals
 from inventiv_core.instances.entities import ErrorCode, InstanceStatus
 from inventiv_core.orchestration.entities import AT_ONCE, NEVER, Next
@@ -20,7 +21,7 @@ async def terminate(case: Case) -> Next:
             after = Next(after=case.tools.patience.poll)
             for machine in machines:
                 if machine.state is not MachineState.STOPPING:
-                    after = await case.delete(machine, reason="terminated")
+                    after = await case.delete(machine, reason=LeakReason.TERMINATED)
             return after
         case Absent():
             if not await case.missing():
@@ -55,6 +56,7 @@ async def _conclude(case: Desk) -> Next:
         gone = moment.instance.gone(at=moment.now, by_provider=by_provider)
         await case.alter(moment, gone, reason="the provider confirmed it")
         await conclude_storages(gone.id, moment.work, at=moment.now)
+        await moment.work.leaks.end(gone.id, machine_id=None, at=moment.now)
         await conclude_rentals(gone, moment.work, at=moment.now, new_id=case.tools.new_id)
         await case.close_interrupted(moment)
         facts = {"provider_instance_id": gone.provider_instance_id}

@@ -1,9 +1,9 @@
 """Reporting for duty."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from inventiv_core.instances.entities import InstanceId
+from inventiv_core.instances.entities import Instance, InstanceId
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.unit_of_work import UnitOfWork
 from inventiv_core.workers.entities import (
@@ -52,7 +52,8 @@ class RegisterWorker:
 
         Raises:
             WorkerTokenInvalid: Neither the token nor the address is the right one.
-            TokenAlreadyExists: The right address, but the token is in use.
+            TokenAlreadyExists: The right address, but the token is in use, or on its way to a
+                machine that starts anew.
             WorkerInstanceNotFound: There is no such instance, or it is over.
         """
         now = self.clock.now()
@@ -60,9 +61,11 @@ class RegisterWorker:
             if actor.token is None:
                 answer = await self._bootstrap(instance_id, actor, now, work)
             else:
-                await _present(instance_id, actor.token, self.worker_tokens, now, work)
+                await _present(instance_id, actor.token, report, self.worker_tokens, now, work)
                 answer = Registered()
             instance = await living(instance_id, work, known=actor.token is not None)
+            if instance.is_to_reinstall:  # this life ends; the next one has not begun
+                raise TokenAlreadyExists
             before = await work.workers.find(instance_id)
             await work.workers.put(Worker.register(instance_id, report, before=before, at=now))
             await recover(instance, now, work)
@@ -77,6 +80,8 @@ class RegisterWorker:
         if instance.ip_address is None or actor.ip_address != instance.ip_address:
             raise WorkerTokenInvalid
         known = await work.worker_tokens.find(instance_id)
+        if _is_told(instance, now):
+            raise TokenAlreadyExists
         if known is None:
             _, known = new_token(instance_id, 1, self.worker_tokens, at=now)
         elif known.revoked_at is not None:
@@ -92,6 +97,15 @@ class RegisterWorker:
         )
 
 
+def _is_told(instance: Instance, now: datetime) -> bool:
+    """Tell whether the machine has just been told to start anew, and its token with it.
+
+    Who asks for one then may be what ran there before. Later, it may have been lost.
+    """
+    begun_at = instance.boot_started_at
+    return instance.life > 1 and begun_at is not None and now - begun_at < SILENCE
+
+
 async def _is_heard_of(
     instance_id: InstanceId, token: WorkerToken, now: datetime, work: WorkerWork
 ) -> bool:
@@ -102,12 +116,20 @@ async def _is_heard_of(
 
 
 async def _present(
-    instance_id: InstanceId, token: str, tokens: WorkerTokens, now: datetime, work: WorkerWork
+    instance_id: InstanceId,
+    token: str,
+    report: WorkerReport,
+    tokens: WorkerTokens,
+    now: datetime,
+    work: WorkerWork,
 ) -> None:
     """Return if the token is the worker's, and note that it was used."""
-    if tokens.is_good_for_all(token):
-        return
     known = await work.worker_tokens.find(instance_id)
+    if tokens.is_good_for_all(token):
+        if known is not None and known.is_of_former_life(None, report.worker_id):
+            # a process that registers has just begun: its name was given to it, and is the same
+            await work.worker_tokens.put(replace(known, retired_id=None))
+        return
     token_hash = tokens.hash(token)
     if known is None or not known.accepts(token_hash, now):
         raise WorkerTokenInvalid

@@ -1,6 +1,6 @@
 """The tokens of workers: made, looked at, replaced."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -15,7 +15,7 @@ from inventiv_core.kernel.unit_of_work import UnitOfWork
 from inventiv_core.workers.entities import WorkerToken
 from inventiv_core.workers.errors import InstanceIsOver
 from inventiv_core.workers.events import WorkerTokenRotated
-from inventiv_core.workers.ports import WorkerTokens, WorkerTokenWork
+from inventiv_core.workers.ports import RetirementWork, WorkerTokens, WorkerTokenWork
 
 _PREFIX_CHARACTERS: Final = 12
 
@@ -48,6 +48,25 @@ def rotated(
     """Return what we keep of the next token of a worker, which replaces ``known``."""
     _, successor = new_token(known.instance_id, known.generation + 1, tokens, at=at)
     return known.rotated(successor, grace=grace, at=at)
+
+
+async def retire(
+    instance_id: InstanceId, work: RetirementWork, tokens: WorkerTokens, *, at: datetime
+) -> None:
+    """Forget the worker of a machine that is to start anew, and have its token be worth nothing.
+
+    The machine is given the next one with what else it is told: whatever was on its way, or is
+    said until it goes down, is refused.
+    """
+    worker = await work.workers.find(instance_id)
+    known = await work.worker_tokens.find(instance_id)
+    generation = 1 if known is None else known.generation + 1
+    _, token = new_token(instance_id, generation, tokens, at=at)
+    retired_id = None if known is None else known.retired_id
+    if worker is not None and worker.worker_id is not None:
+        retired_id = worker.worker_id
+    await work.worker_tokens.put(replace(token, retired_id=retired_id))
+    await work.workers.forget(instance_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

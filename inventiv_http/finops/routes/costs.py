@@ -16,6 +16,7 @@ from inventiv_core.finops.use_cases.costs import (
     ListCumulativeCosts,
     ListForecasts,
 )
+from inventiv_core.finops.use_cases.leaks import ListLeaks
 from inventiv_core.finops.views.costs import MinuteFilter, minutes_of
 from inventiv_core.identity.access import Actor, Permission
 from inventiv_http.finops.schemas.costs import (
@@ -26,6 +27,7 @@ from inventiv_http.finops.schemas.costs import (
     CurrentCostBody,
     CurrentCostsBody,
     ForecastRow,
+    LeaksBody,
     PointBody,
     SummaryBody,
     WindowBody,
@@ -109,6 +111,23 @@ class MinuteCosts(Controller):
     ) -> Sequence[AdjustmentBody]:
         rows = await list_adjustments(limit=limit, actor=actor, of_platform=of_platform)
         return [AdjustmentBody.of(row) for row in rows]
+
+
+class Leaks(Controller):
+    """What is paid for and not wanted, of all organizations."""
+
+    path = "/finops/leaks"
+    opt = needs(Permission.VIEW_ALL_COSTS)
+    tags = ["finops"]  # noqa: RUF012 - Litestar reads it from the class
+
+    @get("/", summary="What was paid for and not wanted, by provider and machine")
+    async def leaks(
+        self,
+        actor: NamedDependency[Actor],
+        list_leaks: NamedDependency[ListLeaks],
+        limit: FromQuery[int] = 100,
+    ) -> LeaksBody:
+        return LeaksBody.of(await list_leaks(limit=limit, actor=actor))
 
 
 class CostDashboards(Controller):

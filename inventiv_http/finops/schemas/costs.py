@@ -1,6 +1,6 @@
 """What things cost, on the wire. Amounts are euros, as JSON numbers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from inventiv_core.finops.entities.leaks import Leak, LeakReason
 from inventiv_core.finops.entities.rentals import EurSeconds, eur
 from inventiv_core.finops.views.costs import (
     WINDOWS,
@@ -21,6 +22,7 @@ from inventiv_core.finops.views.costs import (
     Spent,
     Summary,
 )
+from inventiv_core.finops.views.leaks import Leaked
 
 
 class CostScope(StrEnum):
@@ -407,4 +409,77 @@ class AdjustmentBody(msgspec.Struct, frozen=True, kw_only=True):
             amount_eur=_eur(row.amount),
             reason=row.reason,
             recorded_at=row.recorded_at,
+        )
+
+
+class LeakBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A machine, or a disk that is left of one, that is paid for and not wanted."""
+
+    provider_code: str
+    provider_instance_id: str
+    zone: str
+    instance_type: str
+    organization_id: UUID
+    instance_id: UUID
+    reason: LeakReason
+    since: datetime
+    until: datetime | None
+    """When it was confirmed gone; `null` until then."""
+    price_known: bool
+    """Whether anybody has said what such a machine costs; if not, only its disks are counted."""
+    eur_per_hour: float
+    leaked_eur: float
+
+    @classmethod
+    def of(cls, leak: Leak, at: datetime) -> Self:
+        """Show it."""
+        return cls(
+            provider_code=leak.provider_code,
+            provider_instance_id=leak.machine_id,
+            zone=leak.zone,
+            instance_type=leak.instance_type,
+            organization_id=leak.organization_id,
+            instance_id=leak.instance_id,
+            reason=leak.reason,
+            since=leak.since,
+            until=leak.until,
+            price_known=leak.cost_per_hour is not None,
+            eur_per_hour=float(leak.eur_per_hour),
+            leaked_eur=float(leak.eur(at)),
+        )
+
+
+class LeakTotalBody(msgspec.Struct, frozen=True, kw_only=True):
+    """All that has leaked at one provider."""
+
+    provider_code: str
+    leaked_eur: float
+    open: int
+    """How many machines cost at this moment."""
+    eur_per_hour: float
+
+
+class LeaksBody(msgspec.Struct, frozen=True, kw_only=True):
+    """What was paid for and not wanted."""
+
+    at: datetime
+    totals: Sequence[LeakTotalBody]
+    leaks: Sequence[LeakBody]
+    """Those first that still cost, then the newest."""
+
+    @classmethod
+    def of(cls, leaked: Leaked) -> Self:
+        """Show it."""
+        return cls(
+            at=leaked.at,
+            totals=[
+                LeakTotalBody(
+                    provider_code=total.provider_code,
+                    leaked_eur=float(total.eur),
+                    open=total.open,
+                    eur_per_hour=float(total.eur_per_hour),
+                )
+                for total in leaked.totals
+            ],
+            leaks=[LeakBody.of(leak, leaked.at) for leak in leaked.leaks],
         )

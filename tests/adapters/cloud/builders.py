@@ -24,6 +24,7 @@ NOWHERE = "http://127.0.0.1:9"
 HERE, THERE = "fr-par-2", "nl-ams-1"
 """Zones that every provider knows, also one that looks closely."""
 SECRET = "wk_only-the-worker-may-know"
+ENGINE_KEY = "ek_only-the-gateway-may-know"
 
 Result = TypeVar("Result")
 
@@ -45,6 +46,7 @@ def an_order(
     control_plane_url: str = NOWHERE,
     auth_token: str = SECRET,
     heartbeat_interval_s: int = 0,
+    engine_key: str | None = ENGINE_KEY,
     instance_type: str = "L4-1-24G",
     needs: MachineNeeds | None = None,
 ) -> MachineOrder:
@@ -60,6 +62,7 @@ def an_order(
             model_id=MODEL,
             auth_token=auth_token,
             heartbeat_interval_s=heartbeat_interval_s,
+            engine_key=engine_key,
         ),
         needs=needs or MachineNeeds(),
     )

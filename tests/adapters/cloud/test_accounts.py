@@ -95,7 +95,8 @@ async def test_every_account_is_swept_once(bank: Bank) -> None:
     await bank.set(OTHER, project_id="p1", secret_key="k1")
     accounts = await bank.clouds.accounts()
     assert len(accounts) == 2, "they share one, and there is the mock"
-    assert accounts[0] is bank.mock
+    assert accounts[0].cloud is bank.mock
+    assert [account.provider_code for account in accounts] == ["mock", "scaleway"]
 
 
 async def test_what_cannot_be_read_is_unknown_and_not_empty(bank: Bank) -> None:
@@ -104,13 +105,13 @@ async def test_what_cannot_be_read_is_unknown_and_not_empty(bank: Bank) -> None:
         await bank.clouds.of("scaleway", organization_id=ACME)
     _, *shut = await bank.clouds.accounts()
     assert len(shut) == 2
-    for account in shut:
+    for account in (one.cloud for one in shut):
         assert isinstance(await account.list(UUID(int=1)), Denied)
         assert not isinstance(account, ForgetsSetups)
     bank.box = AesSecretBox([])
     with pytest.raises(SecretsKeyMissing):
         await bank.clouds.of("scaleway", organization_id=ACME)
-    assert [type(await one.list(UUID(int=1))) for one in await bank.clouds.accounts()] == [
+    assert [type(await one.cloud.list(UUID(int=1))) for one in await bank.clouds.accounts()] == [
         Listed, Denied, Denied,
     ]  # fmt: skip
 

@@ -73,8 +73,9 @@ async def test_a_machine_is_reinstalled_as_what_it_is(cloud: CloudProvider) -> N
         assert isinstance(cloud, ForgetsSetups), "it keeps none: it could not set one up again"
         return
     machine = await started(cloud)
+    setup = an_order(machine.tag, auth_token="wk_of-another-life").setup
     for _ in range(2):
-        assert await cloud.reinstall(machine.id, zone=machine.zone) == Accepted()
+        assert await cloud.reinstall(machine.id, zone=machine.zone, setup=setup) == Accepted()
 
     async def is_running() -> bool:
         found = await cloud.find(machine.tag, zone=machine.zone)
@@ -84,8 +85,8 @@ async def test_a_machine_is_reinstalled_as_what_it_is(cloud: CloudProvider) -> N
         return now.state is MachineState.RUNNING and now.ip_address is not None
 
     await eventually(is_running)
-    assert await cloud.reinstall(NO_SUCH_MACHINE, zone=machine.zone) == Absent()
-    assert await cloud.reinstall(machine.id, zone=THERE) == Absent()
+    assert await cloud.reinstall(NO_SUCH_MACHINE, zone=machine.zone, setup=setup) == Absent()
+    assert await cloud.reinstall(machine.id, zone=THERE, setup=setup) == Absent()
 
 
 async def test_a_machine_is_what_was_ordered(cloud: CloudProvider) -> None:

@@ -19,6 +19,7 @@ from inventiv_core.cloud.entities import (
     Unknown,
 )
 from inventiv_core.cloud.errors import CloudNotConfigured, NoCloudAdapter
+from inventiv_core.cloud.ports import Account
 from tests.adapters.cloud.builders import an_order, rented
 
 
@@ -79,4 +80,7 @@ async def test_a_provider_without_an_account_is_not_configured(cloud: MemoryClou
 async def test_accounts_are_listed_once_each(cloud: MemoryCloud) -> None:
     other = MemoryCloud(clock=SystemClock(), new_id=SerialIds())
     clouds = FixedClouds({"a": cloud, "b": other, "c": cloud})
-    assert await clouds.accounts() == (cloud, other)
+    assert await clouds.accounts() == (
+        Account(provider_code="a", cloud=cloud),
+        Account(provider_code="b", cloud=other),
+    )

@@ -114,7 +114,7 @@ async def test_usage_that_is_stored_already_stays_as_it_is(adapters: Any) -> Non
 
 async def test_a_live_worker_is_a_route(adapters: Any) -> None:
     market = Market()
-    instance = serving(market)
+    instance = replace(serving(market), life=3)
     worker = a_worker(instance, at=NOON - STALE_AFTER, vllm_port=8001, queue_depth=7)
     await given_teams(adapters.unit_of_work(), *market.everything, instance, worker)
     assert await snapshot(adapters) == RoutingSnapshot(
@@ -134,6 +134,7 @@ async def test_a_live_worker_is_a_route(adapters: Any) -> None:
                 base_url="http://192.0.2.1:8001",
                 queue_depth=7,
                 fresh_at=NOON - STALE_AFTER,
+                life=3,
             )
         ],
     )

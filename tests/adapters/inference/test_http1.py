@@ -14,6 +14,7 @@ from inventiv_adapters.inference.http1 import Http1Engines
 from inventiv_core.inference.entities.routes import Route
 from inventiv_core.inference.ports import EngineCall, EngineNotReached, EngineReply
 from inventiv_core.instances.entities import InstanceId
+from inventiv_core.kernel.secrets import Secret
 from tests.builders import ACME, NOON, a_number
 
 
@@ -59,6 +60,9 @@ class Engine:
     async def busy(self, request: web.Request) -> web.Response:
         return web.json_response({"error": "busy"}, status=503)
 
+    async def locked(self, request: web.Request) -> web.Response:
+        return web.json_response({"error": "Unauthorized"}, status=401)
+
     async def cut(self, request: web.Request) -> web.StreamResponse:
         """Promise more than is sent."""
         response = web.StreamResponse(headers={"Content-Length": "100"})
@@ -86,7 +90,7 @@ async def engine() -> AsyncGenerator[Engine]:
     with reserve(None) as port:
         engine = Engine(f"http://127.0.0.1:{port_of(port)}")
         app = web.Application()
-        handlers = ("stream", "whole", "redirect", "busy", "cut", "once", "never")
+        handlers = ("stream", "whole", "redirect", "busy", "locked", "cut", "once", "never")
         app.add_routes([web.post(f"/{name}", getattr(engine, name)) for name in handlers])
         app.add_routes([web.route("*", "/followed", engine.follow)])
         async with serving(app, port):
@@ -152,6 +156,25 @@ async def test_an_answer_is_relayed_byte_by_byte(engine: Engine, engines: Http1E
     assert received == body
     assert (headers["Content-Type"], headers["Accept"]) == ("application/json", "application/json")
     assert (headers["X-Request-ID"], headers["X-Inventiv-Session"]) == ("asked", "s")
+
+
+async def test_an_engine_is_shown_its_own_key_and_nothing_where_it_has_none(
+    engine: Engine, engines: Http1Engines
+) -> None:
+    for key in (Secret("ek_one"), Secret("ek_other"), None):
+        reply = await engines.send(replace(to(engine.url), engine_key=key), a_call("/whole"))
+        reply.close()
+    shown = [headers.get("Authorization") for _, headers in engine.calls]
+    assert shown == ["Bearer ek_one", "Bearer ek_other", None]
+    assert "ek_one" not in repr(replace(to(engine.url), engine_key=Secret("ek_one")))
+
+
+async def test_an_engine_that_does_not_take_its_key_is_as_good_as_none(
+    engine: Engine, engines: Http1Engines
+) -> None:
+    """Its answer is about us: callers would think that their own credentials are refused."""
+    with pytest.raises(EngineNotReached):
+        await engines.send(to(engine.url), a_call("/locked"))
 
 
 async def test_chunks_come_as_they_are_sent(engine: Engine, engines: Http1Engines) -> None:

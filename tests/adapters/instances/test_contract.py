@@ -123,6 +123,7 @@ async def test_everything_that_can_change_is_saved(adapters: Any) -> None:
         deleted_by_provider=True,
         is_archived=True,
         is_to_reinstall=True,
+        life=2,
     )
     same = {
         field.name

@@ -28,6 +28,8 @@ async def test_a_situation_is_all_there_is_to_know_of_an_instance(adapters: Any)
         ip_address="192.0.2.1",
         boot_started_at=NOON,
         ready_at=NOON,
+        is_to_reinstall=True,
+        life=3,
     )
     alone = market.instance()
     await given_teams(adapters.unit_of_work(), *market.everything, instance, alone)

@@ -9,8 +9,10 @@ from aiohttp import web
 
 from inventiv_adapters.cloud.mock.loopback import port_of, reserve, serving
 from inventiv_adapters.orchestration.http import HttpEngineProbe
+from inventiv_core.kernel.secrets import Secret
 
 LOOK_S = 0.25
+KEY = Secret("ek_of-this-engine")
 LISTED = {"object": "list", "data": [{"id": "acme/chat", "object": "model"}, {"id": "acme/b"}]}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -22,11 +24,13 @@ class Engine:
     def __init__(self, url: str) -> None:
         self.url = url
         self.asked: list[tuple[str, str, Any]] = []
+        self.keys: list[str | None] = []
         self.answers: Handler = self.listing
 
     async def hear(self, request: web.Request) -> web.StreamResponse:
         said = await request.json() if request.can_read_body else None
         self.asked.append((request.method, request.path, said))
+        self.keys.append(request.headers.get("Authorization"))
         return await self.answers(request)
 
     async def listing(self, request: web.Request) -> web.StreamResponse:
@@ -103,6 +107,7 @@ UNABLE: dict[str, Handler] = {
     "endless": endless,
     "huge": answering(GOOD + b" " * 2_000_000),
     "out of order": answering(GOOD, status=500),
+    "locked": answering(GOOD, status=401),
     "elsewhere": answering(GOOD, status=307, headers={"Location": "/v1/models"}),
     "badly packed": answering(GOOD, headers={"Content-Encoding": "gzip"}),
 }
@@ -119,15 +124,17 @@ NONSENSE: dict[str, bytes] = {
 
 
 async def test_an_engine_is_asked_what_it_serves(engine: Engine, probe: HttpEngineProbe) -> None:
-    assert await probe.models(engine.url) == ("acme/chat", "acme/b")
+    assert await probe.models(engine.url, key=KEY) == ("acme/chat", "acme/b")
     assert engine.asked == [("GET", "/v1/models", None)]
+    assert engine.keys == ["Bearer ek_of-this-engine"]
 
 
 async def test_an_engine_is_warmed_up_with_one_token(
     engine: Engine, probe: HttpEngineProbe
 ) -> None:
-    assert await probe.warm_up(engine.url, "acme/chat")
+    assert await probe.warm_up(engine.url, "acme/chat", key=KEY)
     [(method, path, body)] = engine.asked
+    assert engine.keys == ["Bearer ek_of-this-engine"]
     assert (method, path) == ("POST", "/v1/chat/completions")
     assert (body["model"], body["max_tokens"], body["stream"]) == ("acme/chat", 1, False)
 
@@ -138,8 +145,8 @@ async def test_an_engine_that_is_not_well_serves_nothing(
 ) -> None:
     engine.answers = UNABLE[name]
     async with asyncio.timeout(20 * LOOK_S):
-        assert await probe.models(engine.url) is None
-        assert not await probe.warm_up(engine.url, "acme/chat")
+        assert await probe.models(engine.url, key=KEY) is None
+        assert not await probe.warm_up(engine.url, "acme/chat", key=KEY)
 
 
 @pytest.mark.parametrize("name", NONSENSE)
@@ -147,21 +154,21 @@ async def test_an_engine_that_talks_nonsense_serves_nothing(
     engine: Engine, probe: HttpEngineProbe, name: str
 ) -> None:
     engine.answers = answering(NONSENSE[name])
-    assert await probe.models(engine.url) is None
+    assert await probe.models(engine.url, key=KEY) is None
 
 
 async def test_an_engine_may_serve_nothing_yet(engine: Engine, probe: HttpEngineProbe) -> None:
     engine.answers = answering(b'{"data": []}')
-    assert await probe.models(engine.url) == ()
+    assert await probe.models(engine.url, key=KEY) == ()
 
 
 async def test_an_engine_that_does_not_listen_does_not_answer(probe: HttpEngineProbe) -> None:
     with reserve(None) as port:
         url = f"http://127.0.0.1:{port_of(port)}"
-        assert await probe.models(url) is None
-        assert not await probe.warm_up(url, "acme/chat")
+        assert await probe.models(url, key=KEY) is None
+        assert not await probe.warm_up(url, "acme/chat", key=KEY)
 
 
 @pytest.mark.parametrize("url", ["", "http://", "http://[::1", "http://a b:8000", "http://é\x00"])
 async def test_an_address_that_is_none_does_not_answer(probe: HttpEngineProbe, url: str) -> None:
-    assert await probe.models(url) is None
+    assert await probe.models(url, key=KEY) is None

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from inventiv_core.instances.entities import Instance, InstanceId
+from inventiv_core.instances.entities import Instance, InstanceId, InstanceStatus
 from inventiv_core.workers.entities import (
     Heard,
     Standing,
@@ -87,6 +87,7 @@ async def test_a_token_takes_the_place_of_the_one_before(adapters: Any) -> None:
         revoked_at=NOON + 3 * SECOND,
         previous_hash="hash",
         previous_until=NOON + 4 * SECOND,
+        retired_id=a_number(),
     )
     async with adapters.unit_of_work()() as work:
         for token in (a_token(instance), rotated):
@@ -96,11 +97,15 @@ async def test_a_token_takes_the_place_of_the_one_before(adapters: Any) -> None:
 
 
 async def test_how_workers_stand_is_read_for_many_at_once(adapters: Any) -> None:
-    instance, bystander = await deployed(adapters)
+    market = Market()
+    instance = market.instance(status=InstanceStatus.BOOTING, is_to_reinstall=True)
+    bystander = market.instance()
+    await given_teams(adapters.unit_of_work(), *market.everything, instance, bystander)
+    token = a_token(instance, previous_hash="old", previous_until=NOON, retired_id=a_number())
     worker = a_worker(instance, worker_id=a_number(), former_id=a_number())
     async with adapters.unit_of_work()() as work:
         await work.workers.put(worker)
-        await work.worker_tokens.put(a_token(instance, previous_hash="old", previous_until=NOON))
+        await work.worker_tokens.put(token)
         found = await work.workers.standings([instance.id, InstanceId(a_number()), bystander.id])
     assert {standing.instance_id: standing for standing in found} == {
         instance.id: Standing(
@@ -108,11 +113,12 @@ async def test_how_workers_stand_is_read_for_many_at_once(adapters: Any) -> None
             organization_id=instance.organization_id,
             status=instance.status,
             ip_address=None,
-            token=a_token(instance, previous_hash="old", previous_until=NOON),
+            token=token,
             worker_status=WorkerStatus.READY,
             worker_id=worker.worker_id,
             former_id=worker.former_id,
             heard_at=NOON,
+            is_to_reinstall=True,
         ),
         bystander.id: Standing(
             instance_id=bystander.id,

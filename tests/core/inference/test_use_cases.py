@@ -23,6 +23,7 @@ from inventiv_adapters.kernel.memory import MemoryDatabase
 from inventiv_adapters.models.memory.offerings import MemoryOfferingQueries
 from inventiv_adapters.settings.memory import MemorySettingQueries
 from inventiv_adapters.unit_of_work import MemoryUnitOfWork
+from inventiv_adapters.workers.keys import DerivedEngineKeys
 from inventiv_core.finops.entities.tokens import TokenCharge
 from inventiv_core.finops.ports.wallets import LedgerWork
 from inventiv_core.finops.use_cases.charging import ChargeUsage
@@ -643,6 +644,7 @@ async def test_routes_are_what_the_database_says(world: World) -> None:
         offerings=offerings,
         clock=world.clock,
         effective_settings=world.effective_settings,
+        engine_keys=world.engine_keys,
     )
     served = ListServedModels(router=router, offerings=offerings, clock=world.clock)
     instance_id = await world.deploy_until(InstanceStatus.READY)
@@ -671,6 +673,7 @@ async def test_background_work_is_the_platform_s() -> None:
         effective_settings=EffectiveSettings(
             MemorySettingQueries(database), clock=ManualClock(NOON), environment={}
         ),
+        engine_keys=DerivedEngineKeys("a secret for tests only"),
     )
     for use_case in (flush, refresh):
         with pytest.raises(PermissionMissing):
@@ -689,6 +692,7 @@ async def test_a_worker_s_silence_is_as_long_as_the_platform_says(world: World) 
         offerings=offerings,
         clock=world.clock,
         effective_settings=world.effective_settings,
+        engine_keys=world.engine_keys,
     )
     served = ListServedModels(router=router, offerings=offerings, clock=world.clock)
     await world.deploy_until(InstanceStatus.READY)

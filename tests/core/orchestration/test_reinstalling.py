@@ -1,5 +1,7 @@
 """A machine starts anew, and no other one is rented."""
 
+from contextlib import nullcontext, suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from inventiv_core.action_logs.entities import ActionStatus, ActionType
 from inventiv_core.cloud.entities import Absent, Denied, Throttled, Unknown
 from inventiv_core.cloud.errors import NoCloudAdapter
 from inventiv_core.cloud.ports import CloudProvider
-from inventiv_core.identity.access import Role
+from inventiv_core.identity.access import PLATFORM, Role
 from inventiv_core.identity.errors.access import PermissionMissing
 from inventiv_core.instances.entities import REINSTALLABLE, InstanceId, InstanceStatus
 from inventiv_core.instances.errors import (
@@ -20,10 +22,12 @@ from inventiv_core.instances.errors import (
     ReinstallTooLate,
 )
 from inventiv_core.kernel.errors import DomainError
+from inventiv_core.kernel.secrets import Secret
 from inventiv_core.orchestration.use_cases.reinstalling import ReinstallInstance
-from inventiv_core.workers.entities import Worker
+from inventiv_core.workers.entities import Worker, WorkerCaller, WorkerReport, WorkerStatus
+from inventiv_core.workers.errors import TokenAlreadyExists, WorkerTokenInvalid
 from tests.builders import OTHER, a_number, an_actor, given
-from tests.core.world import MINUTE, SECOND, World
+from tests.core.world import GOOD_FOR_ALL, MINUTE, SECOND, World
 
 S = InstanceStatus
 
@@ -79,7 +83,7 @@ async def test_what_the_agent_says_before_the_new_start_counts_no_more(world: Wo
     asked_at = world.clock.now()
     world.clock.advance(MINUTE)
     await world.beat()  # the machine does not know yet
-    assert instance_id in world.database.table(Worker)
+    assert instance_id not in world.database.table(Worker), "its token is worth nothing"
     world.agents_work = False
     await world.run(MINUTE)
     assert world.cloud.reinstalled
@@ -89,6 +93,102 @@ async def test_what_the_agent_says_before_the_new_start_counts_no_more(world: Wo
     assert begun_at >= asked_at + MINUTE, "it counts from when the provider does it"
     world.agents_work = True
     await world.run(MINUTE)
+    assert world.status(instance_id) is S.READY
+
+
+async def test_each_life_of_a_machine_has_secrets_of_its_own(world: World) -> None:
+    instance_id = await world.deploy_until(S.READY)
+    [machine_id] = world.cloud.machines
+    before = world.cloud.setups[machine_id]
+    assert before.engine_key is not None
+    await world.reinstall(instance_id)
+    assert set(world.engines.keys) == {Secret(before.engine_key)}, "nobody is asked without it"
+    world.engines.keys.clear()
+    await world.run(2 * MINUTE)
+    after = world.cloud.setups[machine_id]
+    assert world.status(instance_id) is S.READY
+    assert after.auth_token != before.auth_token
+    assert after.engine_key not in {None, before.engine_key}
+    assert set(world.engines.keys) == {Secret(after.engine_key or "")}
+    assert after.engine_key == world.engine_keys.derive(instance_id, 2).reveal()
+
+
+READY = WorkerReport(status=WorkerStatus.READY)
+
+
+@pytest.mark.parametrize("has_own_token", [True, False])
+@pytest.mark.parametrize("moment", ["before", "after", "late"])
+async def test_a_late_heartbeat_of_the_former_life_brings_no_worker_back(
+    world: World, moment: str, *, has_own_token: bool
+) -> None:
+    world.report = replace(world.report, worker_id=a_number())
+    instance_id = await world.deploy_until(S.READY)
+    await world.run(MINUTE)
+    old, [machine_id] = world.report, world.cloud.machines
+    token = world.cloud.setups[machine_id].auth_token if has_own_token else GOOD_FOR_ALL
+    caller = WorkerCaller(token=token, ip_address="127.0.0.1")
+    await world.reinstall(instance_id)
+    if moment != "before":
+        world.agents_work = False
+        await world.run(MINUTE)
+        assert world.cloud.reinstalled
+    if moment == "late":
+        world.report = replace(world.report, worker_id=a_number())
+        world.agents_work = True
+        await world.run(MINUTE)
+        assert world.status(instance_id) is S.READY
+    known = world.database.table(Worker).get(instance_id)
+    with suppress(WorkerTokenInvalid):  # who still believes what it has read answers, and drops it
+        await world.heartbeat(instance_id, old, actor=caller)
+    await world.flush_heartbeats(actor=PLATFORM)
+    world.roster.forget(instance_id)
+    with pytest.raises(WorkerTokenInvalid) if has_own_token else nullcontext():
+        await world.heartbeat(instance_id, old, actor=caller)
+    await world.flush_heartbeats(actor=PLATFORM)
+    assert world.database.table(Worker).get(instance_id) == known
+    assert (known is None) == (moment != "late")
+
+
+async def test_a_process_that_registers_while_its_life_ends_is_sent_away(world: World) -> None:
+    instance_id = await world.deploy_until(S.READY)
+    await world.reinstall(instance_id)
+    for token in (GOOD_FOR_ALL, None):
+        caller = WorkerCaller(token=token, ip_address="127.0.0.1")
+        with pytest.raises(TokenAlreadyExists):
+            await world.register(instance_id, READY, actor=caller)
+    assert instance_id not in world.database.table(Worker)
+
+
+async def test_a_token_that_has_just_been_sent_is_not_given_to_who_asks_for_it(
+    world: World,
+) -> None:
+    """Who asks may be what ran on the machine before, and does still."""
+    instance_id = await world.deploy_until(S.READY)
+    world.agents_work = False
+    await world.reinstall(instance_id)
+    await world.run(10 * SECOND)
+    assert world.cloud.reinstalled
+    anybody = WorkerCaller(token=None, ip_address="127.0.0.1")
+    with pytest.raises(TokenAlreadyExists):
+        await world.register(instance_id, READY, actor=anybody)
+    world.clock.advance(MINUTE)
+    answer = await world.register(instance_id, READY, actor=anybody)
+    [machine_id] = world.cloud.machines
+    assert answer.bootstrap_token == world.cloud.setups[machine_id].auth_token
+
+
+async def test_a_process_that_always_has_the_same_name_comes_back(world: World) -> None:
+    """With the token that is good for all: then only its registration tells that it is new."""
+    world.report = replace(world.report, worker_id=a_number())
+    instance_id = await world.deploy_until(S.READY)
+    await world.run(MINUTE)
+    world.agents_work = False
+    await world.reinstall(instance_id)
+    await world.run(10 * SECOND)
+    caller = WorkerCaller(token=GOOD_FOR_ALL, ip_address="127.0.0.1")
+    await world.register(instance_id, world.report, actor=caller)
+    await world.heartbeat(instance_id, world.report, actor=caller)
+    await world.run(10 * SECOND)
     assert world.status(instance_id) is S.READY
 
 
@@ -212,6 +312,7 @@ async def test_a_provider_that_cannot_is_not_asked(world: World) -> None:
             unit_of_work=world.unit_of_work,
             situation_queries=world.reinstall_instance.situation_queries,
             clouds=clouds,
+            worker_tokens=world.reinstall_instance.worker_tokens,
             clock=world.clock,
             new_id=world.new_id,
         )

@@ -7,6 +7,7 @@ import pytest
 from inventiv_core.action_logs.entities import ActionType
 from inventiv_core.cloud.entities import Absent, Accepted, Denied, MachineState, Unknown
 from inventiv_core.instances.entities import ErrorCode, InstanceId, InstanceStatus
+from inventiv_core.kernel.secrets import Secret
 from inventiv_core.settings.definitions import WORKER_STALE, WORKER_STARTUP
 from inventiv_core.workers.entities import WorkerReport, WorkerStatus
 from tests.builders import ACME, a_worker, given
@@ -104,7 +105,7 @@ async def test_a_worker_is_not_believed_until_its_engine_answers(
 async def test_an_engine_that_lists_the_model_must_also_produce(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def refuse(base_url: str, model_id: str) -> bool:
+    async def refuse(base_url: str, model_id: str, *, key: Secret) -> bool:
         return False
 
     monkeypatch.setattr(world.engines, "warm_up", refuse)

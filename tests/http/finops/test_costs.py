@@ -1,6 +1,7 @@
 """What dashboards are told of costs."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -10,7 +11,7 @@ from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_core.finops.use_cases.rentals import begin_rental
 from inventiv_core.instances.entities import Instance
 from inventiv_http.container import MemoryAdapters
-from tests.builders import ACME, NOON, OTHER, Market, given
+from tests.builders import ACME, NOON, OTHER, Market, a_leak, given
 from tests.http.conftest import SignIn
 
 MINUTES = {"minute": 1, "hour": 60, "day": 1_440, "month_30d": 43_200, "year_365d": 525_600}
@@ -239,3 +240,33 @@ async def test_where_nothing_was_ever_rented_all_is_zero(
     assert [row["actual_spend_eur"] for row in answer["actual_spend_windows"]] == [0] * 5
     assert (await owner.get("/finops/cost/actual/minute")).json() == []
     assert (await owner.get("/finops/cost/adjustments")).json() == []
+
+
+async def test_administrators_of_the_platform_see_what_was_paid_for_and_not_wanted(
+    memory: MemoryAdapters, clock: ManualClock, sign_in: SignIn, root: httpx.AsyncClient
+) -> None:
+    leak = a_leak(cost_per_hour=Decimal("0.75"))
+    async with memory.unit_of_work()() as work:
+        await work.leaks.begin(leak)
+    clock.advance(timedelta(hours=2))
+    answer = (await root.get("/finops/leaks")).json()
+    assert answer["totals"] == [
+        {"provider_code": "mock", "leaked_eur": 1.5, "open": 1, "eur_per_hour": 0.75}
+    ]
+    [row] = answer["leaks"]
+    assert row == {
+        "provider_code": "mock",
+        "provider_instance_id": leak.machine_id,
+        "zone": "local",
+        "instance_type": "mock-local-instance",
+        "organization_id": str(ACME),
+        "instance_id": str(leak.instance_id),
+        "reason": "stray",
+        "since": "2026-01-01T12:00:00Z",
+        "until": None,
+        "price_known": True,
+        "eur_per_hour": 0.75,
+        "leaked_eur": 1.5,
+    }
+    for name in ("owner", "manager", "user"):
+        assert (await (await sign_in(name)).get("/finops/leaks")).status_code == 403

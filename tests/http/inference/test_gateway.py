@@ -43,15 +43,16 @@ async def test_a_plain_answer_comes_as_the_engine_gave_it(
 
 
 async def test_the_engine_learns_nothing_about_the_caller(
-    caller: httpx.AsyncClient, engine: Engine, worker: Worker
+    caller: httpx.AsyncClient, engine: Engine, worker: Worker, memory: MemoryAdapters
 ) -> None:
-    await worker(engine.port)
+    instance = await worker(engine.port)
     headers = {"Cookie": "a=b", "X-Api-Key": "secret", "User-Agent": "me", "X-Other": "x"}
     await caller.post(f"{CHAT}?q=secret", json=asking(), headers=headers)
     [(_, sent, _)] = engine.calls
     known = {"Host", "Accept", "Accept-Encoding", "Content-Type", "Content-Length"}
-    known |= {"X-Request-ID"}
+    known |= {"X-Request-ID", "Authorization"}
     assert set(sent) <= known
+    assert sent["Authorization"] == f"Bearer {memory.engine_keys().derive(instance.id, 1).reveal()}"
     assert (sent["Content-Type"], sent["Accept"]) == ("application/json", "application/json")
 
 

@@ -1,11 +1,13 @@
 """``/metrics``: who may read it, and what it says."""
 
+from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
 from dependency_injector.providers import Object
 
+from inventiv_core.finops.views.leaks import LeakTotal
 from inventiv_core.identity.access import PLATFORM
 from inventiv_core.inference.entities.usage import TokenCounts
 from inventiv_core.orchestration.use_cases.reconciling import Claimed
@@ -82,6 +84,9 @@ def test_what_background_work_finds_is_counted() -> None:
     metrics.job("heartbeats", 0.1, is_done=True, result=Flushed(stored=5, dropped=1))
     metrics.job("usage", 0.1, is_done=False, result=None)
     metrics.fleet({"ready": 4})
+    metrics.leaks(
+        [LeakTotal(provider_code="mock", eur=Decimal("1.5"), open=2, eur_per_hour=Decimal("0.75"))]
+    )
     metrics.call_begins()
     assert "inventiv_gateway_in_flight 1.0" in metrics.text().decode()
     metrics.first_byte(0.1)
@@ -100,6 +105,9 @@ def test_what_background_work_finds_is_counted() -> None:
         'inventiv_jobs_total{job="usage",outcome="failed"} 1.0',
         'inventiv_jobs_total{job="sweep",outcome="done"} 1.0',
         'inventiv_instances{status="ready"} 4.0',
+        'inventiv_leaked_eur{provider="mock"} 1.5',
+        'inventiv_leaking_machines{provider="mock"} 2.0',
+        'inventiv_leaking_eur_per_hour{provider="mock"} 0.75',
         "inventiv_gateway_in_flight 0.0",
         'inventiv_gateway_tokens_total{direction="input"} 7.0',
         'inventiv_gateway_tokens_total{direction="output"} 9.0',
@@ -119,6 +127,7 @@ async def test_background_work_is_counted_as_it_is_done() -> None:
         await eventually(
             lambda: 'inventiv_instances{status="ready"} 0.0' in metrics.text().decode()
         )
+        await eventually(lambda: 'job="leaks",outcome="done"' in metrics.text().decode())
 
 
 def test_applications_do_not_share_what_they_count() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from inventiv_adapters.cloud.install.script import SetupImpossible, cloud_init, machine_files
 from inventiv_core.cloud.entities import MachineNeeds
 from inventiv_core.kernel.secrets import Secret
-from tests.adapters.cloud.builders import SECRET, an_order
+from tests.adapters.cloud.builders import ENGINE_KEY, SECRET, an_order
 
 SCRIPT = Path(__file__).parents[4] / "inventiv_adapters/cloud/install/install.sh"
 SETUP = an_order().setup
@@ -32,7 +32,7 @@ DOCKER = """case "$1" in
 info) echo '{"nvidia":{}}' ;;
 pull) [ ! -e "$STATE/no-pull" ] || { rm "$STATE/no-pull"; exit 1; } ;;
 run)
-    echo "token:$HF_TOKEN" > "$STATE/run-environment"
+    echo "token:$HF_TOKEN key:$VLLM_API_KEY" > "$STATE/run-environment"
     for word in "$@"; do
         case "$word" in inventiv.fingerprint=*) echo "true ${word#*=}" > "$STATE/engine" ;; esac
     done ;;
@@ -144,10 +144,14 @@ def test_no_secret_is_an_argument_a_word_of_the_log_or_left_in_the_user_data(box
     done = box.prepare().run()
     assert NEEDS.hub_token is not None
     secret = NEEDS.hub_token.reveal()
-    assert (box.root / "state/run-environment").read_text() == f"token:{secret}\n"
+    said = f"token:{secret} key:{ENGINE_KEY}\n"
+    assert (box.root / "state/run-environment").read_text() == said
+    [engine] = box.ran("docker", "run")
+    assert "[--env] [VLLM_API_KEY]" in engine
     for text in (done.stderr, done.stdout, box.trace_file.read_text()):
         assert secret not in text
         assert SECRET not in text
+        assert ENGINE_KEY not in text
     assert not (box.root / "pwned").exists()
     assert not (box.root / "var/lib/cloud/instances/i/user-data.txt").exists()
     unit = (box.root / "etc/systemd/system/inventiv-agent.service").read_text()
@@ -168,6 +172,17 @@ def test_another_model_replaces_the_engine(box: Box) -> None:
     assert box.prepare().run().returncode == 0
     [engine] = box.ran("docker", "run")
     assert "[other/model]" in engine
+
+
+def test_another_key_replaces_the_engine_and_without_one_it_lets_in_anybody(box: Box) -> None:
+    assert box.prepare().run().returncode == 0
+    for key in ("ek_of-another-life", None):
+        (box.root / "opt/inventiv/settings/engine_key").unlink()
+        box.files = machine_files(replace(SETUP, engine_key=key), NEEDS)
+        assert box.prepare().run().returncode == 0
+        [engine] = box.ran("docker", "run")
+        assert ("VLLM_API_KEY" in engine) == (key is not None)
+    assert "engine_key" not in json.loads(box.files["agent.json"])
 
 
 def test_a_pull_that_fails_is_tried_again(box: Box) -> None:
@@ -233,7 +248,8 @@ def test_user_data_is_what_cloud_init_reads() -> None:
     assert document == json.loads(text.partition("\n")[2])
     assert {one["permissions"] for one in document["write_files"]} == {"0600"}
     assert document["runcmd"] == [["bash", "/opt/inventiv/install.sh"]]
-    assert SECRET not in text, "nobody reads it by accident"
+    for secret in (SECRET, ENGINE_KEY):
+        assert secret not in text, "nobody reads it by accident"
     assert len(text) < 64_000
 
 

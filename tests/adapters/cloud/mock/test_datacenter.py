@@ -23,6 +23,7 @@ from inventiv_adapters.kernel.clock import SystemClock
 from inventiv_adapters.kernel.ids import SerialIds, Uuid7
 from inventiv_core.cloud.entities import Accepted, Machine
 from tests.adapters.cloud.builders import (
+    ENGINE_KEY,
     MODEL,
     SECRET,
     an_order,
@@ -32,6 +33,7 @@ from tests.adapters.cloud.builders import (
 )
 from tests.adapters.cloud.mock.conftest import FakeControlPlane
 
+KEY = {"Authorization": f"Bearer {ENGINE_KEY}"}
 CHAT = {"messages": [{"role": "user", "content": "Hello there"}]}
 
 
@@ -101,7 +103,7 @@ def engine_of(control_plane: FakeControlPlane) -> str:
 
 
 async def test_a_machine_that_is_reinstalled_comes_up_anew_on_its_ports(
-    site: Site, control_plane: FakeControlPlane
+    site: Site, control_plane: FakeControlPlane, client: httpx.AsyncClient
 ) -> None:
     async with site.datacenter() as datacenter:
         cloud = site.cloud(datacenter)
@@ -110,20 +112,36 @@ async def test_a_machine_that_is_reinstalled_comes_up_anew_on_its_ports(
         await eventually(ready(control_plane))
         before, engine = site.rental(machine), engine_of(control_plane)
         said = len(control_plane.messages)
-        assert await cloud.reinstall(machine.id, zone=machine.zone) == Accepted()
+        setup = an_order(
+            machine.tag,
+            control_plane_url=control_plane.url,
+            auth_token="wk_another",
+            engine_key="ek_another",
+        ).setup
+        assert await cloud.reinstall(machine.id, zone=machine.zone, setup=setup) == Accepted()
         assert site.rental(machine).state is RentalState.STARTING
 
         async def registered_again() -> bool:
             return "register" in control_plane.actions[said:]
 
+        async def ready_again() -> bool:
+            beats = control_plane.said("heartbeat")
+            newest = control_plane.said("register")[-1]["worker_id"]
+            return (beats[-1]["worker_id"], beats[-1]["status"]) == (newest, "ready")
+
         await eventually(registered_again)
-        await eventually(ready(control_plane))
+        await eventually(ready_again)
         [first, second] = control_plane.said("register")
         assert first["worker_id"] != second["worker_id"], "it is another agent"
         assert engine_of(control_plane) == engine
         after = site.rental(machine)
         assert (after.id, after.created_at) == (before.id, before.created_at)
-        assert set(control_plane.bearers) == {f"Bearer {SECRET}"}
+        bearers = control_plane.bearers
+        assert (bearers[0], bearers[-1]) == (f"Bearer {SECRET}", "Bearer wk_another")
+        for key, status in ((ENGINE_KEY, 401), ("ek_another", 200)):
+            headers = {"Authorization": f"Bearer {key}"}
+            answer = await client.get(f"{engine}/v1/models", headers=headers)
+            assert answer.status_code == status, "a key is of one life"
 
 
 async def test_a_machine_comes_up_serves_and_goes(
@@ -147,7 +165,8 @@ async def test_a_machine_comes_up_serves_and_goes(
 
         body = CHAT | {"model": MODEL, "stream": True, "max_tokens": 50, "ignore_eos": True}
         running: list[str] = []
-        async with client.stream("POST", f"{engine}/v1/chat/completions", json=body) as answer:
+        url = f"{engine}/v1/chat/completions"
+        async with client.stream("POST", url, json=body, headers=KEY) as answer:
             async for line in answer.aiter_lines():
                 if not running and '"content":"You"' in line:
                     metrics = (await client.get(f"{engine}/metrics")).text.splitlines()
@@ -162,7 +181,8 @@ async def test_a_machine_comes_up_serves_and_goes(
         said = len(control_plane.messages)
         await asyncio.sleep(0.05)  # more than one interval
         assert len(control_plane.messages) == said
-        assert site.rental(machine).setup.auth_token == ""
+        forgotten = site.rental(machine).setup
+        assert (forgotten.auth_token, forgotten.engine_key) == ("", "")
 
 
 async def test_the_time_line_is_kept(
@@ -204,7 +224,9 @@ async def test_a_restart_brings_the_same_machine_back(
         )
         await eventually(ready(control_plane))
         engine = engine_of(control_plane)
-        assert (await client.post(f"{engine}/v1/chat/completions", json=CHAT)).is_success
+        assert (
+            await client.post(f"{engine}/v1/chat/completions", json=CHAT, headers=KEY)
+        ).is_success
     before = site.rental(machine)
     assert before.state is RentalState.RUNNING, "it stays rented"
     with pytest.raises(httpx.ConnectError):
@@ -214,7 +236,9 @@ async def test_a_restart_brings_the_same_machine_back(
     async with site.datacenter(boot_s=0.02):
         await eventually(ready(control_plane))
         assert engine_of(control_plane) == engine
-        assert (await client.post(f"{engine}/v1/chat/completions", json=CHAT)).is_success
+        assert (
+            await client.post(f"{engine}/v1/chat/completions", json=CHAT, headers=KEY)
+        ).is_success
     assert site.rental(machine) == before
 
 

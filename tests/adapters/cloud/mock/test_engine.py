@@ -47,7 +47,7 @@ class Running:
 
 
 async def _run(
-    client: httpx.AsyncClient, *, token_delay_s: float, seats: int = 8
+    client: httpx.AsyncClient, *, token_delay_s: float, seats: int = 8, key: str | None = None
 ) -> AsyncGenerator[Running]:
     engine = Engine(
         model_id=MODEL,
@@ -55,6 +55,7 @@ async def _run(
         max_running_requests=seats,
         clock=SystemClock(),
         new_id=SerialIds(),
+        key=key,
     )
     with reserve(None) as port:
         async with engine.serving_on(port):
@@ -73,6 +74,33 @@ async def slow(client: httpx.AsyncClient) -> AsyncGenerator[Running]:
     """An engine with one seat, that takes minutes for an endless answer."""
     async for running in _run(client, token_delay_s=0.01, seats=1):
         yield running
+
+
+@pytest.fixture
+async def locked(client: httpx.AsyncClient) -> AsyncGenerator[Running]:
+    """An engine that lets in only those who have its key."""
+    async for running in _run(client, token_delay_s=0, key="ek_secret"):
+        yield running
+
+
+async def test_only_who_has_the_key_uses_the_models(locked: Running) -> None:
+    calls = (("GET", "/v1/models"), ("POST", "/v1/chat/completions"), ("POST", "/v1/nothing"))
+    for method, path in calls:
+        for said in (None, "ek_secret", "Bearer ek_other", "Basic ek_secret"):
+            headers: dict[str, str] = {} if said is None else {"Authorization": said}
+            url = f"{locked.url}{path}"
+            answer = await locked.client.request(method, url, json={}, headers=headers)
+            assert (answer.status_code, answer.json()) == (401, {"error": "Unauthorized"})
+    right = {"Authorization": "Bearer ek_secret"}
+    answer = await locked.client.get(f"{locked.url}/v1/models", headers=right)
+    assert answer.json()["data"][0]["id"] == MODEL
+    for path in ("/health", "/metrics"):
+        assert (await locked.client.get(f"{locked.url}{path}")).is_success, "that is the agent's"
+
+
+async def test_an_engine_without_a_key_lets_in_whoever_has_one(running: Running) -> None:
+    headers = {"Authorization": "Bearer ek_of-nobody"}
+    assert (await running.client.get(f"{running.url}/v1/models", headers=headers)).is_success
 
 
 async def test_a_chat_repeats_what_the_user_said_last(running: Running) -> None:

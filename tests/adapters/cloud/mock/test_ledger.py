@@ -87,7 +87,7 @@ def test_it_remembers_a_life(ledger: Ledger) -> None:
             state=RentalState.DELETED,
             stopping_at=later[2],
             deleted_at=later[3],
-            setup=replace(born.setup, auth_token=""),
+            setup=replace(born.setup, auth_token="", engine_key=""),
         )
     ]
 
