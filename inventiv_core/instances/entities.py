@@ -129,6 +129,7 @@ class Instance:
     boot_started_at: datetime | None
     ready_at: datetime | None
     failed_at: datetime | None
+    """When its start failed first, if it has not got ready since."""
     terminated_at: datetime | None
     missing_since: datetime | None
     """When the provider first said, definitely, that the machine is not there."""
@@ -206,12 +207,25 @@ class Instance:
             failed_at=None,
         )
 
+    @property
+    def may_be_late(self) -> bool:
+        """Whether it deserves one more chance: its start ran out of time, for the first time."""
+        return (
+            self.status is InstanceStatus.STARTUP_FAILED
+            and self.error_code == ErrorCode.STARTUP_TIMEOUT
+            and self.failed_at == self.status_since
+        )
+
+    def boot_again(self, *, at: datetime) -> Self:
+        """Give it one more chance, and remember that it has had it."""
+        return replace(self.boot(at=at), failed_at=self.failed_at)
+
     def fail(self, status: InstanceStatus, *, code: ErrorCode, message: str, at: datetime) -> Self:
         """Say that it will not get ready, and why."""
         return self.enter(
             status,
             at=at,
-            failed_at=at,
+            failed_at=self.failed_at or at,
             error_code=code,
             error_message=message,
             is_to_reinstall=False,

@@ -314,14 +314,14 @@ class Case(Desk):
 
     cloud: CloudProvider
 
-    async def missing(self) -> bool:
+    async def missing(self, *, apart: timedelta) -> bool:
         """Note that the provider says there is no machine; tell whether to believe it.
 
-        It takes two definite answers, some time apart.
+        It takes two definite answers, so long ``apart``.
         """
         since = self.instance.missing_since
         if since is not None:
-            return self.tools.clock.now() - since >= self.tools.patience.confirm
+            return self.tools.clock.now() - since >= apart
         async with self.moment() as moment:
             after = moment.instance.change(missing_since=moment.now)
             await moment.work.instances.save(moment.instance, after, reason="")

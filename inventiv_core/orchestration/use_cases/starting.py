@@ -25,7 +25,7 @@ async def look(case: Case) -> Machine | Next:
             await case.present()
             return await case.keep_one(machines)
         case Found() | Absent():  # a double of a machine that is gone was never set up
-            if not await case.missing():
+            if not await case.missing(apart=case.tools.patience.confirm):
                 return Next(after=case.tools.patience.confirm)
             if await case.doubted():
                 return Next(after=case.tools.patience.watch, trouble=True)
@@ -233,5 +233,10 @@ async def _note(case: Case, moment: Moment, finding: Finding, facts: Mapping[str
 def _serve(instance: Instance, case: Case) -> Instance:
     now = case.tools.clock.now()
     return instance.enter(
-        InstanceStatus.READY, at=now, ready_at=now, error_code=None, error_message=None
+        InstanceStatus.READY,
+        at=now,
+        ready_at=now,
+        failed_at=None,
+        error_code=None,
+        error_message=None,
     )

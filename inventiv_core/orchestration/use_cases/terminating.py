@@ -1,8 +1,9 @@
 """From a machine that is to go to one that is gone."""
 
 from dataclasses import replace
+from datetime import timedelta
 
-from inventiv_core.action_logs.entities import ActionType
+from inventiv_core.action_logs.entities import ActionStatus, ActionType
 from inventiv_core.cloud.entities import Absent, Found, MachineState
 from inventiv_core.finops.entities.leaks import LeakReason
 from inventiv_core.finops.use_cases.rentals import conclude_rentals
@@ -24,11 +25,20 @@ async def terminate(case: Case) -> Next:
                     after = await case.delete(machine, reason=LeakReason.TERMINATED)
             return after
         case Absent():
-            if not await case.missing():
+            if not await case.missing(apart=await _wait_for_orders(case)):
                 return Next(after=case.tools.patience.confirm)
             return await _conclude(case)
         case trouble:
             return case.trouble(trouble)
+
+
+async def _wait_for_orders(case: Case) -> timedelta:
+    """Return how long the provider must go on saying no: an order may still be on its way."""
+    async with case.moment() as moment:
+        asked = await moment.work.action_logs.last(case.instance.id, ActionType.PROVIDER_CREATE)
+    patience = case.tools.patience
+    is_settled = asked is None or asked.status is ActionStatus.SUCCESS
+    return patience.confirm if is_settled else max(patience.settle, patience.confirm)
 
 
 async def conclude_unrented(case: Desk) -> Next | None:

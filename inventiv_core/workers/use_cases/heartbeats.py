@@ -9,7 +9,6 @@ from typing import Final
 from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.instances.entities import (
     AT_REST,
-    ErrorCode,
     Instance,
     InstanceId,
     InstanceStatus,
@@ -350,12 +349,8 @@ async def living(instance_id: InstanceId, work: WorkerWork, *, known: bool) -> I
 
 async def recover(instance: Instance, now: datetime, work: WorkerWork) -> Instance:
     """Give an instance that was merely late another chance; return it as it is now."""
-    late = (
-        instance.status is InstanceStatus.STARTUP_FAILED
-        and instance.error_code == ErrorCode.STARTUP_TIMEOUT
-    )
-    if not late:
+    if not instance.may_be_late:
         return instance
-    booting = instance.boot(at=now)
+    booting = instance.boot_again(at=now)
     await change(instance, booting, work, reason="the worker came late", at=now)
     return booting

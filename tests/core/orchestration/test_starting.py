@@ -56,6 +56,31 @@ async def test_a_worker_that_comes_late_is_welcome(world: World) -> None:
     assert world.status(instance_id) is S.READY
 
 
+async def test_a_worker_that_reports_and_never_serves_gets_one_more_chance_not_endless_ones(
+    world: World,
+) -> None:
+    world.engines.serving.clear()
+    instance_id = await world.deploy_until(S.STARTUP_FAILED)
+    await world.run(2 * world.patience.startup + world.patience.keep_failed)
+    assert world.history(instance_id).count(S.STARTUP_FAILED) == 2
+    await world.run(MINUTE)
+    assert world.status(instance_id) is S.TERMINATED
+    assert not world.cloud.machines
+
+
+async def test_whoever_got_ready_may_be_late_again_after_a_reinstall(world: World) -> None:
+    world.agents_work = False
+    instance_id = await world.deploy_until(S.STARTUP_FAILED)
+    world.agents_work = True
+    await world.run_until(instance_id, S.READY)
+    assert world.instance(instance_id).failed_at is None
+    world.agents_work = False
+    await world.reinstall(instance_id)
+    await world.run_until(instance_id, S.STARTUP_FAILED)
+    world.agents_work = True
+    await world.run_until(instance_id, S.READY)
+
+
 @pytest.mark.parametrize("status", [S.BOOTING, S.STARTING])
 async def test_every_status_on_the_way_has_its_deadline(world: World, status: S) -> None:
     if status is S.BOOTING:

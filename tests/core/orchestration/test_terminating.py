@@ -131,3 +131,16 @@ async def test_what_is_over_is_never_looked_at_again(world: World) -> None:
     await world.run(MINUTE)
     async with world.unit_of_work() as work:
         assert await work.leases.next_due(now=world.clock.now()) is None
+
+
+async def test_an_order_that_was_not_answered_is_waited_for_before_the_end(world: World) -> None:
+    instance_id = await world.deploy()
+    world.cloud.next_create.add(Unknown(detail="No answer came."))
+    await world.look()
+    await world.terminate(instance_id)
+    await world.run(world.patience.settle - SECOND)
+    assert world.status(instance_id) is S.TERMINATING
+    late = world.rent(instance_id)
+    await world.run(MINUTE)
+    assert world.status(instance_id) is S.TERMINATED
+    assert late.id not in world.cloud.machines

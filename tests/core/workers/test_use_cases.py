@@ -185,7 +185,9 @@ async def test_whoever_registers_anew_starts_with_a_clean_slate(world: World) ->
 
 @pytest.mark.parametrize("means", ["register", "heartbeat"])
 async def test_a_late_worker_gives_its_instance_another_chance(world: World, means: str) -> None:
-    late = await an_instance(world, S.STARTUP_FAILED, error_code=ErrorCode.STARTUP_TIMEOUT)
+    late = await an_instance(
+        world, S.STARTUP_FAILED, error_code=ErrorCode.STARTUP_TIMEOUT, failed_at=NOON
+    )
     caller = await its_worker(world, late)
     known = Worker.register(late.id, READY, at=NOON - timedelta(hours=1))
     await given(world.unit_of_work, known)
