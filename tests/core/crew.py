@@ -16,6 +16,7 @@ from inventiv_core.cloud.entities import (
     MachineOrder,
     MachineState,
     Unknown,
+    WorkerSetup,
 )
 from inventiv_core.identity.access import PLATFORM
 from inventiv_core.instances.entities import InstanceId, Lease
@@ -107,8 +108,8 @@ class SlowCloud(MemoryCloud):
         self._boot(before)
         return outcome
 
-    def _reinstall(self, machine_id: str, zone: str) -> ActionOutcome:
-        outcome = super()._reinstall(machine_id, zone)
+    def _reinstall(self, machine_id: str, zone: str, setup: WorkerSetup) -> ActionOutcome:
+        outcome = super()._reinstall(machine_id, zone, setup)
         if (machine := self.machines.get(machine_id)) is not None:
             self._boot(machine)
         return outcome
