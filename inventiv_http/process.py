@@ -1,5 +1,6 @@
 """One process of the server, from start to stop."""
 
+import socket
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -25,7 +26,11 @@ log = structlog.get_logger(__name__)
 
 @asynccontextmanager
 async def running(
-    adapters: PostgresAdapters, application: Application, *, works: bool
+    adapters: PostgresAdapters,
+    application: Application,
+    *,
+    works: bool,
+    metrics_listener: socket.socket | None = None,
 ) -> AsyncGenerator[None]:
     """Have the database up to date, and everything open that requests and background work need.
 
@@ -66,7 +71,9 @@ async def running(
             application, works=works, sweep_interval_s=settings.sweep_interval_s
         )
         await stack.enter_async_context(background.running())
-        await stack.enter_async_context(metrics_port(settings, adapters.metrics()))
+        await stack.enter_async_context(
+            metrics_port(settings, adapters.metrics(), metrics_listener)
+        )
         yield
 
 

@@ -17,8 +17,8 @@ from inventiv_http.container import PostgresAdapters
 from inventiv_http.realtime.feed import Feed
 from inventiv_http.settings import Settings, SettingsInvalid
 
-GRACE_S = 5
-"""How long requests that are under way may take once the server was told to stop."""
+_LAST_REQUESTS_S = 0.25
+"""How long requests on connections that were accepted just before the end are waited for."""
 _BACKLOG = 2048
 
 
@@ -50,6 +50,31 @@ def with_directory(settings: Settings) -> Settings:
     if settings.data_dir is not None:
         return settings
     return msgspec.structs.replace(settings, data_dir=str(platformdirs.user_data_path("inventiv")))
+
+
+def must_be_able_to_share(settings: Settings) -> None:
+    """Refuse several processes that could not be right together.
+
+    Raises:
+        SettingsInvalid: There is no Redis: limits would count for each process by itself, and
+            what one knows of access and events would be news to the others only seconds later.
+            Or metrics are only where any of them may answer.
+    """
+    if settings.workers == 1:
+        return
+    if settings.redis_url is None:
+        message = (
+            f"{settings.workers} workers need INVENTIV_REDIS_URL: without Redis, limits would "
+            "count for each of them by itself, and they would not hear what happens at the others. "
+            "One worker does without."
+        )
+        raise SettingsInvalid(message)
+    if settings.metrics_token is not None and not settings.metrics_port:
+        message = (
+            "With several workers, set INVENTIV_METRICS_PORT, too: each worker counts for itself, "
+            "on that port and those that follow it."
+        )
+        raise SettingsInvalid(message)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -96,6 +121,13 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self._ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop in order: nobody who could connect is left without an answer."""
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(_LAST_REQUESTS_S)
+        await super().shutdown(sockets)
+
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         yield
@@ -116,7 +148,7 @@ async def serve(
             http="httptools",
             lifespan="off",
             server_header=False,
-            timeout_graceful_shutdown=GRACE_S,
+            timeout_graceful_shutdown=settings.drain_s,
             proxy_headers=bool(settings.trusted_proxies),
             forwarded_allow_ips=settings.trusted_proxies or None,
         ),

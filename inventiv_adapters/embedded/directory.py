@@ -15,12 +15,14 @@ class DataDirectoryUnusable(Exception):
 
 
 class DataDirectory:
-    """A private directory that one server at a time may use.
+    """A private directory that one server at a time may use, or several that share it.
 
-    The lock is the operating system's: it ends with the process, however that ends.
+    Those with ``shared`` let each other in, and nobody else. The lock is the operating
+    system's: it ends with the process, however that ends.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, shared: bool = False) -> None:
+        self._how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         self.path = path.expanduser().resolve()
         self._lock: int | None = None
 
@@ -35,7 +37,7 @@ class DataDirectory:
             )
             raise DataDirectoryUnusable(message) from error
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._lock, self._how | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(self._lock)
             self._lock = None

@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import sys
 from collections.abc import Coroutine, Generator
 from contextlib import ExitStack, contextmanager, suppress
@@ -39,11 +40,13 @@ from inventiv_http.serving import (
     bound,
     complete,
     listen,
+    must_be_able_to_share,
     readiness,
     with_directory,
 )
 from inventiv_http.serving import serve as serve_requests
 from inventiv_http.settings import Settings, SettingsInvalid
+from inventiv_http.supervision import Supervisor, WorkerFailed
 
 CLIENT_FILE = "client.json"
 """Where the command line of this machine finds the running server, and a session on it."""
@@ -74,24 +77,41 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="The TCP port to listen on; 0 for any.", min=0, max=65535)
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="How many processes serve; more than one need Redis.", min=1)
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Run the API, the background work and the mock cloud, all in one process.
+    """Run the API, the background work and the mock cloud, all in one process, or in several.
 
     Without INVENTIV_DATABASE_URL, PostgreSQL is started under the data directory and
     stopped with the server. Every option is a setting, too: INVENTIV_PORT, for example.
     """
-    chosen = {"host": host, "port": port, "data_dir": None if data_dir is None else str(data_dir)}
+    chosen = {
+        "host": host,
+        "port": port,
+        "workers": workers,
+        "data_dir": None if data_dir is None else str(data_dir),
+    }
     with sentences():
         settings = read_settings(chosen)
+        must_be_able_to_share(settings)
         with ExitStack() as stack:
             listener = listen(settings.host, settings.port)
             stack.callback(listener.close)
             settings = bound(settings, listener)
-            directory = stack.enter_context(DataDirectory(Path(settings.data_dir or "")))
+            directory = stack.enter_context(
+                # nothing in it is for one alone, unless the database is
+                DataDirectory(
+                    Path(settings.data_dir or ""), shared=settings.database_url is not None
+                )
+            )
             settings = with_database(settings, directory, stack)
             stack.callback((directory.path / CLIENT_FILE).unlink, missing_ok=True)
-            run_work(_serve(settings, directory, listener))
+            if settings.workers == 1:
+                run_work(_serve(settings, directory, listener))
+            else:
+                run_work(_supervise(settings, directory, listener, stack))
 
 
 def orchestrate(data_dir: DataDir = None) -> None:
@@ -105,16 +125,41 @@ def orchestrate(data_dir: DataDir = None) -> None:
         run_work(_orchestrate(complete(read_settings(chosen))))
 
 
+async def _supervise(
+    settings: Settings, directory: DataDirectory, listener: socket.socket, stack: ExitStack
+) -> None:
+    """Do once what is to be done once, and then have several processes serve."""
+    alone = msgspec.structs.replace(settings, metrics_port=0)
+    adapters = PostgresAdapters(settings=Object(alone))
+    application = Application(adapters=adapters)
+    async with running(adapters, application, works=False):
+        shown = await _first_things(application, settings, directory)
+    metrics = [
+        stack.enter_context(listen(settings.host, settings.metrics_port + number))
+        for number in range(settings.workers if settings.metrics_port else 0)
+    ]
+    await Supervisor(settings, listener, metrics).run(
+        ready=lambda: _welcome(settings, directory, shown)
+    )
+
+
+async def _first_things(
+    application: Application, settings: Settings, directory: DataDirectory
+) -> str | None:
+    """Have an administrator, and a session for the command line; return a password to show."""
+    chosen = settings.first_password()
+    password = chosen or secrets.token_urlsafe(_PASSWORD_BYTES)
+    bootstrapped = await bootstrap(application, settings, password=password)
+    await seed_credentials(application, settings)
+    await _leave_session(application, settings, directory)
+    return password if bootstrapped.created and chosen is None else None
+
+
 async def _serve(settings: Settings, directory: DataDirectory, listener: Any) -> None:
     adapters = PostgresAdapters(settings=Object(settings))
     application = Application(adapters=adapters)
     async with running(adapters, application, works=settings.background):
-        chosen = settings.first_password()
-        password = chosen or secrets.token_urlsafe(_PASSWORD_BYTES)
-        bootstrapped = await bootstrap(application, settings, password=password)
-        await seed_credentials(application, settings)
-        shown = password if bootstrapped.created and chosen is None else None
-        await _leave_session(application, settings, directory)
+        shown = await _first_things(application, settings, directory)
         await serve_requests(
             create_app(application, readiness=readiness(adapters)),
             listener,
@@ -185,6 +230,8 @@ def _welcome(settings: Settings, directory: DataDirectory, password: str | None)
     url = settings.url
     told(f"Inventiv is ready at {url}")
     told(f"  API documentation   {url}/docs   ({url}/api-docs/openapi.json)")
+    if settings.workers > 1:
+        told(f"  Processes           {settings.workers}   (SIGHUP to {os.getpid()} replaces them)")
     told(f"  Data directory      {directory.path}")
     mails = mail_directory(settings)
     if mails is not None:
@@ -215,6 +262,7 @@ def sentences() -> Generator[None]:
         SchemaOutdated,
         SchemaBusy,
         DumpFailed,
+        WorkerFailed,
     ) as error:
         raise CommandFailed(sentence=str(error)) from error
     except OUTAGES as error:

@@ -1,5 +1,6 @@
 """Metrics on a port of their own, which need not be reachable from where the API is."""
 
+import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -13,8 +14,12 @@ _BEARER = "Bearer "
 
 
 @asynccontextmanager
-async def metrics_port(settings: Settings, metrics: Metrics) -> AsyncGenerator[None]:
+async def metrics_port(
+    settings: Settings, metrics: Metrics, listener: socket.socket | None = None
+) -> AsyncGenerator[None]:
     """Answer ``GET /metrics`` on the port that the operator has chosen, if there is one.
+
+    ``listener`` is that port, where somebody else has taken it already.
 
     Raises:
         PortTaken: Somebody else listens there.
@@ -35,7 +40,7 @@ async def metrics_port(settings: Settings, metrics: Metrics) -> AsyncGenerator[N
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        await web.SockSite(runner, listen(settings.host, settings.metrics_port)).start()
+        await web.SockSite(runner, listener or listen(settings.host, settings.metrics_port)).start()
         yield
     finally:
         await runner.cleanup()

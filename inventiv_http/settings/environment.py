@@ -208,6 +208,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Who mail comes from; by default the user name, if it is an address."""
     smtp_from_name: str = "Inventiv"
 
+    workers: Annotated[int, Meta(ge=1, le=1024)] = 1
+    """How many processes serve the address together. More than one need ``redis_url``."""
+
+    drain_s: PositiveSeconds = 30
+    """How long requests and streams that are under way may take once the server has to stop."""
+
     cors_origins: str = ""
     """Which other sites' pages may call this server from browsers, separated by commas, such as
     ``https://console.example.org``; ``*`` is all of them, but never with a session's cookie."""

@@ -53,6 +53,15 @@ def test_a_data_directory_that_cannot_be(tmp_path: Path) -> None:
             },
             "INVENTIV_DATABASE_URL",
         ),
+        ({"INVENTIV_WORKERS": "2"}, "INVENTIV_REDIS_URL"),
+        (
+            {
+                "INVENTIV_WORKERS": "2",
+                "INVENTIV_REDIS_URL": "redis://127.0.0.1:1",
+                "INVENTIV_METRICS_TOKEN": "a token that is long enough",
+            },
+            "INVENTIV_METRICS_PORT",
+        ),
         ({"DEFAULT_ADMIN_PASSWORD_FILE": "/nowhere/at/all"}, "/nowhere/at/all"),
     ],
 )

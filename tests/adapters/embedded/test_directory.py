@@ -37,6 +37,22 @@ def test_one_server_at_a_time_may_use_it(tmp_path: Path) -> None:
         pass
 
 
+def test_those_who_share_it_let_each_other_in_and_nobody_else(tmp_path: Path) -> None:
+    with (
+        DataDirectory(tmp_path, shared=True),
+        DataDirectory(tmp_path, shared=True),
+        pytest.raises(DataDirectoryUnusable, match="in use"),
+        DataDirectory(tmp_path),
+    ):
+        pass
+    with (
+        DataDirectory(tmp_path),
+        pytest.raises(DataDirectoryUnusable),
+        DataDirectory(tmp_path, shared=True),
+    ):
+        pass
+
+
 def test_whoever_was_refused_takes_nothing_away(tmp_path: Path) -> None:
     refused = DataDirectory(tmp_path)
     with DataDirectory(tmp_path):
