@@ -128,9 +128,10 @@ class Supervisor:
                 if self._stopping.is_set():
                     return False
         finally:
-            for task in (*starting, stopping):
+            everything: list[asyncio.Task[Any]] = [*starting, stopping]
+            for task in everything:
                 task.cancel()
-            await asyncio.gather(*starting, stopping, return_exceptions=True)
+            await asyncio.gather(*everything, return_exceptions=True)
         return True
 
     async def _start(self, slot: int) -> None:
