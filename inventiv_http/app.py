@@ -1,6 +1,6 @@
 """The Litestar application."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from inspect import signature
 from typing import Any
 
@@ -68,11 +68,12 @@ from inventiv_http.observability.routes import (
 )
 from inventiv_http.realtime.feed import Feed
 from inventiv_http.realtime.routes import Events
+from inventiv_http.settings import Settings
 from inventiv_http.settings.routes import Credentials, GlobalSettings, ProviderSettings
 from inventiv_http.workbench.routes import ChatModels, Projects, RetentionOfRuns, Runs
 from inventiv_http.workers.intake import PATH as HEARTBEATS
 from inventiv_http.workers.intake import HeartbeatIntake
-from inventiv_http.workers.routes import Workers, WorkerTokens
+from inventiv_http.workers.routes import ForwardedWorkers, Workers, WorkerTokens
 
 _MAX_BODY_BYTES = 2 * 1024 * 1024
 
@@ -143,7 +144,7 @@ def create_app(
     state.gateway = gateway
     app = Litestar(
         route_handlers=[
-            *(_with_use_cases(controller, use_cases) for controller in _CONTROLLERS),
+            *(_with_use_cases(controller, use_cases) for controller in _controllers(settings)),
             forward,
         ],
         dependencies={
@@ -166,13 +167,25 @@ def create_app(
     app.asgi_handler = with_request_ids(adapters.new_id())(app.asgi_handler)
     if settings.counts:
         app.asgi_handler = counted_by(metrics)(app.asgi_handler)
-    heartbeats = HeartbeatIntake(
-        heartbeat=application.heartbeat(), lane=lane, route=app.asgi_handler
-    )
-    lanes: dict[str, Any] = {**dict.fromkeys(PATHS, gateway), HEARTBEATS: heartbeats}
+    lanes: dict[str, Any] = dict.fromkeys(PATHS, gateway)
+    if not settings.orchestrator_is_external:
+        lanes[HEARTBEATS] = HeartbeatIntake(
+            heartbeat=application.heartbeat(), lane=lane, route=app.asgi_handler
+        )
     app.asgi_handler = lanes_first(lanes, app.asgi_handler)
     app.asgi_handler = careful_with_browsers(settings, lane)(app.asgi_handler)
     return app
+
+
+def _controllers(settings: Settings) -> Iterator[type[Controller]]:
+    """Yield what there is to call: an orchestrator of others listens to workers itself."""
+    for controller in _CONTROLLERS:
+        if not settings.orchestrator_is_external:
+            yield controller
+        elif controller is Workers:
+            yield ForwardedWorkers
+        elif controller is not WorkerTokens:
+            yield controller
 
 
 def _documentation() -> OpenAPIConfig:

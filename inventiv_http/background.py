@@ -82,6 +82,8 @@ class Background:
     def __init__(self, application: Application, *, works: bool, sweep_interval_s: float) -> None:
         self._application = application
         self._works = works
+        self._orchestrates: bool = not application.adapters.orchestrator_is_external()
+        """Whether it is we who look after machines, and nobody else."""
         self._sweep_interval_s = sweep_interval_s
         self._due = asyncio.Event()
         self._routes = asyncio.Event()
@@ -102,6 +104,7 @@ class Background:
         ]
         if self._works:
             tasks.append(asyncio.create_task(self._relay(), name="relay"))
+        if self._works and self._orchestrates:
             tasks.append(asyncio.create_task(self._reconcile(), name="reconcile"))
         try:
             yield
@@ -127,14 +130,17 @@ class Background:
         ]
         if not self._works:
             return everywhere
+        orchestrating = [
+            Periodic("sweep", self._as_platform("sweep_machines"), self._sweep_interval_s)
+        ]
         return [
             *everywhere,
+            *(orchestrating if self._orchestrates else ()),
             Periodic("sums", self._as_platform("roll_up_measurements"), _SUMS_S),
             Periodic("room", self._as_platform("keep_measurements"), _HOURLY_S),
             Periodic("models", self._as_platform("note_runtime_models"), _MODELS_S),
             Periodic("fleet", self._count_fleet, _FLEET_S),
             Periodic("leaks", self._count_leaks, self._sweep_interval_s),
-            Periodic("sweep", self._as_platform("sweep_machines"), self._sweep_interval_s),
             Periodic("workbench", self._as_platform("sweep_workbench"), _HOURLY_S),
             Periodic("commands", self._run_commands, _COMMANDS_S, self._commands),
             Periodic("mails", self._send_mails, _MAILS_S, self._mails),
@@ -195,11 +201,16 @@ class Background:
     async def _run_commands(self) -> None:
         """Carry out one command after the other, until none is left."""
         claim = self._application.claim_command()
+        carry_out = (
+            self._application.run_command()
+            if self._orchestrates
+            else self._application.hand_over_command()
+        )
         while (command := await claim(actor=PLATFORM)) is not None:
             log.info("command_begun", command=str(command.id), kind=command.kind)
             async with asyncio.timeout(_COMMAND_AT_MOST_S):
                 await _while_kept(
-                    self._application.run_command()(command, actor=PLATFORM),
+                    carry_out(command, actor=PLATFORM),
                     self._keep_command(command),
                 )
 

@@ -99,6 +99,8 @@ from inventiv_adapters.observability.memory import MemoryObservabilityQueries
 from inventiv_adapters.observability.postgres import PostgresObservabilityQueries
 from inventiv_adapters.orchestration.http import HttpEngineProbe
 from inventiv_adapters.orchestration.memory import HealthyEngines, MemorySituationQueries
+from inventiv_adapters.orchestration.messages import CHANNEL as ORCHESTRATOR_CHANNEL
+from inventiv_adapters.orchestration.messages import commanded
 from inventiv_adapters.orchestration.postgres import PostgresSituationQueries
 from inventiv_adapters.realtime.memory import MemoryEventLog
 from inventiv_adapters.realtime.postgres import PostgresEventLog
@@ -135,6 +137,7 @@ from inventiv_adapters.workbench.postgres.chat_models import PostgresLiveModelQu
 from inventiv_adapters.workbench.postgres.projects import PostgresProjectQueries
 from inventiv_adapters.workbench.postgres.retention import PostgresRetentionQueries
 from inventiv_adapters.workbench.postgres.runs import PostgresRunQueries
+from inventiv_adapters.workers.http import HttpOrchestrator
 from inventiv_adapters.workers.keys import DerivedEngineKeys
 from inventiv_adapters.workers.memory import MemoryWorkerQueries
 from inventiv_adapters.workers.postgres import PostgresWorkerQueries
@@ -184,6 +187,7 @@ from inventiv_core.commands.use_cases import (
     ClaimCommand,
     ForgetCommands,
     GetCommand,
+    HandOverCommand,
     ListCommands,
     RenewCommand,
     RunCommand,
@@ -292,6 +296,7 @@ from inventiv_core.instances.use_cases import (
     SearchInstances,
     TerminateInstance,
 )
+from inventiv_core.kernel.bus import Message
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
 from inventiv_core.kernel.secrets import Secret
@@ -390,6 +395,7 @@ from inventiv_core.workbench.use_cases.runs import (
     SearchRuns,
     UpdateRun,
 )
+from inventiv_core.workers.use_cases.forwarding import ForwardWorkerMessage
 from inventiv_core.workers.use_cases.heartbeats import FlushHeartbeats, Heartbeat, Roster
 from inventiv_core.workers.use_cases.registrations import RegisterWorker
 from inventiv_core.workers.use_cases.tokens import RotateWorkerToken
@@ -604,7 +610,19 @@ def _hub_token(settings: Settings) -> Secret | None:
     return settings.hub_token()
 
 
+def _words(message: Message) -> tuple[str, bytes] | None:
+    return commanded(message) or enveloped(message)
+
+
 def _bus(settings: Settings) -> MemoryBus | RedisBus:
+    if settings.orchestrator_is_external:
+        if settings.redis_url is None:
+            message = (
+                "INVENTIV_ORCHESTRATOR_URL needs INVENTIV_REDIS_URL: over Redis the orchestrator "
+                "is told what to do."
+            )
+            raise SettingsInvalid(message)
+        return RedisBus(settings.redis_url, told=_words, depends_on=ORCHESTRATOR_CHANNEL)
     return (
         MemoryBus() if settings.redis_url is None else RedisBus(settings.redis_url, told=enveloped)
     )
@@ -667,6 +685,8 @@ class _Common(DeclarativeContainer):
         settings.provided.jwt_secret,
         good_for_all=settings.provided.worker_auth_token,
     )
+    orchestrator_is_external = settings.provided.orchestrator_is_external
+    external_orchestrator = Singleton(HttpOrchestrator, settings.provided.orchestrator_url)
     engine_keys = Singleton(DerivedEngineKeys, Callable(_engine_secret, settings))
     roster = Singleton(Roster)
     measurement_queue = Singleton(MeasurementQueue)
@@ -1034,6 +1054,8 @@ class Application(DeclarativeContainer):
     renew_lease = _use_case(RenewLease, adapters)
     reconcile_instance = _use_case(ReconcileInstance, adapters)
     sweep_machines = _use_case(SweepMachines, adapters)
+    forward_worker_message = _use_case(ForwardWorkerMessage, adapters)
+    hand_over_command = _use_case(HandOverCommand, adapters)
     reinstall_instance = _use_case(ReinstallInstance, adapters)
 
     # commands

@@ -47,6 +47,7 @@ async def running(
         adapters.secret_box,
         adapters.hub_token,
         adapters.scaleway,
+        adapters.bus,
     ):
         thing()  # a setting that is wrong stops the server now, and no request later
     await have_schema(settings)
@@ -65,7 +66,10 @@ async def running(
         stack.push_async_callback(adapters.engines().close)
         stack.push_async_callback(adapters.scaleway_client().aclose)
         stack.callback(adapters.mock_ledger().close)
-        if works:
+        stack.push_async_callback(adapters.external_orchestrator().close)
+        if settings.orchestrator_is_external:
+            log.info("orchestrator_is_external", url=settings.orchestrator_url)
+        elif works:
             await stack.enter_async_context(adapters.datacenter())
         background = Background(
             application, works=works, sweep_interval_s=settings.sweep_interval_s

@@ -27,8 +27,12 @@ _POLL_S = 5.0
 class RedisBus(Bus):
     """Fans messages out to every process that listens on the channel."""
 
-    def __init__(self, url: str, *, told: Told = lambda _: None) -> None:
+    def __init__(
+        self, url: str, *, told: Told = lambda _: None, depends_on: str | None = None
+    ) -> None:
+        """Take how others are told, and the channel on which somebody has to listen, if any."""
         self._told = told
+        self._depends_on = depends_on
         self._redis = Redis.from_url(
             url, socket_connect_timeout=5, socket_timeout=10, health_check_interval=15
         )
@@ -38,12 +42,18 @@ class RedisBus(Bus):
         self._log = structlog.get_logger(__name__)
 
     async def publish(self, messages: Sequence[Message]) -> None:
+        channels: list[str] = []
         async with self._redis.pipeline(transaction=False) as pipeline:
             for message in messages:
                 pipeline.publish(CHANNEL, encode(message))
+                channels.append(CHANNEL)
                 if (told := self._told(message)) is not None:
                     pipeline.publish(*told)
-            await pipeline.execute()
+                    channels.append(told[0])
+            listeners: list[int] = await pipeline.execute()
+        for channel, number in zip(channels, listeners, strict=True):
+            if channel == self._depends_on and not number:
+                self._log.warning("nobody_listens", channel=channel)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         return self._here.subscribe(listener)

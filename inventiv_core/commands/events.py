@@ -12,3 +12,11 @@ class CommandTriggered(DomainEvent):
 
     command_id: UUID
     kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandHandedOver(DomainEvent):
+    """Others are to carry a command out."""
+
+    command_id: UUID
+    kind: str

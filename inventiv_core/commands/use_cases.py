@@ -20,7 +20,7 @@ from inventiv_core.commands.entities import (
     Ending,
 )
 from inventiv_core.commands.errors import CommandLost, CommandNotFound
-from inventiv_core.commands.events import CommandTriggered
+from inventiv_core.commands.events import CommandHandedOver, CommandTriggered
 from inventiv_core.commands.ports import CommandQueries, CommandWork
 from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.identity.entities.acts import Act
@@ -190,6 +190,28 @@ class RunCommand:
         if silent and not answered:
             return Ending(result=result, error_code="no_provider_answered", error=message)
         return Ending(result=result)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandOverCommand:
+    """Have an orchestrator of others carry a command out. What comes of it, only they know."""
+
+    unit_of_work: UnitOfWork[CommandWork]
+    clock: Clock
+
+    async def __call__(self, command: Command, *, actor: Actor) -> None:
+        """Tell them, and end the command. If somebody else has taken over, leave it to them."""
+        actor.must(Permission.OPERATE)
+        now = self.clock.now()
+        ending = Ending(result={"message": "An external orchestrator was told."})
+        try:
+            async with self.unit_of_work() as work:
+                await work.commands.conclude(command.end(ending, at=now))
+                await work.outbox.add(
+                    CommandHandedOver(command_id=command.id, kind=command.kind, occurred_at=now)
+                )
+        except CommandLost:
+            return
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

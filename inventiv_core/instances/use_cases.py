@@ -16,7 +16,7 @@ from inventiv_core.instances.entities import (
     InstanceStatus,
 )
 from inventiv_core.instances.errors import InstanceNotFound, NotTerminated
-from inventiv_core.instances.events import InstanceChanged
+from inventiv_core.instances.events import InstanceChanged, TerminationRequested
 from inventiv_core.instances.ports import InstanceChanges, InstanceQueries, InstanceWork
 from inventiv_core.instances.views import (
     InstanceDetails,
@@ -183,6 +183,14 @@ class TerminateInstance:
             after = instance.terminate(DeletionReason.REQUESTED, at=now)
             await change(instance, after, work, reason="termination requested", at=now)
         await work.leases.schedule(instance.id, at=now)
+        await work.outbox.add(
+            TerminationRequested(
+                instance_id=instance.id,
+                organization_id=instance.organization_id,
+                correlation_id=log.id,
+                occurred_at=now,
+            )
+        )
         await record(log.succeed(at=now, status_after=after.status), work)
         return Termination.UNDER_WAY
 

@@ -1,7 +1,7 @@
 """Workers, and what they say of themselves."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
 from typing import Any, Final, Self
@@ -39,6 +39,28 @@ class WorkerCaller:
     token: str | None
     ip_address: str | None
     """Where the call comes from, as far as it can be trusted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardedMessage:
+    """What a worker says to an orchestrator of others, as it came."""
+
+    action: str
+    """``register`` or ``heartbeat``."""
+    body: bytes
+    content_type: str
+    authorization: str | None = field(repr=False)
+    ip_address: str | None
+    """Where it came from, as far as that can be trusted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardedAnswer:
+    """What it answers."""
+
+    status_code: int
+    content_type: str
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

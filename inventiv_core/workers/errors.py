@@ -9,6 +9,7 @@ from inventiv_core.kernel.errors import (
     RuleBroken,
     Unauthenticated,
     Unavailable,
+    Upstream,
 )
 
 
@@ -79,3 +80,9 @@ class InstanceIsOver(Conflict):
 
     instance_id: UUID
     status: str
+
+
+class OrchestratorUnreachable(Upstream):
+    """The orchestrator, which is none of this server, does not answer."""
+
+    kind = "orchestrator_unreachable"

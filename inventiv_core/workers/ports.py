@@ -8,7 +8,14 @@ from inventiv_core.instances.entities import InstanceId
 from inventiv_core.instances.ports import InstanceRepository, LeaseRepository
 from inventiv_core.kernel.events import Outbox
 from inventiv_core.kernel.secrets import Secret
-from inventiv_core.workers.entities import Heard, Standing, Worker, WorkerToken
+from inventiv_core.workers.entities import (
+    ForwardedAnswer,
+    ForwardedMessage,
+    Heard,
+    Standing,
+    Worker,
+    WorkerToken,
+)
 
 
 class WorkerRepository(Protocol):
@@ -84,6 +91,18 @@ class RetirementWork(Protocol):
 
 class WorkerTokenWork(WorkerWork, ActWork, Protocol):
     """What giving a worker another token touches."""
+
+
+class ExternalOrchestrator(Protocol):
+    """An orchestrator of others, which workers report to."""
+
+    async def forward(self, message: ForwardedMessage) -> ForwardedAnswer:
+        """Tell it what a worker says, and return what it answers, whatever that is.
+
+        Raises:
+            OrchestratorUnreachable: It does not answer, or not before the worker gives up.
+        """
+        ...
 
 
 class WorkerTokens(Protocol):

@@ -37,6 +37,7 @@ OTHER_NAMES: Final[Mapping[str, str]] = {
     "JWT_SECRET": "jwt_secret",
     "JWT_TTL_SECONDS": "session_lifetime_s",
     "OPENAI_WORKER_STALE_SECONDS": "worker_stale_s",
+    "ORCHESTRATOR_INTERNAL_URL": "orchestrator_url",
     "PROVIDER_SETTINGS_ENCRYPTION_KEY": "secrets_key",
     "PROVIDER_SETTINGS_ENCRYPTION_KEY_FILE": "secrets_key_file",
     "PROVIDER_SETTINGS_PASSPHRASE": "secrets_key",
@@ -309,6 +310,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A token that is good for every worker, beside each one's own. Weaker than those: whoever
     gets hold of it can speak for any machine. By default there is none."""
 
+    orchestrator_url: Text | None = None
+    """Where an orchestrator of others is, such as ``http://orchestrator:8001``: it is told what to
+    do over Redis, workers report to it through this server, and this server rents nothing."""
+
     lease_s: PositiveSeconds = 15
     """How long after a crash others wait before they take over the work on an instance."""
 
@@ -401,6 +406,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.smtp_password_file is None:
             return self.smtp_password
         return _read_file(self.smtp_password_file, "a password")
+
+    @property
+    def orchestrator_is_external(self) -> bool:
+        """Whether machines are rented and looked after by others."""
+        return self.orchestrator_url is not None
 
     def hub_token(self) -> Secret | None:
         """Return the token for models that are not for everybody; raises like `first_password`."""

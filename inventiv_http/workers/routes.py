@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from litestar import Controller, Request, Response, post
 from litestar.di import NamedDependency
 from litestar.exceptions import ClientException
@@ -12,7 +13,8 @@ from litestar.params import FromPath, JSONBody
 
 from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.instances.entities import InstanceId
-from inventiv_core.workers.entities import WorkerCaller
+from inventiv_core.workers.entities import ForwardedMessage, WorkerCaller
+from inventiv_core.workers.use_cases.forwarding import ForwardWorkerMessage
 from inventiv_core.workers.use_cases.heartbeats import Heartbeat
 from inventiv_core.workers.use_cases.registrations import RegisterWorker
 from inventiv_core.workers.use_cases.tokens import RotateWorkerToken
@@ -35,6 +37,10 @@ def invalid_body(request: Request[Any, Any, Any], error: ClientException) -> Res
     names_it = problems and not any("instance_id" in str(problem) for problem in problems)
     if names_it or error.status_code != HTTPStatus.BAD_REQUEST:
         return http_error(request, error)
+    return _names_no_instance(request)
+
+
+def _names_no_instance(request: Request[Any, Any, Any]) -> Response[Json]:
     return answer(
         request,
         400,
@@ -80,6 +86,59 @@ class Workers(Controller):
             InstanceId(data.instance_id), data.to_report(), actor=_worker(request)
         )
         return HeardBody(status="ok", new_token=acknowledged.new_token)
+
+
+class _Named(msgspec.Struct):
+    """As much of a message as has to be understood to pass it on."""
+
+    instance_id: UUID
+
+
+class ForwardedWorkers(Controller):
+    """What agents on rented machines call, where an orchestrator of others listens to them."""
+
+    path = "/internal/worker"
+    opt = needs(Permission.REPORT)
+    tags = ["workers"]  # noqa: RUF012 - Litestar reads it from the class
+    request_max_body_size = _MAX_BODY_BYTES
+
+    @post("/register", status_code=200, summary="Report for duty")
+    async def register(
+        self,
+        request: Request[Any, Any, Any],
+        forward_worker_message: NamedDependency[ForwardWorkerMessage],
+    ) -> Response[Any]:
+        return await _forwarded("register", request, forward_worker_message)
+
+    @post("/heartbeat", status_code=200, summary="Say how the worker is")
+    async def heartbeat(
+        self,
+        request: Request[Any, Any, Any],
+        forward_worker_message: NamedDependency[ForwardWorkerMessage],
+    ) -> Response[Any]:
+        return await _forwarded("heartbeat", request, forward_worker_message)
+
+
+async def _forwarded(
+    action: str, request: Request[Any, Any, Any], forward: ForwardWorkerMessage
+) -> Response[Any]:
+    body = await request.body()
+    try:
+        msgspec.json.decode(body, type=_Named)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _names_no_instance(request)
+    answered = await forward(
+        ForwardedMessage(
+            action=action,
+            body=body,
+            content_type=request.headers.get("Content-Type", "application/json"),
+            authorization=request.headers.get("Authorization"),
+            ip_address=caller(request).ip_address,
+        )
+    )
+    return Response(
+        answered.body, status_code=answered.status_code, media_type=answered.content_type
+    )
 
 
 class WorkerTokens(Controller):

@@ -17,8 +17,10 @@ from inventiv_adapters.cloud.scaleway.provider import ScalewayCloud
 from inventiv_adapters.commands.memory import MemoryCommandQueries
 from inventiv_adapters.commands.postgres import PostgresCommandQueries
 from inventiv_adapters.finops.memory.costs import MemoryCostQueries
+from inventiv_adapters.finops.memory.leaks import MemoryLeakQueries
 from inventiv_adapters.finops.memory.wallets import MemoryWalletQueries
 from inventiv_adapters.finops.postgres.costs import PostgresCostQueries
+from inventiv_adapters.finops.postgres.leaks import PostgresLeakQueries
 from inventiv_adapters.finops.postgres.wallets import PostgresWalletQueries
 from inventiv_adapters.identity.argon2 import Argon2Passwords
 from inventiv_adapters.identity.jwt import JwtSessionTokens
@@ -83,6 +85,7 @@ from inventiv_adapters.workbench.postgres.chat_models import PostgresLiveModelQu
 from inventiv_adapters.workbench.postgres.projects import PostgresProjectQueries
 from inventiv_adapters.workbench.postgres.retention import PostgresRetentionQueries
 from inventiv_adapters.workbench.postgres.runs import PostgresRunQueries
+from inventiv_adapters.workers.http import HttpOrchestrator
 from inventiv_adapters.workers.keys import DerivedEngineKeys
 from inventiv_adapters.workers.memory import MemoryWorkerQueries
 from inventiv_adapters.workers.postgres import PostgresWorkerQueries
@@ -100,6 +103,7 @@ from inventiv_core.cloud.ports import (
 from inventiv_core.commands.ports import CommandQueries, CommandWork
 from inventiv_core.deployments.ports import BootQueries, DeploymentWork
 from inventiv_core.finops.ports.costs import CostQueries, RentalWork
+from inventiv_core.finops.ports.leaks import LeakQueries
 from inventiv_core.finops.ports.wallets import LedgerWork, WalletQueries
 from inventiv_core.finops.ports.work import CostWork
 from inventiv_core.identity.ports.api_keys import ApiKeyQueries, ApiKeySecrets
@@ -150,6 +154,7 @@ from inventiv_core.workbench.ports import (
 )
 from inventiv_core.workers.ports import (
     EngineKeys,
+    ExternalOrchestrator,
     WorkerQueries,
     WorkerTokens,
     WorkerTokenWork,
@@ -205,6 +210,14 @@ def link_tokens(derived: DerivedLinkTokens) -> LinkTokens:
 
 def mailers(memory: MemoryMailer, files: FileMailer, smtp: SmtpMailer) -> Iterable[Mailer]:
     return memory, files, smtp
+
+
+def external_orchestrator(http: HttpOrchestrator) -> ExternalOrchestrator:
+    return http
+
+
+def leak_queries(memory: MemoryLeakQueries, real: PostgresLeakQueries) -> tuple[LeakQueries, ...]:
+    return memory, real
 
 
 def engine_keys(derived: DerivedEngineKeys) -> EngineKeys:

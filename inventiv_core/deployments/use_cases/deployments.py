@@ -39,7 +39,7 @@ from inventiv_core.deployments.ports import (
 )
 from inventiv_core.identity.access import Actor, OrganizationId, Permission
 from inventiv_core.instances.entities import Instance, InstanceId
-from inventiv_core.instances.events import InstanceChanged
+from inventiv_core.instances.events import InstanceChanged, ProvisioningRequested
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.idempotency import IdempotencyKey
 from inventiv_core.kernel.ids import NewId
@@ -111,7 +111,7 @@ class CreateDeployment:
                     return deployment
                 if not await work.organizations.keep(owner):  # given up since the request came in
                     raise OrganizationNeeded(instance_id=instance_id)
-                instance = await self._promise(request, planned, instance_id, owner, now, work)
+                instance = await self._promise(request, planned, log, owner, now, work)
                 await record(log.succeed(at=now, status_after=instance.status), work)
                 if key is not None:
                     await work.idempotency.finish(key, scope=owner, result=str(instance.id))
@@ -127,11 +127,12 @@ class CreateDeployment:
         self,
         request: DeploymentRequest | None,
         planned: Plan | None,
-        instance_id: InstanceId,
+        log: ActionLog,
         owner: OrganizationId,
         now: datetime,
         work: DeploymentWork,
     ) -> Instance:
+        instance_id = InstanceId(log.instance_id)
         if planned is not None:
             found = await _as_planned(planned, request, instance_id, owner, now, work)
         elif request is not None:
@@ -150,6 +151,20 @@ class CreateDeployment:
         await work.instances.add(instance)
         await work.leases.schedule(instance.id, at=now)
         await work.outbox.add(InstanceChanged.of(instance, at=now))
+        await work.outbox.add(
+            ProvisioningRequested(
+                instance_id=instance.id,
+                organization_id=owner,
+                provider_id=instance.provider_id,
+                zone_id=instance.zone_id,
+                zone=found.zone.code,
+                instance_type_id=instance.instance_type_id,
+                instance_type=found.instance_type.code,
+                model_id=instance.model_id,
+                correlation_id=log.id,
+                occurred_at=now,
+            )
+        )
         if planned is not None:
             await work.plans.apply(planned.id, instance_id=instance.id)
         return instance

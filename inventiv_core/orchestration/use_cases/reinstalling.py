@@ -1,7 +1,7 @@
 """A machine that starts anew, without another one being rented."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from inventiv_core.action_logs.entities import ActionLog, ActionLogId, ActionType
@@ -25,6 +25,7 @@ from inventiv_core.instances.errors import (
     ReinstallNotSupported,
     ReinstallTooLate,
 )
+from inventiv_core.instances.events import ReinstallRequested
 from inventiv_core.instances.use_cases import change
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.errors import DomainError
@@ -50,6 +51,8 @@ class ReinstallInstance:
     worker_tokens: WorkerTokens
     clock: Clock
     new_id: NewId
+    orchestrator_is_external: bool = False
+    """Whether others do it: what its provider can do, and its tokens, are theirs then."""
 
     async def __call__(self, instance_id: InstanceId, *, actor: Actor) -> None:
         """Take it out of service; it comes back as after its first start, by the same deadlines.
@@ -69,7 +72,9 @@ class ReinstallInstance:
         if situation is None or situation.instance.organization_id != owner:
             raise InstanceNotFound(instance_id=instance_id)
         provider_code = situation.particulars.provider_code
-        inability = await self._inability(situation.instance, provider_code)
+        inability = None
+        if not self.orchestrator_is_external:
+            inability = await self._inability(situation.instance, provider_code)
         now = self.clock.now()
         async with self.unit_of_work() as work:
             instance = await work.instances.lock(instance_id, owner=owner)
@@ -95,9 +100,20 @@ class ReinstallInstance:
                 )
             else:
                 after = instance.reinstall(at=now)
+                if self.orchestrator_is_external:
+                    after = replace(after, is_to_reinstall=False, life=instance.life)
+                else:
+                    await retire(instance_id, work, self.worker_tokens, at=now)
                 await change(instance, after, work, reason="reinstall requested", at=now)
-                await retire(instance_id, work, self.worker_tokens, at=now)
                 await work.leases.schedule(instance_id, at=now)
+                await work.outbox.add(
+                    ReinstallRequested(
+                        instance_id=instance_id,
+                        organization_id=owner,
+                        correlation_id=log.id,
+                        occurred_at=now,
+                    )
+                )
                 await record(log.succeed(at=now, status_after=after.status), work)
         if refusal is not None:
             raise refusal

@@ -20,7 +20,7 @@ from inventiv_core.deployments.errors import (
 from inventiv_core.identity.access import Role
 from inventiv_core.identity.errors.access import PermissionMissing
 from inventiv_core.instances.entities import Instance, InstanceId
-from inventiv_core.instances.events import InstanceChanged
+from inventiv_core.instances.events import InstanceChanged, ProvisioningRequested
 from inventiv_core.kernel.errors import DomainError
 from inventiv_core.models.entities import ModelId
 from tests.builders import (
@@ -120,6 +120,18 @@ async def test_a_deployment_is_an_instance_that_is_looked_at_at_once(world: Worl
     assert log.instance_status_after == "provisioning"
     assert [message.event for message in world.database.outbox] == [
         InstanceChanged.of(world.instance(instance_id), at=NOON),
+        ProvisioningRequested(
+            instance_id=instance_id,
+            organization_id=ACME,
+            provider_id=market.provider.id,
+            zone_id=market.zone.id,
+            zone=market.zone.code,
+            instance_type_id=market.kind.id,
+            instance_type=market.kind.code,
+            model_id=market.model.id,
+            correlation_id=log.id,
+            occurred_at=NOON,
+        ),
         ActionLogged.of(log),
     ]
 

@@ -12,7 +12,7 @@ from inventiv_core.identity.access import Actor, Role
 from inventiv_core.identity.errors.access import NoCurrentOrganization, PermissionMissing
 from inventiv_core.instances.entities import Instance, InstanceId, InstanceStatus
 from inventiv_core.instances.errors import InstanceNotFound
-from inventiv_core.instances.events import InstanceChanged
+from inventiv_core.instances.events import InstanceChanged, TerminationRequested
 from inventiv_core.instances.use_cases import GetInstance, ListInstances, Termination
 from inventiv_core.kernel.errors import DomainError
 from tests.builders import NOON, OTHER, a_number, an_actor, given
@@ -67,8 +67,16 @@ async def test_those_who_watch_are_told(world: World) -> None:
     await world.terminate(instance.id)
     told = [message.event for message in world.database.outbox]
     assert told[0] == InstanceChanged.of(world.instance(instance.id), at=NOON)
-    assert isinstance(told[1], ActionLogged)
-    assert len(told) == 2
+    [log] = world.logs()
+    assert told[1:] == [
+        TerminationRequested(
+            instance_id=instance.id,
+            organization_id=instance.organization_id,
+            correlation_id=log.id,
+            occurred_at=NOON,
+        ),
+        ActionLogged.of(log),
+    ]
 
 
 @pytest.mark.parametrize(

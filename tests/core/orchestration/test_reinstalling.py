@@ -21,10 +21,17 @@ from inventiv_core.instances.errors import (
     ReinstallNotSupported,
     ReinstallTooLate,
 )
+from inventiv_core.instances.events import ReinstallRequested
 from inventiv_core.kernel.errors import DomainError
 from inventiv_core.kernel.secrets import Secret
 from inventiv_core.orchestration.use_cases.reinstalling import ReinstallInstance
-from inventiv_core.workers.entities import Worker, WorkerCaller, WorkerReport, WorkerStatus
+from inventiv_core.workers.entities import (
+    Worker,
+    WorkerCaller,
+    WorkerReport,
+    WorkerStatus,
+    WorkerToken,
+)
 from inventiv_core.workers.errors import TokenAlreadyExists, WorkerTokenInvalid
 from tests.builders import OTHER, a_number, an_actor, given
 from tests.core.world import GOOD_FOR_ALL, MINUTE, SECOND, World
@@ -322,6 +329,25 @@ async def test_a_provider_that_cannot_is_not_asked(world: World) -> None:
     assert [log.status for log in world.logs(ActionType.REQUEST_REINSTALL)] == [
         ActionStatus.FAILED
     ] * 2
+
+
+async def test_where_others_orchestrate_they_are_told_and_know_what_can_be_done(
+    world: World,
+) -> None:
+    instance_id = await world.deploy_until(S.READY)
+    before, token = world.instance(instance_id), world.database.table(WorkerToken)[instance_id]
+    world.database.outbox.clear()
+    reinstall = replace(
+        world.reinstall_instance, clouds=FixedClouds({}), orchestrator_is_external=True
+    )
+    await reinstall(instance_id, actor=an_actor())
+    after = world.instance(instance_id)
+    assert (after.status, after.is_to_reinstall, after.life) == (S.BOOTING, False, before.life)
+    assert world.database.table(WorkerToken)[instance_id] == token, "tokens are theirs"
+    [log] = world.logs(ActionType.REQUEST_REINSTALL)
+    events = [message.event for message in world.database.outbox]
+    [told] = [event for event in events if isinstance(event, ReinstallRequested)]
+    assert (told.instance_id, told.correlation_id) == (instance_id, log.id)
 
 
 async def test_only_owners_and_administrators_reinstall_and_only_their_own(world: World) -> None:
