@@ -100,7 +100,7 @@ class ForwardedWorkers(Controller):
     path = "/internal/worker"
     opt = needs(Permission.REPORT)
     tags = ["workers"]  # noqa: RUF012 - Litestar reads it from the class
-    request_max_body_size = _MAX_BODY_BYTES
+    request_max_body_size = MAX_BODY_BYTES
 
     @post("/register", status_code=200, summary="Report for duty")
     async def register(
