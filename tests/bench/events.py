@@ -3,8 +3,9 @@
     python -m tests.bench.events --subscribers 5000 --rate 50 --seconds 10 --rounds 3
 
 Starts PostgreSQL, Redis, ``inventiv orchestrate`` and one ``inventiv serve`` that leaves the
-background work to it. The server has one core for itself; all else shares another. Events are
-committed one by one, as use cases do, and carry the moment of their birth in the id they are
+background work to it. All of them share one core; those who read, and whoever has things happen,
+have another, for on one that is too busy to read nobody learns how long the server takes. Events
+are committed one by one, as use cases do, and carry the moment of their birth in the id they are
 about, so that whoever reads them knows how long they took.
 """
 
@@ -329,13 +330,15 @@ def run(asked: argparse.Namespace) -> dict[int, list[Round]]:
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         stack.enter_context(pinned(asked.load_core))
-        url = stack.enter_context(
-            postgres.database(stack.enter_context(postgres.server(directory)))
-        )
+        with pinned(asked.rest_core):
+            url = stack.enter_context(
+                postgres.database(stack.enter_context(postgres.server(directory)))
+            )
+            redis_url = stack.enter_context(redis.server(directory))
         port = free_port()
         shared = {
             "DATABASE_URL": url,
-            "REDIS_URL": stack.enter_context(redis.server(directory)),
+            "REDIS_URL": redis_url,
             "JWT_SECRET": SECRET,
             "INVENTIV_ADMIN_PASSWORD": PASSWORD,
             "INVENTIV_PUBLIC_URL": f"http://127.0.0.1:{port}",
@@ -346,7 +349,8 @@ def run(asked: argparse.Namespace) -> dict[int, list[Round]]:
             server.launch()
         stack.callback(server.stop)
         server.start_is_over()
-        worker.start()
+        with pinned(asked.rest_core):
+            worker.start()
         stack.callback(worker.stop)
         token, owner = signed_in(server)
         rounds: dict[int, list[Round]] = {}
@@ -382,7 +386,8 @@ def report(asked: argparse.Namespace, rounds: dict[int, list[Round]]) -> None:
     print("python", platform.python_version(), *(f"{name} {version(name)}" for name in packages))
     print(
         f"{platform.machine()}, {os.cpu_count()} cores; server on core {asked.server_core}, "
-        f"everything else on core {asked.load_core}; {asked.rate:g} events/s for "
+        f"subscribers on core {asked.load_core}, everything else on core {asked.rest_core}; "
+        f"{asked.rate:g} events/s for "
         f"{asked.seconds:g} s, {asked.rounds} rounds, {asked.control} and "
         f"{asked.subscribers} subscribers by turns; load average {os.getloadavg()[0]:.1f}"
     )
@@ -422,6 +427,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--server-core", type=int, default=0)
     parser.add_argument("--load-core", type=int, default=1)
+    parser.add_argument("--rest-core", type=int, default=0, help="of PostgreSQL, Redis and work")
     parser.add_argument("--subscribe", type=int, nargs=2, metavar=("PORT", "COUNT"))
     asked = parser.parse_args()
     if asked.subscribe:
