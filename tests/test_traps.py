@@ -27,6 +27,13 @@ HEARTBEATS = "core/workers/test_heartbeats.py"
 WORKER_ROUTES = "http/workers/test_routes.py"
 END_TO_END = "acceptance/test_scaleway.py"
 KILLED = "acceptance/test_crashes.py"
+KILLED_BESIDE = "acceptance/test_killed_orchestrators.py"
+LIFECYCLE = "core/orchestration/test_lifecycle.py"
+WHATEVER = f"{LIFECYCLE}::test_whatever_happens_nothing_is_lost_rented_twice_or_left_undone"
+RENTALS = "core/orchestration/test_rentals.py"
+BOOKS = "adapters/finops/test_books.py"
+SIZES = "core/models/test_entities.py"
+DEPLOYMENTS = "http/deployments/test_routes.py"
 
 TRAPS: dict[str, tuple[str, ...]] = {
     # lost messages
@@ -43,11 +50,14 @@ TRAPS: dict[str, tuple[str, ...]] = {
     ),
     "a request that failed is carried out all the same, and repeated": (
         "adapters/kernel/test_outbox.py::test_nothing_is_published_before_the_commit",
+        f"{DEPLOYMENTS}::test_a_request_that_is_sent_again_makes_one_instance",
     ),
     # rented twice, and never given back
     "two work on one instance": (
         f"{LEASES}::test_what_is_claimed_is_nobody_elses_until_it_runs_out",
         f"{CRASHES}::test_nobody_works_on_what_somebody_works_on",
+        f"{KILLED_BESIDE}::test_whoever_of_two_is_killed_nothing_is_lost_or_doubled",
+        WHATEVER,
     ),
     "a crash after the order, and a second machine": (
         f"{PROVISIONING}::test_a_machine_whose_order_was_never_answered_is_found_by_its_tag",
@@ -65,10 +75,13 @@ TRAPS: dict[str, tuple[str, ...]] = {
     "an instance that ends while its machine is being ordered": (
         f"{CRASHES}::test_an_order_that_arrives_after_the_end_is_swept_away",
         f"{RACES}::test_once_termination_is_asked_for_nothing_more_is_asked_of_the_provider",
+        f"{TERMINATING}::test_an_order_that_was_not_answered_is_waited_for_before_the_end",
+        WHATEVER,
     ),
     "what failed keeps its machine": (
         f"{STARTING}::test_a_worker_that_never_comes_is_waited_for_and_then_given_up",
         f"{SWEEPING}::test_what_has_a_machine_depends_on_the_status_alone",
+        f"{STARTING}::test_a_worker_that_reports_and_never_serves_gets_one_more_chance_not_endless_ones",
     ),
     "a refused key, or trouble, is taken for the end of a machine": (
         f"{SCALEWAY}::test_only_a_list_without_the_machine_says_that_there_is_none",
@@ -90,13 +103,23 @@ TRAPS: dict[str, tuple[str, ...]] = {
         f"{SCALEWAY}::test_lists_are_read_to_their_end",
         f"{SCALEWAY}::test_offers_have_prices_and_say_what_is_left",
     ),
+    "costs begin twice, never end, or follow the status": (
+        f"{RENTALS}::test_a_machine_costs_from_when_it_was_made_until_its_end_is_confirmed",
+        f"{RENTALS}::test_what_never_had_a_machine_costs_nothing",
+        f"{BOOKS}::test_a_machine_is_rented_once_however_often_it_is_seen",
+        f"{BOOKS}::test_a_week_that_nobody_closed_is_closed_at_once",
+        f"{BOOKS}::test_volumes_cost_beside_the_machine_what_they_did_when_it_was_rented",
+        WHATEVER,
+    ),
     "a disk that is too small for the model, or did not grow": (
         f"{SCALEWAY}::test_a_disk_that_does_not_grow_is_no_success",
         f"{PROVISIONING}::test_the_order_says_what_the_machine_needs_besides",
+        f"{SIZES}::test_the_volume_follows_from_the_weights_and_not_from_the_name",
     ),
     # stuck
     "a start that is tried a few times and then forgotten": (
         f"{PROVISIONING}::test_trouble_that_does_not_pass_is_given_up_in_time",
+        f"{DEPLOYMENTS}::test_a_refusal_has_the_code_that_clients_know_and_leaves_only_a_log",
     ),
     "a dead worker stays in service": (
         f"{STARTING}::test_a_silent_worker_is_taken_out_of_service_and_back",
@@ -105,9 +128,15 @@ TRAPS: dict[str, tuple[str, ...]] = {
         f"{STARTING}::test_every_status_on_the_way_has_its_deadline",
         f"{STARTING}::test_a_worker_that_comes_late_is_welcome",
     ),
+    "what hangs on its way is billed, and no check counts": (
+        f"{STARTING}::test_every_status_on_the_way_has_its_deadline",
+        f"{STARTING}::test_a_worker_that_reports_and_never_serves_gets_one_more_chance_not_endless_ones",
+        WHATEVER,
+    ),
     "one bad machine is tried without a pause, and starves the others": (
         f"{PROVISIONING}::test_waits_between_failures_grow",
         f"{LEASES}::test_claims_at_the_same_time_share_the_work",
+        f"{STARTING}::test_what_was_due_at_once_does_not_stay_so",
     ),
     "an agent that has lost its token is locked out": (
         f"{TOKENS}::test_an_agent_that_has_lost_its_token_gets_another_once_it_was_silent",
@@ -169,6 +198,7 @@ TRAPS: dict[str, tuple[str, ...]] = {
     ),
     "internal doors are open": (
         f"{WORKER_ROUTES}::test_strangers_do_not_learn_which_instances_there_are",
+        "http/kernel/test_errors.py::test_our_own_mistakes_say_nothing_about_us",
         "http/access/test_matrix.py::test_every_route_lets_in_whom_the_table_says",
     ),
     "engines are open to the world": (
@@ -202,6 +232,11 @@ TRAPS: dict[str, tuple[str, ...]] = {
         f"{END_TO_END}::test_from_credentials_to_a_served_model_and_back_to_nothing",
         "http/workers/test_readings.py::test_readings_are_numbers_in_range",
     ),
+    "what is written of it is another thing than it is": (
+        "http/test_routes.py::test_the_api_is_the_one_that_was_agreed_on",
+        "test_readme.py::test_the_settings_it_names_are_settings",
+        "test_readme.py::test_the_map_has_every_domain_and_what_it_says_of_itself",
+    ),
     # beyond all of them
     "everything seems to be lost at once": (
         f"{LOSS}::test_a_provider_that_forgets_everything_is_not_believed",
@@ -209,6 +244,49 @@ TRAPS: dict[str, tuple[str, ...]] = {
         f"{LOSS}::test_when_all_heartbeats_stop_every_machine_stays",
     ),
 }
+
+BUILT_OUT: dict[str, tuple[str, str]] = {
+    "a command is lost, or not understood": (
+        "What is to be done is a row; messages only wake whoever looks for it.",
+        r"""["']CMD:""",
+    ),
+    "an installer gets into machines, and trusts whatever host answers": (
+        "A machine is told everything when it is ordered; nobody enters it.",
+        r"""StrictHostKeyChecking|paramiko|asyncssh|["']ssh["']""",
+    ),
+    "a program is missing beside the server, or keeps it waiting": (
+        "Providers are asked over HTTP; a server runs no program but its own PostgreSQL.",
+        r"""docker\.sock|["']scw["']|create_subprocess|os\.system|shell=True""",
+    ),
+    "an address that comes back stops another machine": (
+        "A machine is known by its provider's id, and a worker by its token: no address is unique.",
+        r"UNIQUE INDEX[^;]*\bip_address\b",
+    ),
+}
+"""What cannot come back, why, and what would have to be written for it to."""
+
+SAMPLES = (
+    'publish({"type": "CMD:PROVISION"})',
+    'run(["ssh", host])',
+    'run(["scw", "block"])',
+    "CREATE UNIQUE INDEX one ON instances (ip_address)",
+)
+
+
+@pytest.mark.parametrize("trap", BUILT_OUT)
+def test_what_is_built_out_has_not_been_built_in(trap: str) -> None:
+    reason, words = BUILT_OUT[trap]
+    assert reason
+    assert any(re.search(words, sample) for sample in SAMPLES), "it would find nothing, ever"
+    for file in sources():
+        assert not re.search(words, file.read_text()), file
+
+
+def sources() -> list[Path]:
+    """Return all that is shipped."""
+    packages = ("inventiv_core", "inventiv_adapters", "inventiv_http")
+    files = [file for name in packages for file in (HERE.parent / name).rglob("*.py")]
+    return [HERE.parent / "schema.sql", *files]
 
 
 @pytest.mark.parametrize("trap", TRAPS)
