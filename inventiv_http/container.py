@@ -3,7 +3,7 @@
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 from dependency_injector.containers import DeclarativeContainer
@@ -27,7 +27,7 @@ from inventiv_adapters.catalog.postgres.lists import PostgresCatalogQueries
 from inventiv_adapters.catalog.postgres.prices import PostgresPriceQueries
 from inventiv_adapters.cloud.accounts import AccountClouds
 from inventiv_adapters.cloud.memory import FixedClouds, MemoryCloud
-from inventiv_adapters.cloud.mock.behaviour import MockBehaviour, parse_faults
+from inventiv_adapters.cloud.mock.behaviour import FaultKind, MockBehaviour, parse_faults
 from inventiv_adapters.cloud.mock.datacenter import Datacenter
 from inventiv_adapters.cloud.mock.ledger import Ledger
 from inventiv_adapters.cloud.mock.provider import MockCloud
@@ -386,6 +386,7 @@ from inventiv_http.settings import Settings, SettingsInvalid
 from inventiv_http.settings.environment import CHANGEABLE
 
 __all__ = [  # what the front ends start and stop, beside the containers
+    "FAULTS",
     "OUTAGES",
     "Application",
     "DataDirectory",
@@ -399,6 +400,9 @@ __all__ = [  # what the front ends start and stop, beside the containers
     "mock_directory",
     "schema_text",
 ]
+
+FAULTS: Final = tuple(FaultKind)
+"""What can go wrong at the mock cloud, by name."""
 
 _SCHEMA = "schema.sql"
 _SMTPS = 465

@@ -21,6 +21,7 @@ from inventiv_http.app import create_app
 from inventiv_http.cli.errors import CommandFailed
 from inventiv_http.cli.output import Output
 from inventiv_http.container import (
+    FAULTS,
     OUTAGES,
     Application,
     DataDirectory,
@@ -72,13 +73,26 @@ def serve(
         int | None, typer.Option(help="The TCP port to listen on; 0 for any.", min=0, max=65535)
     ] = None,
     data_dir: DataDir = None,
+    mock_faults: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FAULT=0..1,…",
+            help="What goes wrong at the mock cloud, and how often: vanish=1,throttled=0.2, "
+            f"for example. There are {', '.join(FAULTS)}.",
+        ),
+    ] = None,
 ) -> None:
     """Run the API, the background work and the mock cloud, all in one process.
 
     Without INVENTIV_DATABASE_URL, PostgreSQL is started under the data directory and
     stopped with the server. Every option is a setting, too: INVENTIV_PORT, for example.
     """
-    chosen = {"host": host, "port": port, "data_dir": None if data_dir is None else str(data_dir)}
+    chosen = {
+        "host": host,
+        "port": port,
+        "data_dir": None if data_dir is None else str(data_dir),
+        "mock_faults": mock_faults,
+    }
     with sentences():
         settings = read_settings(chosen)
         with ExitStack() as stack:
