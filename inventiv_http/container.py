@@ -3,7 +3,7 @@
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 from dependency_injector.containers import DeclarativeContainer
@@ -27,7 +27,7 @@ from inventiv_adapters.catalog.postgres.lists import PostgresCatalogQueries
 from inventiv_adapters.catalog.postgres.prices import PostgresPriceQueries
 from inventiv_adapters.cloud.accounts import AccountClouds
 from inventiv_adapters.cloud.memory import FixedClouds, MemoryCloud
-from inventiv_adapters.cloud.mock.behaviour import MockBehaviour, parse_faults
+from inventiv_adapters.cloud.mock.behaviour import FaultKind, MockBehaviour, parse_faults
 from inventiv_adapters.cloud.mock.datacenter import Datacenter
 from inventiv_adapters.cloud.mock.ledger import Ledger
 from inventiv_adapters.cloud.mock.provider import MockCloud
@@ -404,6 +404,7 @@ from inventiv_http.settings import Settings, SettingsInvalid
 from inventiv_http.settings.environment import CHANGEABLE
 
 __all__ = [  # what the front ends start and stop, beside the containers
+    "FAULTS",
     "OUTAGES",
     "Application",
     "DataDirectory",
@@ -428,6 +429,9 @@ __all__ = [  # what the front ends start and stop, beside the containers
     "upgrade_schema",
     "write_dump",
 ]
+
+FAULTS: Final = tuple(FaultKind)
+"""What can go wrong at the mock cloud, by name."""
 
 _SMTPS = 465
 """The port on which TLS begins at once (RFC 8314)."""

@@ -22,6 +22,7 @@ from inventiv_http.app import create_app
 from inventiv_http.cli.errors import CommandFailed
 from inventiv_http.cli.output import Output
 from inventiv_http.container import (
+    FAULTS,
     OUTAGES,
     Application,
     DataDirectory,
@@ -81,6 +82,14 @@ def serve(
         int | None, typer.Option(help="How many processes serve; more than one need Redis.", min=1)
     ] = None,
     data_dir: DataDir = None,
+    mock_faults: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FAULT=0..1,…",
+            help="What goes wrong at the mock cloud, and how often: vanish=1,throttled=0.2, "
+            f"for example. There are {', '.join(FAULTS)}.",
+        ),
+    ] = None,
 ) -> None:
     """Run the API, the background work and the mock cloud, all in one process, or in several.
 
@@ -92,6 +101,7 @@ def serve(
         "port": port,
         "workers": workers,
         "data_dir": None if data_dir is None else str(data_dir),
+        "mock_faults": mock_faults,
     }
     with sentences():
         settings = read_settings(chosen)

@@ -346,7 +346,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     mock_token_delay_s: Seconds = 0.03
     """How long simulated engines take for each token."""
     mock_faults: str = ""
-    """Faults of the mock cloud and their probabilities: ``out_of_stock=0.1,create_lost=0.2``."""
+    """Faults of the mock cloud and their probabilities: ``out_of_stock=0.1,create_lost=0.2``.
+
+    The first three of ``FaultKind`` may befall any call, the last ones are a machine's lot."""
     mock_seed: int = 0
     """Makes the mock cloud's faults repeatable."""
 

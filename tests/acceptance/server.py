@@ -85,7 +85,7 @@ class Server:
     def launch(self) -> None:
         """Start it, and do not wait."""
         self.port = self.port or free_port()
-        port = ("--port", str(self.port)) if self.words == ("serve",) else ()
+        port = ("--port", str(self.port)) if self.words[0] == "serve" else ()
         with self.log.open("w") as output:
             self.process = subprocess.Popen(  # noqa: S603 - our own command
                 [*INVENTIV, *self.words, *port],

@@ -62,6 +62,7 @@ class Agent:
         clock: Clock,
         dice: Random,
         keep_token: Callable[[str], Awaitable[None]],
+        is_disk_full: bool = False,
     ) -> None:
         """Take where the engine can be reached, and how to store a token that was given."""
         self._url = f"{setup.control_plane_url.rstrip('/')}/internal/worker"
@@ -78,7 +79,7 @@ class Agent:
         self._dice = dice
         self._keep_token = keep_token
         self._gpus = SimulatedGpus()
-        self._system = SimulatedSystem(dice=dice)
+        self._system = SimulatedSystem(dice=dice, is_disk_full=is_disk_full)
         self._sampled_at = clock.now()
         self._is_registered = False
         self._trouble: str | None = None

@@ -10,11 +10,13 @@ class FaultKind(StrEnum):
     """What can go wrong at a provider. The first three may befall any call."""
 
     DENIED = "denied"
-    """Our credentials are not accepted."""
+    """Our credentials are not accepted: 401 or 403."""
     THROTTLED = "throttled"
-    """We ask too often."""
+    """We ask too often: 429."""
     SERVER_ERROR = "server_error"
-    """The provider fails before it does anything; the caller cannot know that."""
+    """The provider fails before it does anything; the caller cannot know that: 5xx."""
+    NOT_FOUND = "not_found"
+    """The provider says that a machine is not there, though it is: 404."""
     OUT_OF_STOCK = "out_of_stock"
     """There is no such machine to rent."""
     CREATE_LOST = "create_lost"
@@ -25,10 +27,23 @@ class FaultKind(StrEnum):
     """The machine runs, but its software never comes up: neither agent nor engine."""
     VANISH = "vanish"
     """The machine runs, and some seconds later the provider no longer has it."""
+    DISK_FULL = "disk_full"
+    """The model does not fit on the machine's disk: its agent reports, its engine never serves."""
+    CLOCK_SKEW = "clock_skew"
+    """The machine's clock is an hour ahead."""
 
 
-FATES = (FaultKind.SLOW_BOOT, FaultKind.NO_AGENT, FaultKind.VANISH)
+FATES = (
+    FaultKind.SLOW_BOOT,
+    FaultKind.NO_AGENT,
+    FaultKind.VANISH,
+    FaultKind.DISK_FULL,
+    FaultKind.CLOCK_SKEW,
+)
 """Decided when a machine is rented, and its lot for good."""
+
+SKEW = timedelta(hours=1)
+"""How far a clock is ahead that is wrong."""
 
 _SLOWNESS = 10
 

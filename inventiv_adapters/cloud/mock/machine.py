@@ -7,7 +7,7 @@ from random import Random
 import httpx
 
 from inventiv_adapters.cloud.mock.agent import Agent
-from inventiv_adapters.cloud.mock.behaviour import FaultKind, MockBehaviour
+from inventiv_adapters.cloud.mock.behaviour import SKEW, FaultKind, MockBehaviour
 from inventiv_adapters.cloud.mock.engine import Engine
 from inventiv_adapters.cloud.mock.ledger import Ledger, Rental
 from inventiv_adapters.cloud.mock.loopback import IP_ADDRESS, port_of, reserve
@@ -72,6 +72,8 @@ class MockMachine:
             async with agent.serving_on(health_port), asyncio.TaskGroup() as tasks:
                 tasks.create_task(agent.run())
                 await self._until(serves_at)
+                if FaultKind.DISK_FULL in rental.fates:
+                    await _for_ever()
                 async with engine.serving_on(engine_port):
                     await _for_ever()
 
@@ -80,7 +82,7 @@ class MockMachine:
             model_id=self._rental.setup.model_id,
             token_delay_s=self._behaviour.token_delay_s,
             max_running_requests=self._behaviour.max_running_requests,
-            clock=self._clock,
+            clock=self._own_clock(),
             new_id=self._new_id,
             key=self._rental.setup.engine_key,
         )
@@ -94,10 +96,16 @@ class MockMachine:
             engine_port=engine_port,
             health_port=health_port,
             client=self._client,
-            clock=self._clock,
+            clock=self._own_clock(),
             dice=self._dice,
+            is_disk_full=FaultKind.DISK_FULL in self._rental.fates,
             keep_token=self._keep_token,
         )
+
+    def _own_clock(self) -> Clock:
+        """Return the clock as the machine's software sees it."""
+        is_skewed = FaultKind.CLOCK_SKEW in self._rental.fates
+        return _Ahead(self._clock) if is_skewed else self._clock
 
     async def _keep_token(self, token: str) -> None:
         await asyncio.to_thread(self._ledger.keep_token, self._rental.id, token)
@@ -105,6 +113,16 @@ class MockMachine:
     async def _until(self, instant: datetime) -> None:
         while (left_s := (instant - self._clock.now()).total_seconds()) > 0:  # noqa: ASYNC110 - a clock
             await asyncio.sleep(min(left_s, _GLANCE_S))
+
+
+class _Ahead(Clock):
+    """A clock that is wrong."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def now(self) -> datetime:
+        return self._clock.now() + SKEW
 
 
 def boots_at(rental: Rental, behaviour: MockBehaviour) -> datetime:

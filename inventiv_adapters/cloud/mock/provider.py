@@ -121,16 +121,16 @@ class MockCloud(CloudProvider, SellsMachines, ChecksCredentials, ReinstallsMachi
         return Created(machine=rental.machine())
 
     async def find(self, tag: MachineTag, *, zone: str) -> FindOutcome:
-        if trouble := self._trouble():
-            return trouble
+        if answer := self._trouble() or self._denial():
+            return answer
         rentals = await self._ask(lambda: self._ledger.with_tag(tag, zone=zone))
         if isinstance(rentals, Unknown):
             return rentals
         return Found(machines=_machines(rentals)) if rentals else Absent()
 
     async def start(self, machine_id: str, *, zone: str) -> ActionOutcome:
-        if trouble := self._trouble():
-            return trouble
+        if answer := self._trouble() or self._denial():
+            return answer
         at = self._clock.now()
         state = await self._ask(lambda: self._ledger.start(machine_id, zone=zone, at=at))
         if state is RentalState.STOPPING:
@@ -138,8 +138,8 @@ class MockCloud(CloudProvider, SellsMachines, ChecksCredentials, ReinstallsMachi
         return self._acted(state)
 
     async def reinstall(self, machine_id: str, *, zone: str, setup: WorkerSetup) -> ActionOutcome:
-        if trouble := self._trouble():
-            return trouble
+        if answer := self._trouble() or self._denial():
+            return answer
         at = self._clock.now()
         state = await self._ask(
             lambda: self._ledger.restart(machine_id, zone=zone, setup=setup, at=at)
@@ -149,8 +149,8 @@ class MockCloud(CloudProvider, SellsMachines, ChecksCredentials, ReinstallsMachi
         return self._acted(state)
 
     async def delete(self, machine_id: str, *, zone: str) -> ActionOutcome:
-        if trouble := self._trouble():
-            return trouble
+        if answer := self._trouble() or self._denial():
+            return answer
         at = self._clock.now()
         return self._acted(await self._ask(lambda: self._ledger.stop(machine_id, zone=zone, at=at)))
 
@@ -179,6 +179,10 @@ class MockCloud(CloudProvider, SellsMachines, ChecksCredentials, ReinstallsMachi
             return state
         self._wake()
         return Accepted()
+
+    def _denial(self) -> Absent | None:
+        """Draw whether we do not know a machine, of all that can be asked about one."""
+        return Absent() if self._happens(FaultKind.NOT_FOUND) else None
 
     def _happens(self, kind: FaultKind) -> bool:
         return self._dice.random() < self._behaviour.probability(kind)

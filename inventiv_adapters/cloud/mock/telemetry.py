@@ -54,6 +54,7 @@ class SimulatedSystem:
     """A host that is busy with what its engine does, give or take a little chance."""
 
     dice: Random
+    is_disk_full: bool = False
     _is_first_sample: bool = field(default=True, init=False)
     _received_bytes: int = field(default=0, init=False)
     _sent_bytes: int = field(default=0, init=False)
@@ -63,7 +64,7 @@ class SimulatedSystem:
         busy_pct = min(3.0 + 2.0 * requests_running + self.dice.uniform(0, 2), 100.0)
         load = busy_pct / 100 * 8
         used_bytes = int(_MEMORY_BYTES * (0.2 + self.dice.uniform(0, 0.01)))
-        disk_used_bytes = int(_DISK_BYTES * 0.35)
+        disk_used_bytes = _DISK_BYTES if self.is_disk_full else int(_DISK_BYTES * 0.35)
         received_bps = 2_000.0 + 500.0 * requests_running + self.dice.uniform(0, 500)
         sent_bps = 4_000.0 + 3_000.0 * requests_running + self.dice.uniform(0, 500)
         self._received_bytes += int(received_bps * elapsed_s)

@@ -278,6 +278,41 @@ async def test_a_token_that_was_given_is_still_known_after_a_restart(
     assert set(control_plane.bearers) == {"Bearer wk_given"}
 
 
+async def test_a_machine_whose_disk_is_full_says_so_and_never_serves(
+    site: Site, control_plane: FakeControlPlane, client: httpx.AsyncClient
+) -> None:
+    async with site.datacenter() as datacenter:
+        cloud = site.cloud(datacenter, "disk_full=1")
+        await started(cloud, an_order(control_plane_url=control_plane.url))
+
+        async def reports() -> bool:
+            return len(control_plane.said("heartbeat")) > 10
+
+        await eventually(reports)
+        await asyncio.sleep(0.1)  # longer than a model takes to be loaded
+        beats = control_plane.said("heartbeat")
+        assert {beat["status"] for beat in beats} == {"starting"}
+        assert {beat["metadata"]["system"]["disk_used_pct"] for beat in beats} == {100}
+        with pytest.raises(httpx.ConnectError):
+            await client.get(f"{engine_of(control_plane)}/health")
+
+
+@pytest.mark.parametrize(("faults", "ahead_s"), [("", 0), ("clock_skew=1", 3600)])
+async def test_a_machine_may_live_in_another_hour(
+    site: Site,
+    control_plane: FakeControlPlane,
+    client: httpx.AsyncClient,
+    faults: str,
+    ahead_s: int,
+) -> None:
+    async with site.datacenter() as datacenter:
+        await started(site.cloud(datacenter, faults), an_order(control_plane_url=control_plane.url))
+        await eventually(ready(control_plane))
+        answer = await client.get(f"{engine_of(control_plane)}/v1/models", headers=KEY)
+        created_s = answer.json()["data"][0]["created"]
+        assert abs(created_s - site.clock.now().timestamp() - ahead_s) < 60
+
+
 async def test_a_second_datacenter_waits_its_turn(
     site: Site, control_plane: FakeControlPlane
 ) -> None:

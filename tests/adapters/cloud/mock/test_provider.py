@@ -11,8 +11,11 @@ from inventiv_adapters.cloud.mock.provider import MockCloud
 from inventiv_adapters.kernel.clock import SystemClock
 from inventiv_adapters.kernel.ids import SerialIds
 from inventiv_core.cloud.entities import (
+    Absent,
+    Created,
     CreateOutcome,
     Denied,
+    Listed,
     RefusalReason,
     Refused,
     Throttled,
@@ -53,6 +56,24 @@ async def test_some_faults_befall_every_call_and_nothing_is_done(
     ]
     assert [type(answer) for answer in answers] == [outcome] * 6
     assert ledger.rentals() == before
+
+
+async def test_a_machine_may_be_denied_that_is_there(tmp_path: Path) -> None:
+    healthy, ledger = a_cloud(tmp_path)
+    machine = await rented(healthy)
+    before = ledger.rentals()
+    cloud, _ = a_cloud(tmp_path, "not_found=1")
+    setup = an_order(machine.tag).setup
+    assert [
+        await cloud.find(machine.tag, zone=machine.zone),
+        await cloud.start(machine.id, zone=machine.zone),
+        await cloud.reinstall(machine.id, zone=machine.zone, setup=setup),
+        await cloud.delete(machine.id, zone=machine.zone),
+    ] == [Absent()] * 4
+    assert ledger.rentals() == before
+    assert await cloud.list(OURS) == Listed(machines=(machine,)), "lists are right"
+    elsewhere, _ = a_cloud(tmp_path / "elsewhere", "not_found=1")
+    assert isinstance(await elsewhere.create(an_order()), Created)
 
 
 async def test_out_of_stock_is_a_definite_no(tmp_path: Path) -> None:
