@@ -199,6 +199,8 @@ class ReconcileInstance:
         after = upcoming.after
         if after is not None and upcoming.trouble:
             after = max(after, self.patience.back_off(lease.attempts, self.chance()))
+        elif after is not None:
+            after = self.patience.spread(after, self.chance())
         due_at = None if after is None else self.clock.now() + after
         async with self.unit_of_work() as work:
             await work.leases.release(lease, due_at=due_at, attempts=attempts)

@@ -60,3 +60,10 @@ def test_without_a_record_nothing_older_is_given_up(ages: Sequence[int]) -> None
     machines = tuple(a_machine(age_s=age) for age in ages)
     kept = keeper(machines, None)
     assert all(kept.created_at <= machine.created_at for machine in machines)
+
+
+def test_only_long_waits_are_spread_and_never_made_longer() -> None:
+    patience = Patience()
+    waits = [patience.spread(patience.watch, chance) for chance in (0.0, 0.5, 1.0)]
+    assert waits == [0.8 * patience.watch, 0.9 * patience.watch, patience.watch]
+    assert patience.spread(patience.poll, 0.0) == patience.poll

@@ -6,6 +6,7 @@ import pytest
 
 from inventiv_core.action_logs.entities import ActionType
 from inventiv_core.cloud.entities import Absent, Accepted, Denied, MachineState, Unknown
+from inventiv_core.identity.access import PLATFORM
 from inventiv_core.instances.entities import ErrorCode, InstanceId, InstanceStatus
 from inventiv_core.kernel.secrets import Secret
 from inventiv_core.settings.definitions import WORKER_STALE, WORKER_STARTUP
@@ -299,3 +300,16 @@ async def test_what_a_machine_was_told_is_forgotten_when_it_knows(world: World) 
     world.cloud.next_forget.add(Unknown(detail="500"), Denied(detail="401"))
     await world.run_until(instance_id, S.READY)
     assert world.cloud.forgotten == list(world.cloud.machines)
+
+
+async def test_what_was_due_at_once_does_not_stay_so(world: World) -> None:
+    instances = [await world.deploy() for _ in range(3)]
+    await world.run(5 * MINUTE)
+    for instance_id in instances:
+        await world.wake(instance_id)
+    while await world.look():
+        pass
+    due = (await world.claim(limit=3, actor=PLATFORM)).next_due
+    assert due is not None
+    world.clock.advance(due)
+    assert len((await world.claim(limit=3, actor=PLATFORM)).leases) == 1
