@@ -156,6 +156,20 @@ async def test_a_late_heartbeat_of_the_former_life_brings_no_worker_back(
     assert (known is None) == (moment != "late")
 
 
+async def test_until_the_provider_does_it_whatever_is_heard_is_of_the_life_that_ends(
+    world: World,
+) -> None:
+    instance_id = await world.deploy_until(S.READY)
+    await world.reinstall(instance_id)
+    nobody_known = replace(world.report, worker_id=a_number())
+    caller = WorkerCaller(token=GOOD_FOR_ALL, ip_address="127.0.0.1")
+    for _ in range(2):
+        await world.heartbeat(instance_id, nobody_known, actor=caller)
+        await world.flush_heartbeats(actor=PLATFORM)
+        world.roster.forget(instance_id)
+    assert instance_id not in world.database.table(Worker)
+
+
 async def test_a_process_that_registers_while_its_life_ends_is_sent_away(world: World) -> None:
     instance_id = await world.deploy_until(S.READY)
     await world.reinstall(instance_id)
