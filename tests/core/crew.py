@@ -9,6 +9,7 @@ from random import Random
 from typing import Any, TypeVar
 
 from inventiv_adapters.cloud.memory import FixedClouds, MemoryCloud
+from inventiv_core.action_logs.entities import ActionStatus, ActionType
 from inventiv_core.cloud.entities import (
     ActionOutcome,
     CreateOutcome,
@@ -188,6 +189,9 @@ class Orchestrator:
         self._turns = Turns()
         self._lease: Lease | None = None
         self._work: Coroutine[Any, Any, None] | None = None
+        self._world = world
+        self.is_stopped = False
+        """Whether the system does not let it run; it does not know."""
         unit_of_work = MortalUnitOfWork(world.unit_of_work, self._turns)
         clouds = FixedClouds({world.market.provider.code: MortalCloud(world.cloud, self._turns)})
         self._claim = replace(world.claim, unit_of_work=unit_of_work, clock=clock)
@@ -197,30 +201,43 @@ class Orchestrator:
         self._sweep = replace(world.sweep_machines, **own)
 
     @property
-    def is_idle(self) -> bool:
-        return self._work is None
+    def is_waiting(self) -> bool:
+        """Whether it waits for something to do, or for the system."""
+        return self._work is None or self.is_stopped
+
+    def stop_or_go_on(self) -> None:
+        """Be stopped by the system, or go on. Not while it orders: then all that helps is luck."""
+        lease = self._lease
+        self.is_stopped = not self.is_stopped and not any(
+            log.status is ActionStatus.IN_PROGRESS
+            for log in self._world.logs(ActionType.PROVIDER_CREATE)
+            if lease is not None and log.instance_id == lease.instance_id
+        )
 
     def step(self) -> None:
         """Go on to the next place; begin with a claim."""
+        if self.is_stopped:
+            return
         if self._work is None:
             self._work = self._claim_and_work()
         self._send()
 
     def begin_sweep(self) -> None:
         """Sweep next, unless there is something under way."""
-        if self._work is None:
+        if self._work is None and not self.is_stopped:
             self._work = self._sweep_once()
             self._send()
 
     def die(self, *, at_the_end: bool) -> None:
         """Be killed here, or at the end of the next unit of work; another takes its place."""
         self._turns.dies_at_the_end = at_the_end
+        self.is_stopped = False
         if not at_the_end:
             self._stop()
 
     def keep(self) -> None:
         """Renew the lease; stop the work if it is lost, as a process does."""
-        if self._lease is None:
+        if self._lease is None or self.is_stopped:
             return
         try:
             at_once(self._renew(self._lease, actor=PLATFORM))
@@ -294,7 +311,7 @@ class Crew(World):
 
     def _work_until_idle(self, dice: Random) -> None:
         for _ in range(_MOST_TURNS):
-            if all(each.is_idle for each in self.crew) and not self._is_due():
+            if all(each.is_waiting for each in self.crew) and not self._is_due():
                 return
             dice.choice(self.crew).step()
         message = "The orchestrators are in a busy loop."
@@ -306,7 +323,10 @@ class Crew(World):
 
     async def _next_due(self) -> timedelta | None:
         """Return how long until somebody finds something to do, by the clock that is ahead."""
-        now = max(each.clock.now() for each in self.crew)
+        clocks = [each.clock for each in self.crew if not each.is_stopped]
+        if not clocks:
+            return None
+        now = max(clock.now() for clock in clocks)
         async with self.unit_of_work() as work:
             return await work.leases.next_due(now=now)
 

@@ -142,11 +142,15 @@ class Lifecycle(RuleBasedStateMachine):
     def live(self, seconds: int, seed: int) -> None:
         self.world.live(seconds * SECOND, Random(seed))  # noqa: S311 - it has to repeat
 
-    @rule(what=st.sampled_from(["die", "die late", "sweep", "vanish", "silence"]), which=some)
+    @rule(
+        what=st.sampled_from(["die", "die late", "stop", "sweep", "vanish", "silence"]), which=some
+    )
     def happen(self, what: str, which: int) -> None:
-        """Have a process die, or sweep, or machines go, or agents fall silent or speak again."""
+        """Have a process die, stop or sweep, machines go, or agents fall silent or speak again."""
         orchestrator = self.world.crew[which % len(self.world.crew)]
         match what:
+            case "stop":
+                orchestrator.stop_or_go_on()
             case "sweep":
                 orchestrator.begin_sweep()
             case "vanish":
@@ -189,6 +193,8 @@ class Lifecycle(RuleBasedStateMachine):
             return
         world, dice = self.world, Random(0)  # noqa: S311 - it has to repeat
         world.heal()
+        for orchestrator in world.crew:
+            orchestrator.is_stopped = False
         for _ in range(DEADLINES // (2 * MINUTE)):
             if all(world.status(each) in FINAL for each in self.instances):
                 break
