@@ -10,11 +10,9 @@ import argparse
 import asyncio
 import random
 import statistics
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from dependency_injector.providers import Object
@@ -25,6 +23,7 @@ from inventiv_core.kernel.clock import Clock
 from inventiv_http.container import Application, PostgresAdapters
 from inventiv_http.settings import Settings
 from tests import postgres as real
+from tests.bench.machine import database_of_its_own
 from tests.builders import ACME, NOON, Market, a_provider, an_actor, an_instance_type, given_teams
 
 YEAR = timedelta(days=365)
@@ -141,11 +140,7 @@ def main() -> None:
     parser.add_argument("--alive", type=float, default=0.06)
     parser.add_argument("--rounds", type=int, default=60)
     asked = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory() as directory,
-        real.server(Path(directory)) as server,
-        real.database(server) as url,
-    ):
+    with database_of_its_own() as (_, url):
         asyncio.run(real.load_schema(url))
         asyncio.run(measure(url, asked.instances, asked.alive, asked.rounds))
 

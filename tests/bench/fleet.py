@@ -7,11 +7,8 @@ tenancy. Figures are milliseconds of whole queries, as the application asks them
 import argparse
 import asyncio
 import statistics
-import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +22,7 @@ from inventiv_core.kernel.pagination import PageRequest
 from inventiv_http.container import Application, PostgresAdapters
 from inventiv_http.settings import Settings
 from tests import postgres as real
+from tests.bench.machine import database_of_its_own
 from tests.builders import ACME, Market, an_actor, given_teams
 
 PAGE = 100
@@ -124,17 +122,14 @@ async def run(url: str, instances: int, actions: int, rounds: int) -> None:
     async with adapters.pool():
         began = time.perf_counter()
         await build(adapters, instances, actions)
-        say(f"{instances} instances, {actions} actions: {time.perf_counter() - began:.0f} s")
+        print(
+            f"{instances} instances, {actions} actions: {time.perf_counter() - began:.0f} s",
+            flush=True,
+        )
         asked = await questions(Application(adapters=adapters), an_actor(), instances, actions)
         for name, ask in asked.items():
             p50, p99 = await measure(ask, rounds)
-            say(f"{name:<30} p50 {p50:8.1f} ms   p99 {p99:8.1f} ms")
-
-
-def say(line: str) -> None:
-    """Write a line."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+            print(f"{name:<30} p50 {p50:8.1f} ms   p99 {p99:8.1f} ms")
 
 
 def main() -> None:
@@ -144,11 +139,7 @@ def main() -> None:
     parser.add_argument("--actions", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=200)
     size = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory() as directory,
-        real.server(Path(directory)) as server,
-        real.database(server) as url,
-    ):
+    with database_of_its_own() as (_, url):
         asyncio.run(run(url, size.instances, size.actions, size.rounds))
 
 

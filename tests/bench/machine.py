@@ -2,10 +2,14 @@
 
 import asyncio
 import os
-from contextlib import suppress
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
+
+from tests import postgres
 
 
 def cpu_s(pid: int) -> float:
@@ -34,6 +38,17 @@ def rss_bytes(pid: int) -> int:
 def rss_mb(pid: int) -> float:
     """Return the same in megabytes."""
     return rss_bytes(pid) / 1e6
+
+
+@contextmanager
+def database_of_its_own() -> Generator[tuple[Path, str]]:
+    """Start a server for one measurement; yield its directory, and the URL of an empty database."""
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        postgres.server(Path(directory)) as server,
+        postgres.database(server) as url,
+    ):
+        yield Path(directory), url
 
 
 async def until_ready(port: int, path: str = "/ready") -> None:

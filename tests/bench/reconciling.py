@@ -9,13 +9,10 @@ import argparse
 import asyncio
 import os
 import statistics
-import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +28,7 @@ from inventiv_http.background import Background
 from inventiv_http.container import Application, PostgresAdapters
 from inventiv_http.settings import Settings
 from tests import postgres as real
+from tests.bench.machine import database_of_its_own
 from tests.builders import ACME, Market, given_teams
 
 NINETY_NINTH = 98
@@ -170,7 +168,10 @@ async def run(url: str, directory: str, size: argparse.Namespace) -> None:
         async with background.running():
             while len(looks.due_s) < size.instances:
                 await asyncio.sleep(0.01)
-            say(f"{size.instances} that were due at once: {time.perf_counter() - began_s:.1f} s")
+            print(
+                f"{size.instances} that were due at once: {time.perf_counter() - began_s:.1f} s",
+                flush=True,
+            )
             await asyncio.sleep(patience.watch.total_seconds())
             looks.late_s.clear()
             looks.took_s.clear()
@@ -184,18 +185,12 @@ async def run(url: str, directory: str, size: argparse.Namespace) -> None:
 def report(looks: Looks, *, wall_s: float, cpu_s: float) -> None:
     """Say what was found."""
     share, a_look_ms = 100 * cpu_s / wall_s, 1000 * cpu_s / len(looks.took_s)
-    say(f"looks per second {len(looks.took_s) / wall_s:8.1f}")
+    print(f"looks per second {len(looks.took_s) / wall_s:8.1f}")
     for name, taken_s in (("late", looks.late_s), ("took", looks.took_s)):
         p50_ms = statistics.median(taken_s) * 1000
         p99_ms = statistics.quantiles(taken_s, n=100)[NINETY_NINTH] * 1000
-        say(f"{name:<16} p50 {p50_ms:8.1f} ms   p99 {p99_ms:8.1f} ms")
-    say(f"processor        {share:8.1f} % of one core, {a_look_ms:.2f} ms a look")
-
-
-def say(line: str) -> None:
-    """Write a line."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+        print(f"{name:<16} p50 {p50_ms:8.1f} ms   p99 {p99_ms:8.1f} ms")
+    print(f"processor        {share:8.1f} % of one core, {a_look_ms:.2f} ms a look")
 
 
 def main() -> None:
@@ -205,13 +200,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--cloud-ms", type=float, default=50)
     size = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory() as directory,
-        real.server(Path(directory)) as server,
-        real.database(server) as url,
-    ):
+    with database_of_its_own() as (directory, url):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # PostgreSQL runs where it likes
-        asyncio.run(run(url, directory, size))
+        asyncio.run(run(url, str(directory), size))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,9 @@ With a PostgreSQL of its own, or the one in ``TEST_POSTGRES``. Medians of severa
 
 import asyncio
 import statistics
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from dependency_injector.providers import Object
@@ -24,6 +22,7 @@ from inventiv_http.container import Application, PostgresAdapters
 from inventiv_http.settings import Settings
 from tests import postgres
 from tests.adapters.workbench.test_contract import MANY
+from tests.bench.machine import database_of_its_own
 from tests.builders import ACME, ALICE, an_actor, given_teams
 
 ROUNDS: Final = 7
@@ -75,11 +74,7 @@ async def timed(name: str, call: Callable[[], Awaitable[Any]]) -> None:
 
 def main() -> None:
     """Run it."""
-    with (
-        tempfile.TemporaryDirectory() as directory,
-        postgres.server(Path(directory)) as server,
-        postgres.database(server) as url,
-    ):
+    with database_of_its_own() as (_, url):
         asyncio.run(postgres.load_schema(url))
         asyncio.run(measure(url))
 
