@@ -245,25 +245,27 @@ TRAPS: dict[str, tuple[str, ...]] = {
     ),
 }
 
-BUILT_OUT: dict[str, tuple[str, str]] = {
+BUILT_OUT: dict[str, tuple[str, str] | tuple[str, str, str]] = {
     "a command is lost, or not understood": (
-        "What is to be done is a row; messages only wake whoever looks for it.",
+        "What is to be done is a row; messages wake whoever looks for it, and tell nobody here more.",
         r"""["']CMD:""",
+        "inventiv_adapters/orchestration/messages.py",
     ),
     "an installer gets into machines, and trusts whatever host answers": (
         "A machine is told everything when it is ordered; nobody enters it.",
         r"""StrictHostKeyChecking|paramiko|asyncssh|["']ssh["']""",
     ),
     "a program is missing beside the server, or keeps it waiting": (
-        "Providers are asked over HTTP; a server runs no program but its own PostgreSQL.",
+        "Providers are asked over HTTP; a server runs no program but PostgreSQL, and itself.",
         r"""docker\.sock|["']scw["']|create_subprocess|os\.system|shell=True""",
+        "inventiv_http/supervision.py",
     ),
     "an address that comes back stops another machine": (
         "A machine is known by its provider's id, and a worker by its token: no address is unique.",
         r"UNIQUE INDEX[^;]*\bip_address\b",
     ),
 }
-"""What cannot come back, why, and what would have to be written for it to."""
+"""What cannot come back, why, what would have to be written for it to, and where that may stand."""
 
 SAMPLES = (
     'publish({"type": "CMD:PROVISION"})',
@@ -275,18 +277,18 @@ SAMPLES = (
 
 @pytest.mark.parametrize("trap", BUILT_OUT)
 def test_what_is_built_out_has_not_been_built_in(trap: str) -> None:
-    reason, words = BUILT_OUT[trap]
+    reason, words, *allowed = BUILT_OUT[trap]
     assert reason
     assert any(re.search(words, sample) for sample in SAMPLES), "it would find nothing, ever"
-    for file in sources():
+    for file in sources() - {HERE.parent / name for name in allowed}:
         assert not re.search(words, file.read_text()), file
 
 
-def sources() -> list[Path]:
+def sources() -> set[Path]:
     """Return all that is shipped."""
     packages = ("inventiv_core", "inventiv_adapters", "inventiv_http")
     files = [file for name in packages for file in (HERE.parent / name).rglob("*.py")]
-    return [HERE.parent / "schema.sql", *files]
+    return {HERE.parent / "schema.sql", *files}
 
 
 @pytest.mark.parametrize("trap", TRAPS)
