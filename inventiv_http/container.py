@@ -502,7 +502,9 @@ def _mailer(settings: Settings) -> SmtpMailer | FileMailer:
 
 def _patience(settings: Settings) -> Patience:
     return Patience(
-        lease=timedelta(seconds=settings.lease_s), losses_believed=settings.losses_believed
+        lease=timedelta(seconds=settings.lease_s),
+        losses_believed=settings.losses_believed,
+        drain=timedelta(seconds=settings.machine_drain_s),
     )
 
 

@@ -247,7 +247,7 @@ TRAPS: dict[str, tuple[str, ...]] = {
 
 BUILT_OUT: dict[str, tuple[str, str] | tuple[str, str, str]] = {
     "a command is lost, or not understood": (
-        "What is to be done is a row; messages wake whoever looks for it, and tell nobody here more.",
+        "What is to be done is a row; messages wake whoever looks, and tell nobody here more.",
         r"""["']CMD:""",
         "inventiv_adapters/orchestration/messages.py",
     ),

@@ -1,6 +1,7 @@
 """A look at engines over HTTP, as their callers will see them."""
 
 import asyncio
+import re
 
 import httpx
 import msgspec
@@ -9,6 +10,11 @@ from inventiv_core.kernel.secrets import Secret
 from inventiv_core.orchestration.ports import EngineProbe
 
 _MAX_BODY_BYTES = 1_000_000
+
+# As vLLM has them in Prometheus' text format, and as older versions called them.
+_UNDER_WAY = re.compile(
+    rb"^vllm[:_](?:num_)?requests_(?:running|waiting)(?:\{[^}\n]*\})?[ \t]+(\S+)", re.MULTILINE
+)
 
 
 class _Listed(msgspec.Struct):
@@ -36,6 +42,14 @@ class HttpEngineProbe(EngineProbe):
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
         return tuple(model.id for model in listed.data)
+
+    async def under_way(self, base_url: str, *, key: Secret) -> int | None:
+        answer = await self._ask("GET", f"{base_url}/metrics", key=key, deadline_s=self._look_s)
+        counted = [] if answer is None else _UNDER_WAY.findall(answer)
+        try:
+            return round(sum(map(float, counted))) if counted else None
+        except (ValueError, OverflowError):  # NaN, or more than anything
+            return None
 
     async def warm_up(self, base_url: str, model_id: str, *, key: Secret) -> bool:
         body = {

@@ -61,12 +61,18 @@ class HealthyEngines(EngineProbe):
 
     def __init__(self) -> None:
         self.serving: dict[str, tuple[str, ...]] = {}
+        self.busy: dict[str, int | None] = {}
+        """How many calls they work on; others work on none."""
         self.keys: deque[Secret] = deque(maxlen=100)
         """With which keys they were asked lately, in order."""
 
     async def models(self, base_url: str, *, key: Secret) -> tuple[str, ...] | None:
         self.keys.append(key)
         return self.serving.get(base_url)
+
+    async def under_way(self, base_url: str, *, key: Secret) -> int | None:
+        self.keys.append(key)
+        return self.busy.get(base_url, 0)
 
     async def warm_up(self, base_url: str, model_id: str, *, key: Secret) -> bool:
         self.keys.append(key)

@@ -82,6 +82,9 @@ REINSTALLABLE: Final = frozenset(
 AT_REST: Final = frozenset({_S.TERMINATED, _S.PROVISIONING_FAILED, _S.ARCHIVED})
 """Nothing is rented and nothing is left to do."""
 
+GOING: Final = frozenset({_S.DRAINING, _S.TERMINATING})
+"""Somebody wants it to end, and it will."""
+
 
 class ErrorCode(StrEnum):
     """Why an instance failed. Clients know these codes."""
@@ -257,6 +260,12 @@ class Instance:
     def reinstalling(self, *, at: datetime) -> Self:
         """Say that the provider does it: only what is heard from now on is of the new start."""
         return self.change(is_to_reinstall=False, status_since=at, boot_started_at=at)
+
+    def drain(self, reason: DeletionReason, *, at: datetime) -> Self:
+        """Say that it is to go when what runs on it has ended."""
+        return self.enter(
+            InstanceStatus.DRAINING, at=at, deletion_reason=self.deletion_reason or reason
+        )
 
     def terminate(self, reason: DeletionReason, *, at: datetime, **facts: Any) -> Self:
         """Say that the machine is to go."""

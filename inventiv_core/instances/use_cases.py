@@ -9,6 +9,7 @@ from inventiv_core.action_logs.entities import ActionLog, ActionLogId, ActionTyp
 from inventiv_core.action_logs.use_cases import record
 from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.instances.entities import (
+    GOING,
     TRANSITIONS,
     DeletionReason,
     Instance,
@@ -133,11 +134,16 @@ class TerminateInstance:
     unit_of_work: UnitOfWork[InstanceWork]
     clock: Clock
     new_id: NewId
+    orchestrator_is_external: bool = False
+    """Whether others do it: they know of no calls, and wait for none."""
 
     async def __call__(
         self, instance_id: InstanceId, *, key: IdempotencyKey | None = None, actor: Actor
     ) -> Termination:
         """Have the machine deleted, whatever the instance is doing now.
+
+        One that serves gets no more calls, and goes when those that run on it have ended, or
+        have had long enough.
 
         With a ``key``, a request that is sent again is told what the first one was told.
 
@@ -161,6 +167,12 @@ class TerminateInstance:
                 await work.idempotency.finish(key, scope=owner, result=termination)
         return termination
 
+    def _leaving(self, instance: Instance, now: datetime) -> Instance:
+        serves = instance.status is InstanceStatus.READY
+        if serves and not self.orchestrator_is_external:
+            return instance.drain(DeletionReason.REQUESTED, at=now)
+        return instance.terminate(DeletionReason.REQUESTED, at=now)
+
     async def _terminate(
         self, instance: Instance, actor: Actor, now: datetime, work: InstanceWork
     ) -> Termination:
@@ -179,8 +191,8 @@ class TerminateInstance:
             await record(log.succeed(at=now, status_after=instance.status, metadata=over), work)
             return Termination.ALREADY_OVER
         after = instance
-        if instance.status is not InstanceStatus.TERMINATING:
-            after = instance.terminate(DeletionReason.REQUESTED, at=now)
+        if instance.status not in GOING:
+            after = self._leaving(instance, now)
             await change(instance, after, work, reason="termination requested", at=now)
         await work.leases.schedule(instance.id, at=now)
         await work.outbox.add(

@@ -23,6 +23,10 @@ class Patience:
     """How long a machine may take to be findable after a request with an unknown outcome."""
     confirm: timedelta = timedelta(seconds=1)
     """Between two definite answers that a machine is not there: one alone is not believed."""
+    told: timedelta = timedelta(seconds=2)
+    """How long it may take until no gateway sends calls to a machine that is to go."""
+    drain: timedelta = timedelta(seconds=30)
+    """How long calls may go on at a machine that is to go."""
     stale_after: timedelta = 2 * _MINUTE
     """How long a worker may be silent; an administrator may choose otherwise."""
     keep_failed: timedelta = 10 * _MINUTE

@@ -44,6 +44,10 @@ class EngineProbe(Protocol):
         """
         ...
 
+    async def under_way(self, base_url: str, *, key: Secret) -> int | None:
+        """Return how many calls it works on, or has waiting; ``None`` if it does not say."""
+        ...
+
     async def warm_up(self, base_url: str, model_id: str, *, key: Secret) -> bool:
         """Have it produce one token; tell whether it did, in time."""
         ...

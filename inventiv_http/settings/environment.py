@@ -324,6 +324,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How many machines may seem lost, or nobody's, at once and be treated so. More, if they are
     a quarter of all, are left alone, and told of: until it passes, or this is raised."""
 
+    machine_drain_s: Annotated[int, Meta(ge=0)] = 30
+    """How long calls may go on at a machine that is to be given back, in seconds."""
+
     events_kept_h: Annotated[int, Meta(ge=1)] = 24
     """How long whoever was away can still learn what they missed, in hours."""
     samples_kept_h: Annotated[int, Meta(ge=2)] = 24

@@ -25,7 +25,7 @@ from inventiv_core.orchestration.ports import EngineProbe, OrchestrationWork, Si
 from inventiv_core.orchestration.use_cases.case import Case, Desk, Tools
 from inventiv_core.orchestration.use_cases.provisioning import provision, refuse_unconfigured
 from inventiv_core.orchestration.use_cases.starting import boot, install, load
-from inventiv_core.orchestration.use_cases.terminating import conclude_unrented, terminate
+from inventiv_core.orchestration.use_cases.terminating import conclude_unrented, drain, terminate
 from inventiv_core.orchestration.use_cases.watching import clean_up, watch
 from inventiv_core.orchestration.views import Situation
 from inventiv_core.settings.definitions import (
@@ -44,7 +44,7 @@ _STEPS = {
     InstanceStatus.STARTING: load,
     InstanceStatus.READY: watch,
     InstanceStatus.UNAVAILABLE: watch,
-    InstanceStatus.DRAINING: watch,
+    InstanceStatus.DRAINING: drain,
     InstanceStatus.STARTUP_FAILED: clean_up,
     InstanceStatus.FAILED: clean_up,
     InstanceStatus.TERMINATING: terminate,

@@ -7,10 +7,35 @@ from inventiv_core.action_logs.entities import ActionStatus, ActionType
 from inventiv_core.cloud.entities import Absent, Found, MachineState
 from inventiv_core.finops.entities.leaks import LeakReason
 from inventiv_core.finops.use_cases.rentals import conclude_rentals
-from inventiv_core.instances.entities import ErrorCode, InstanceStatus
+from inventiv_core.instances.entities import DeletionReason, ErrorCode, InstanceStatus
 from inventiv_core.orchestration.entities import AT_ONCE, NEVER, Next
 from inventiv_core.orchestration.use_cases.case import Case, Desk, Moment
 from inventiv_core.storages.use_cases import conclude_storages
+from inventiv_core.workers.entities import engine_url
+
+
+async def drain(case: Case) -> Next:
+    """Wait until what runs on the machine has ended, for so long at most; then have it go."""
+    has_had_enough = case.age >= case.tools.patience.drain
+    if not has_had_enough and await _is_busy(case):
+        return Next(after=case.tools.patience.poll)
+    async with case.moment() as moment:
+        if moment.instance.status is InstanceStatus.DRAINING:
+            ending = moment.instance.terminate(DeletionReason.REQUESTED, at=moment.now)
+            reason = "its calls had long enough" if has_had_enough else "nothing runs on it"
+            await case.alter(moment, ending, reason=reason)
+    return AT_ONCE
+
+
+async def _is_busy(case: Case) -> bool:
+    """Tell whether calls run on the machine, or may: not every engine says so."""
+    if case.age < case.tools.patience.told:
+        return True
+    worker, address = case.worker, case.instance.ip_address
+    if worker is None or address is None:
+        return False
+    url, key = engine_url(address, worker.vllm_port), case.engine_key(case.instance)
+    return await case.tools.engine_probe.under_way(url, key=key) != 0
 
 
 async def terminate(case: Case) -> Next:

@@ -139,6 +139,29 @@ async def test_an_engine_is_warmed_up_with_one_token(
     assert (body["model"], body["max_tokens"], body["stream"]) == ("acme/chat", 1, False)
 
 
+METRICS: dict[bytes, int | None] = {
+    b'vllm:num_requests_running{model="a"} 2.0\nvllm:num_requests_waiting{model="a"} 3\n': 5,
+    b"# TYPE vllm:num_requests_running gauge\nvllm:num_requests_running 0.0\n": 0,
+    b"vllm_requests_running 1\n": 1,
+    b"vllm:num_requests_running 1e1\nother 7\n": 10,
+    b"vllm:num_requests_running NaN\n": None,
+    b"vllm:num_requests_running many\n": None,
+    b"vllm:num_requests_running +Inf\n": None,
+    b"other_requests_running 7\n": None,
+    b"": None,
+    b"\xff\xfe": None,
+}
+
+
+@pytest.mark.parametrize(("said", "expected"), METRICS.items())
+async def test_an_engine_says_how_much_it_works_on(
+    engine: Engine, probe: HttpEngineProbe, said: bytes, expected: int | None
+) -> None:
+    engine.answers = answering(said)
+    assert await probe.under_way(engine.url, key=KEY) == expected
+    assert engine.asked == [("GET", "/metrics", None)]
+
+
 @pytest.mark.parametrize("name", UNABLE)
 async def test_an_engine_that_is_not_well_serves_nothing(
     engine: Engine, probe: HttpEngineProbe, name: str
@@ -147,6 +170,7 @@ async def test_an_engine_that_is_not_well_serves_nothing(
     async with asyncio.timeout(20 * LOOK_S):
         assert await probe.models(engine.url, key=KEY) is None
         assert not await probe.warm_up(engine.url, "acme/chat", key=KEY)
+        assert await probe.under_way(engine.url, key=KEY) is None
 
 
 @pytest.mark.parametrize("name", NONSENSE)

@@ -1,5 +1,6 @@
 """What people can do with instances."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -32,12 +33,20 @@ async def test_whatever_it_is_doing_an_instance_can_be_given_up(world: World, st
     instance = await an_instance(world, status)
     over = await world.terminate_instance(instance.id, actor=an_actor())
     assert over is Termination.UNDER_WAY
-    assert world.status(instance.id) is S.TERMINATING
+    going = S.DRAINING if status in {S.READY, S.DRAINING} else S.TERMINATING
+    assert world.status(instance.id) is going
     assert (await world.take()).instance_id == instance.id
     [log] = world.logs()
     assert (log.action_type, log.status) == (ActionType.REQUEST_TERMINATE, ActionStatus.SUCCESS)
-    assert (log.instance_status_before, log.instance_status_after) == (status, S.TERMINATING)
+    assert (log.instance_status_before, log.instance_status_after) == (status, going)
     assert (log.component, log.user_id) == (Component.API, an_actor().user_id)
+
+
+async def test_an_orchestrator_of_others_waits_for_no_calls(world: World) -> None:
+    instance = await an_instance(world)
+    terminate = replace(world.terminate_instance, orchestrator_is_external=True)
+    await terminate(instance.id, actor=an_actor())
+    assert world.status(instance.id) is S.TERMINATING
 
 
 @pytest.mark.parametrize("status", [S.TERMINATED, S.ARCHIVED])

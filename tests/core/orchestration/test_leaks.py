@@ -39,7 +39,7 @@ async def test_what_serves_or_was_never_rented_leaks_nothing(world: World) -> No
     assert not leaks(world)
 
 
-async def test_a_termination_costs_from_when_it_was_asked_for_until_it_is_confirmed(
+async def test_a_termination_costs_from_when_nothing_runs_until_it_is_confirmed(
     world: World,
 ) -> None:
     instance_id = await world.deploy_until(S.READY)
@@ -47,18 +47,19 @@ async def test_a_termination_costs_from_when_it_was_asked_for_until_it_is_confir
     world.clock.advance(HOUR)
     world.cloud.next_delete.add(*[NO] * 5)
     await world.terminate(instance_id)
-    asked_at = world.clock.now()
+    await world.run_until(instance_id, S.TERMINATING)
+    unwanted_at = world.instance(instance_id).status_since
     await world.run_until(instance_id, S.TERMINATED)
     [leak] = leaks(world)
     gone_at = world.instance(instance_id).terminated_at
     assert (leak.machine_id, leak.reason) == (machine.id, LeakReason.TERMINATED)
-    assert (leak.since, leak.until) == (asked_at, gone_at)
+    assert (leak.since, leak.until) == (unwanted_at, gone_at)
     assert leak.cost_per_hour == Decimal("0.75")
     assert gone_at is not None
-    seconds = Decimal((gone_at - asked_at) // timedelta(microseconds=1)) / 1_000_000
+    seconds = Decimal((gone_at - unwanted_at) // timedelta(microseconds=1)) / 1_000_000
     assert leak.eur(world.clock.now()) == Decimal("0.75") * seconds / 3600
     *_, last = world.logs(ActionType.PROVIDER_TERMINATE)
-    assert last.metadata["unwanted_since"] == asked_at.isoformat()
+    assert last.metadata["unwanted_since"] == unwanted_at.isoformat()
     assert Decimal(last.metadata["leaked_eur"]) > 0
 
 

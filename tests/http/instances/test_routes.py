@@ -177,7 +177,7 @@ async def test_terminating_takes_a_while_and_may_be_repeated(
         assert answer.headers["content-type"].startswith("text/plain")
         assert "error" not in answer.text.lower()
         body = (await owner.get(f"/instances/{instance.id}")).json()
-        assert (body["status"], body["deletion_reason"]) == ("terminating", "requested")
+        assert (body["status"], body["deletion_reason"]) == ("draining", "requested")
 
 
 @pytest.mark.parametrize("status", [InstanceStatus.TERMINATED, InstanceStatus.ARCHIVED])
@@ -240,7 +240,7 @@ async def test_owners_and_administrators_may_terminate_and_others_may_look(
     answer = await client.delete(f"/instances/{instance.id}")
     assert answer.status_code == status
     now = (await client.get(f"/instances/{instance.id}")).json()["status"]
-    assert now == ("terminating" if status == 202 else "ready")
+    assert now == ("draining" if status == 202 else "ready")
     if status == 403:
         body = answer.json()
         assert (body["error"], body["message"]) == ("forbidden", "permission_missing")
