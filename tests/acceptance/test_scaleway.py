@@ -134,6 +134,7 @@ def test_a_key_that_is_revoked_ends_no_machine(server: Server, site: Site) -> No
         eventually(lambda: len(simulator.calls) > asked + 5, "some looks")
         assert client.get(f"/instances/{instance_id}").json()["status"] == "ready"
         assert client.delete(f"/instances/{instance_id}").status_code == 202
+        wait_for(client, instance_id, "terminating")
         asked = len(simulator.calls)
         eventually(lambda: len(simulator.calls) > asked + 3, "some more")
         assert client.get(f"/instances/{instance_id}").json()["status"] == "terminating"

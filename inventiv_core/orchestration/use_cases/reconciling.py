@@ -147,6 +147,8 @@ class ReconcileInstance:
         match situation.instance.status:
             case InstanceStatus.PROVISIONING:
                 upcoming = await refuse_unconfigured(case, message)
+            case InstanceStatus.DRAINING:
+                upcoming = await drain(case)
             case InstanceStatus.TERMINATING:
                 upcoming = await conclude_unrented(case)
             case _:

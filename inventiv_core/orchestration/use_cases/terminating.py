@@ -14,7 +14,7 @@ from inventiv_core.storages.use_cases import conclude_storages
 from inventiv_core.workers.entities import engine_url
 
 
-async def drain(case: Case) -> Next:
+async def drain(case: Desk) -> Next:
     """Wait until what runs on the machine has ended, for so long at most; then have it go."""
     has_had_enough = case.age >= case.tools.patience.drain
     if not has_had_enough and await _is_busy(case):
@@ -27,7 +27,7 @@ async def drain(case: Case) -> Next:
     return AT_ONCE
 
 
-async def _is_busy(case: Case) -> bool:
+async def _is_busy(case: Desk) -> bool:
     """Tell whether calls run on the machine, or may: not every engine says so."""
     if case.age < case.tools.patience.told:
         return True

@@ -1,9 +1,11 @@
 """From a machine that serves to one that is to go: what runs on it may end."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from inventiv_adapters.cloud.memory import FixedClouds
 from inventiv_core.instances.entities import DeletionReason, InstanceId, InstanceStatus
 from inventiv_core.workers.entities import Worker, engine_url
 from tests.core.world import MINUTE, SECOND, World
@@ -73,3 +75,13 @@ async def test_a_machine_that_vanishes_meanwhile_is_gone(world: World) -> None:
     world.cloud.machines.clear()
     await world.run(MINUTE)
     assert world.status(instance_id) is S.TERMINATED
+
+
+async def test_it_takes_no_cloud_to_wait_for_calls(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance_id = await serving(world)
+    monkeypatch.setattr(world, "reconcile", replace(world.reconcile, clouds=FixedClouds({})))
+    await world.terminate(instance_id)
+    await world.run(MINUTE)
+    assert world.status(instance_id) is S.TERMINATING
