@@ -41,12 +41,7 @@ from inventiv_http.identity.routes.sessions import Sessions
 from inventiv_http.identity.routes.users import Users
 from inventiv_http.inference.admission import limit_reached
 from inventiv_http.inference.gateway import PATHS, Gateway
-from inventiv_http.inference.routes import (
-    Limits,
-    OpenAiModels,
-    PlatformLimits,
-    forward,
-)
+from inventiv_http.inference.routes import Limits, OpenAiModels, PlatformLimits, forward
 from inventiv_http.instances.routes import Instances
 from inventiv_http.kernel.auth import check_access, current_actor, current_session
 from inventiv_http.kernel.browsers import careful_with_browsers

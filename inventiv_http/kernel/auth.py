@@ -90,16 +90,17 @@ def fields_of(scope: Any) -> Mapping[bytes, bytes]:
 
 def presented(fields: Mapping[bytes, bytes], *, cookie_name: str) -> Presented:
     """Return the credentials among a request's headers."""
-    cookies, key, bearer = fields.get(_COOKIE), fields.get(_API_KEY), fields.get(_AUTHORIZATION)
+    cookies, key = fields.get(_COOKIE), fields.get(_API_KEY)
     return Presented(
         cookie=None if cookies is None else _cookie(cookies, cookie_name),
         api_key=None if key is None else key.decode("latin-1").strip() or None,
-        bearer=None if bearer is None else _bearer(bearer),
+        bearer=bearer_of(fields),
     )
 
 
-def _bearer(authorization: bytes) -> str | None:
-    header = authorization.decode("latin-1")
+def bearer_of(fields: Mapping[bytes, bytes]) -> str | None:
+    """Return the token of an ``Authorization: Bearer`` header."""
+    header = fields.get(_AUTHORIZATION, b"").decode("latin-1")
     return header.removeprefix(_BEARER).strip() if header.startswith(_BEARER) else None
 
 
@@ -126,7 +127,7 @@ def session_token(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
 
 def bearer_token(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
     """Return the token of an ``Authorization: Bearer`` header."""
-    return _of(connection).bearer
+    return bearer_of(fields_of(connection.scope))
 
 
 def caller(connection: ASGIConnection[Any, Any, Any, Any]) -> Caller:

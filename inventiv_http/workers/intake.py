@@ -9,7 +9,7 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Send
 from inventiv_core.instances.entities import InstanceId
 from inventiv_core.workers.entities import WorkerCaller
 from inventiv_core.workers.use_cases.heartbeats import Heartbeat
-from inventiv_http.kernel.auth import address_of, presented
+from inventiv_http.kernel.auth import address_of, bearer_of
 from inventiv_http.kernel.lanes import Fields, Lane
 from inventiv_http.kernel.request_ids import HEADER, request_id
 from inventiv_http.workers.schemas import MAX_BODY_BYTES, HeardBody, HeartbeatReport
@@ -43,9 +43,7 @@ class HeartbeatIntake:
         if data is None:
             await self.route(scope, _again(message, receive), send)
             return
-        caller = WorkerCaller(
-            token=presented(fields, cookie_name="").bearer, ip_address=address_of(scope)
-        )
+        caller = WorkerCaller(token=bearer_of(fields), ip_address=address_of(scope))
         try:
             heard = await self.heartbeat(
                 InstanceId(data.instance_id), data.to_report(), actor=caller
