@@ -27,6 +27,7 @@ from inventiv_http.catalog.routes.providers import Providers
 from inventiv_http.catalog.routes.regions import Regions
 from inventiv_http.catalog.routes.zones import Zones
 from inventiv_http.commands.routes import Commands
+from inventiv_http.connections.protocol import connecting
 from inventiv_http.container import OUTAGES, Application
 from inventiv_http.deployments.routes import Deployments, Quotas
 from inventiv_http.finops.routes.costs import CostDashboards, Leaks, MinuteCosts
@@ -168,7 +169,14 @@ def create_app(
             heartbeat=application.heartbeat(), lane=lane, route=app.asgi_handler
         )
     app.asgi_handler = lanes_first(lanes, app.asgi_handler)
-    app.asgi_handler = careful_with_browsers(settings, lane)(app.asgi_handler)
+    with_care = careful_with_browsers(settings, lane)
+    app.asgi_handler = with_care(app.asgi_handler)
+    state.connect = connecting(
+        {path: with_care(lane) for path, lane in lanes.items()},
+        app,
+        adapters.outbox(),
+        trusted_proxies=settings.trusted_proxies,
+    )
     return app
 
 

@@ -58,6 +58,8 @@ _COMMANDS_S: Final = 5.0
 """How late a command may be that nobody has told of, or whose process has died."""
 _COMMAND_AT_MOST_S: Final = 600.0
 _PAUSE_AFTER_ERROR_S: Final = 1.0
+_REST_S: Final = 0.1
+"""News may come by the dozen in a second: what it wakes does not read everything each time."""
 _CANCEL_AGAIN_S: Final = 1.0
 
 log = structlog.get_logger(__name__)
@@ -236,8 +238,10 @@ class Background:
 
     async def _repeat(self, periodic: Periodic) -> None:
         while True:
+            began_s = _now_s()
             await self._guarded(periodic.name, periodic.job)
             await _sleep(periodic.every_s, periodic.wake)
+            await asyncio.sleep(began_s + _REST_S - _now_s())
 
     async def _relay(self) -> None:
         relay = self._application.adapters.relay()
@@ -255,7 +259,7 @@ class Background:
                 if self._free == 0:
                     await _sleep(_IDLE.total_seconds(), self._due)
                     continue
-                free = self._free
+                free, began_s = self._free, _now_s()
                 claimed = await self._guarded("claim", partial(claim, limit=free, actor=PLATFORM))
                 if claimed is None:
                     continue
@@ -265,6 +269,7 @@ class Background:
                 if not claimed.leases:
                     pause = min(claimed.next_due or _IDLE, _IDLE)
                     await _sleep(max(pause.total_seconds(), 0.01), self._due)
+                    await asyncio.sleep(began_s + _REST_S - _now_s())
 
     async def _work_on(self, lease: Lease) -> None:
         """Work on one instance, and keep the right to as long as that takes."""
@@ -339,6 +344,10 @@ async def _stop(tasks: Iterable[asyncio.Task[None]]) -> None:
         for task in remaining:
             task.cancel()
         _, remaining = await asyncio.wait(remaining, timeout=_CANCEL_AGAIN_S)
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def _sleep(seconds: float, wake: asyncio.Event | None) -> None:

@@ -399,6 +399,7 @@ from inventiv_core.workers.use_cases.forwarding import ForwardWorkerMessage
 from inventiv_core.workers.use_cases.heartbeats import FlushHeartbeats, Heartbeat, Roster
 from inventiv_core.workers.use_cases.registrations import RegisterWorker
 from inventiv_core.workers.use_cases.tokens import RotateWorkerToken
+from inventiv_http.connections.outbox import Outbox
 from inventiv_http.kernel.metrics import Metrics
 from inventiv_http.settings import Settings, SettingsInvalid
 from inventiv_http.settings.environment import CHANGEABLE
@@ -703,7 +704,8 @@ class _Common(DeclarativeContainer):
     limits = Singleton(Limits)
     retry_budget = Singleton(RetryBudget)
     failover_for = Factory(timedelta, seconds=settings.provided.gateway_failover_s)
-    engines = Singleton(Http1Engines, Callable(_deadlines, settings))
+    outbox = Singleton(Outbox)
+    engines = Singleton(Http1Engines, Callable(_deadlines, settings), outbox)
 
 
 class MemoryAdapters(_Common):

@@ -14,7 +14,6 @@ import uvicorn
 from litestar import Litestar
 
 from inventiv_http.container import PostgresAdapters
-from inventiv_http.corking import CorkedProtocol
 from inventiv_http.realtime.feed import Feed
 from inventiv_http.settings import Settings, SettingsInvalid
 
@@ -146,7 +145,7 @@ async def serve(
             app,
             access_log=False,
             log_config=None,
-            http=CorkedProtocol,
+            http=app.state.connect,
             lifespan="off",
             server_header=False,
             timeout_graceful_shutdown=settings.drain_s,

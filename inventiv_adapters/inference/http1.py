@@ -8,7 +8,7 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import Awaitable
-from typing import Final, cast
+from typing import Final, Protocol, cast
 from urllib.parse import urlsplit
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -35,11 +35,25 @@ class _Stale(Exception):
     """The engine has closed a connection that was idle, just as it was used again."""
 
 
+class Writer(Protocol):
+    """Sends what is to be sent: at once, or together with what else there is to send."""
+
+    def write(self, transport: asyncio.WriteTransport, data: bytes) -> None:
+        """Send, soon."""
+        ...
+
+
+class _AtOnce(Writer):
+    def write(self, transport: asyncio.WriteTransport, data: bytes) -> None:
+        transport.write(data)
+
+
 class _Connection(asyncio.Protocol):
     """One connection, with one call on it at a time."""
 
-    def __init__(self, pool: "_Pool") -> None:
+    def __init__(self, pool: "_Pool", writer: Writer) -> None:
         self._pool = pool
+        self._writer = writer
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._is_paused = False
@@ -145,7 +159,7 @@ class _Connection(asyncio.Protocol):
         """Send a request."""
         self.idle_since = None
         if self._transport is not None:
-            self._transport.write(request)
+            self._writer.write(self._transport, request)
 
     async def head(self, *, is_used: bool) -> None:
         """Return when the head of the answer is there."""
@@ -347,8 +361,9 @@ class Http1Reply(EngineReply):
 class Http1Engines(Engines):
     """Connections to all engines, each opened when it is needed."""
 
-    def __init__(self, deadlines: Deadlines) -> None:
+    def __init__(self, deadlines: Deadlines, writer: Writer | None = None) -> None:
         self._deadlines = deadlines
+        self._writer = writer or _AtOnce()
         self._pools: dict[str, _Pool] | None = None
 
     async def open(self) -> None:
@@ -401,6 +416,6 @@ class Http1Engines(Engines):
     async def _connect(self, pool: _Pool) -> _Connection:
         async with asyncio.timeout(self._deadlines.connect_s):
             _, connection = await asyncio.get_running_loop().create_connection(
-                lambda: _Connection(pool), pool.host, pool.port
+                lambda: _Connection(pool, self._writer), pool.host, pool.port
             )
         return connection

@@ -17,7 +17,7 @@ from inventiv_core.kernel.events import TenantEvent
 from inventiv_core.realtime.entities import InOrder, Watch
 from inventiv_core.realtime.use_cases import FollowEvents
 from inventiv_http.realtime.frames import frames, goodbye, hello, keep_alive, moved, reset
-from inventiv_http.realtime.readers import Part, Reader, part
+from inventiv_http.realtime.readers import Part, Reader
 
 KEEP_ALIVE_S = 15.0
 """The longest silence; a third of it is how late the end of a session may be noticed."""
@@ -49,7 +49,7 @@ class _Group:
     def say(self, body: bytes, position: int) -> tuple[Part, list[Reader]]:
         """Return what is to be written, and to whom."""
         self.told, self.spoken_s = position, _now_s()
-        return part(body), list(self.readers)
+        return Part(body), list(self.readers)
 
 
 class Feed:
@@ -72,7 +72,7 @@ class Feed:
         self._news, self._gap = asyncio.Event(), asyncio.Event()
         self._looking = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
-        goodbyes = [part(goodbye(retry_ms), is_last=True) for retry_ms in _RETRIES_MS]
+        goodbyes = [Part(goodbye(retry_ms), is_last=True) for retry_ms in _RETRIES_MS]
         self._goodbyes = cycle(goodbyes)
         self._is_closed = False
 
@@ -153,7 +153,7 @@ class Feed:
         groups[reader.watch].readers.add(reader)
         reader.is_live = True
         if greeting:
-            reader.push(part(greeting))
+            reader.push(Part(greeting))
 
     def leave(self, reader: Reader) -> None:
         """Forget ``reader``; after the last one, the log is no longer followed."""

@@ -14,9 +14,10 @@ from litestar.types import Receive, Scope
 
 from inventiv_core.kernel.bus import Stretch
 from inventiv_core.realtime.entities import Watch
+from inventiv_http.connections.protocol import LINE
 from inventiv_http.realtime.feed import Feed
 from inventiv_http.realtime.frames import hello
-from inventiv_http.realtime.readers import Reader, Send, part
+from inventiv_http.realtime.readers import Part, Reader, Send
 
 STALL_S = 30.0
 """How long somebody who reads what was missed may take for one page of it."""
@@ -65,13 +66,14 @@ class LiveEvents:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Any) -> None:
         """Answer."""
-        reader = Reader(receive, send, user_id=self._user_id)
+        shown = cast("dict[str, Any]", scope)
+        reader = Reader(shown.get(LINE), send, user_id=self._user_id)
         try:
             await self._begin(reader, receive, send)
             del self._judge  # many readers wait for long: each keeps no more than it needs
-            cast("dict[str, Any]", scope).pop("user", None)
+            shown.pop("user", None)
             if reader.has_ended and not reader.is_live:
-                await send(self._feed.goodbye())
+                await send(self._feed.goodbye().message)
             else:
                 await _left(receive)
         except asyncio.CancelledError:
@@ -89,11 +91,11 @@ class LiveEvents:
         # of this answer alone: on its way, its id is added to it
         await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
         if self._last_id is not None and reader.watch is not None:
-            await send(part(hello()))
+            await send(Part(hello()).message)
             replay = partial(subscription.replay, reader.watch)
             await self._catch_up(reader, replay, self._last_id, receive, send)
         elif reader.has_ended:
-            await send(part(hello()))
+            await send(Part(hello()).message)
         else:
             self._feed.greet(reader)
 
@@ -125,7 +127,7 @@ class LiveEvents:
                     return
                 if page.messages:
                     async with asyncio.timeout(STALL_S):
-                        await send(part(self._feed.encode(page.messages, until=page.until)))
+                        await send(Part(self._feed.encode(page.messages, until=page.until)).message)
                     known = page.until
                 after = page.until
         except TimeoutError:

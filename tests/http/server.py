@@ -7,7 +7,6 @@ from typing import Any
 
 import uvicorn
 
-from inventiv_http.corking import CorkedProtocol
 from inventiv_http.serving import listen
 
 PATIENCE_S = 5.0
@@ -35,7 +34,7 @@ async def served(app: Any) -> AsyncGenerator[str]:
     listener = listen("127.0.0.1", 0)
     config = uvicorn.Config(
         app,
-        http=CorkedProtocol,
+        http=app.state.connect,
         ws="none",
         lifespan="off",
         log_config=None,

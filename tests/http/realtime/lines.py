@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from inventiv_adapters.kernel.clock import ManualClock
@@ -20,6 +20,7 @@ from inventiv_core.kernel.bus import Message, Stretch
 from inventiv_core.kernel.events import DomainEvent
 from inventiv_core.realtime.entities import DEFAULT_TOPICS, Watch
 from inventiv_core.realtime.use_cases import FollowEvents, ReplayEvents
+from inventiv_http.connections.protocol import LINE
 from inventiv_http.realtime.feed import Feed
 from inventiv_http.realtime.streams import LiveEvents, Subscription
 from tests.builders import ACME, ALICE, NOON, an_actor
@@ -135,7 +136,11 @@ class Line:
     """The other end of an answer; a server's ``send`` and ``receive`` with a browser behind."""
 
     has_room: bool = True
+    is_shown: bool = True
+    """Whether the server shows the connection, as ours does."""
     parts: list[bytes] = field(default_factory=list[bytes])
+    written: list[bytes] = field(default_factory=list[bytes])
+    """As it goes over the wire."""
     is_over: bool = False
     was_aborted: bool = False
     status: int | None = None
@@ -157,9 +162,12 @@ class Line:
         await self._left.wait()
         return {"type": "http.disconnect"}
 
-    @property
-    def transport(self) -> "Line":
-        return self
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+        size, _, rest = data.partition(b"\r\n")
+        body = rest.removesuffix(b"\r\n")
+        assert len(body) == int(size, 16)
+        self.parts.append(body)
 
     def abort(self) -> None:
         self.was_aborted = True
@@ -207,7 +215,8 @@ async def reading(
         return Subscription(watch=watch, expires_at=expires_at, replay=world.replay)
 
     stream = LiveEvents(feed, judge, user_id=user_id, last_id=last_id)
-    task = asyncio.create_task(stream({}, line.receive, line.send))  # type: ignore[arg-type]
+    scope: Any = {LINE: line} if line.is_shown else {}
+    task = asyncio.create_task(stream(scope, cast("Any", line.receive), line.send))
     try:
         if line.has_room:
             await eventually(lambda: line.parts or task.done())

@@ -149,7 +149,7 @@ async def test_those_who_watch_the_same_are_written_the_same_object(
         await world.happen(changed(1), logged(1), to=[feed])
         for line, count in ((one, 3), (other, 3), (third, 2)):
             await line.until(count)
-        assert one.parts[1] is other.parts[1]
+        assert one.written[1] is other.written[1]
         assert seen(third.frames)[1:] == [("instance.updated", 2)]
 
 
@@ -412,12 +412,7 @@ async def test_a_reader_without_room_is_let_go_and_the_others_do_not_notice(
 async def test_a_reader_without_room_is_let_go_by_a_server_that_shows_no_connection(
     world: World, feed: Feed
 ) -> None:
-    class Hidden(Line):
-        @property
-        def transport(self) -> Any:
-            return None
-
-    async with reading(world, feed, line=Hidden()) as slow:
+    async with reading(world, feed, line=Line(is_shown=False)) as slow:
         slow.has_room = False
         await world.happen(changed(1), to=[feed])
         await eventually(lambda: feed.readers == 0)
@@ -433,7 +428,7 @@ async def test_a_line_that_breaks_does_not_keep_the_others_waiting(
             await super().send(message)
 
     with capture_logs() as logs:
-        async with reading(world, feed, line=Broken()), reading(world, feed) as line:
+        async with reading(world, feed, line=Broken(is_shown=False)), reading(world, feed) as line:
             await world.happen(changed(1), to=[feed])
             await line.until(2)
             await eventually(lambda: feed.readers == 1)

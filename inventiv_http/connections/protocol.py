@@ -1,0 +1,106 @@
+"""Uvicorn's protocol, with a short way for what comes by the thousand."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, Final, TypeAlias, cast
+
+from litestar import Litestar
+from litestar.types import ASGIApp, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from inventiv_http.connections.calls import Call
+from inventiv_http.connections.outbox import LateTransport, Outbox
+
+Connect: TypeAlias = Callable[..., asyncio.Protocol]
+"""What a server calls for each connection."""
+
+LINE: Final = "inventiv_line"
+"""Where a request's connection is found in its scope."""
+
+
+class Connection(HttpToolsProtocol):
+    """One connection: what is posted to one of the ``lanes`` is taken there, without a detour."""
+
+    # uvicorn's own attributes are as many as objects of one class can share the names of
+    __slots__ = ("_lanes", "_line", "_outbox")
+
+    def __init__(
+        self, *args: Any, lanes: Mapping[bytes, ASGIApp], outbox: Outbox, **options: Any
+    ) -> None:
+        super().__init__(*args, **options)
+        self._lanes = lanes
+        self._outbox = outbox
+        self._line: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin."""
+        self._line = transport
+        super().connection_made(cast("asyncio.Transport", LateTransport(transport, self._outbox)))
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        cast("dict[str, Any]", self.scope)[LINE] = self
+
+    def on_headers_complete(self) -> None:
+        """Have somebody answer the request: who is on its way, or the application."""
+        lane = self._lanes.get(self.url)
+        parser, before = cast("Any", self.parser), cast("Any", self.cycle)
+        if (
+            lane is None
+            or parser.get_method() != b"POST"
+            or parser.get_http_version() != "1.1"
+            or parser.should_upgrade()
+            or self.expect_100_continue
+            or not (before is None or before.response_complete)
+        ):
+            super().on_headers_complete()
+            return
+        scope = self.scope
+        scope["method"] = "POST"
+        scope["path"] = self.url.decode("ascii")
+        scope["raw_path"], scope["query_string"] = self.url, b""
+        self.cycle = Call(self, scope, keep_alive=parser.should_keep_alive())
+        self._start_asgi_task(self.cycle, cast("Any", lane))
+
+    # what those do who write to a connection without being asked
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it takes more."""
+        return not self.flow.write_paused
+
+    def write(self, data: bytes) -> None:
+        """Send a part of an answer that is under way, as it goes over the wire."""
+        if self._line is not None:
+            self._outbox.write(self._line, data)
+
+    def abort(self) -> None:
+        """Cut the line, with whatever has not been read."""
+        if self._line is not None:
+            self._line.abort()
+
+
+def connecting(
+    lanes: Mapping[str, ASGIApp], app: Litestar, outbox: Outbox, *, trusted_proxies: str
+) -> Connect:
+    """Return what makes connections with these lanes, by path, of an application."""
+    straight = {
+        path.encode(): _straight(lane, app, trusted_proxies) for path, lane in lanes.items()
+    }
+    return partial(Connection, lanes=straight, outbox=outbox)
+
+
+def _straight(lane: ASGIApp, app: Litestar, trusted_proxies: str) -> Any:
+    """Return a lane that is told what it would have been told on the way through ``app``."""
+
+    def handle(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        known = cast("dict[str, Any]", scope)
+        known["app"] = known["litestar_app"] = app
+        return lane(scope, receive, send)
+
+    if not trusted_proxies:
+        return handle
+    return ProxyHeadersMiddleware(cast("Any", handle), trusted_hosts=trusted_proxies)
