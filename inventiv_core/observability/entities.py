@@ -264,7 +264,7 @@ def resolution(window: timedelta, asked: Level | None, kept: Kept) -> Resolution
     return Resolution(level=level, step=step)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: one for each call, at half the price
 class AnsweredRequest:
     """A request that an engine has answered, as far as it is counted."""
 

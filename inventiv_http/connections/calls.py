@@ -5,6 +5,7 @@ names that are ours, an event for each request, a log of accesses.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
@@ -33,6 +34,8 @@ class Call(RequestResponseCycle):
         self.response_complete = False
         self.message_event: Any = self  # for the protocol, which sets it
         self._default_headers = connection.server_state.default_headers
+        self.on_leave: Callable[[], None] | None = None
+        """Called when whoever has asked hangs up before the answer is over."""
         self._has_news = False
         self._waiter: asyncio.Future[None] | None = None
         self._missing_bytes: int | None = None
@@ -43,6 +46,8 @@ class Call(RequestResponseCycle):
         self._has_news = True
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+        if self.disconnected and self.on_leave is not None:
+            self.on_leave()
 
     async def receive(self) -> Any:
         """Return what has come of the request, once there is something new."""

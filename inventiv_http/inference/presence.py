@@ -6,9 +6,11 @@ from typing import Final, Self
 
 from litestar.types import Receive
 
+from inventiv_http.connections.calls import Call
+
 _GLANCE_S: Final = 0.05
-"""When it is first looked whether the caller is still there. Most answers are there before, and
-a task for each of them would cost as much as finding out who answers."""
+"""When it is first looked whether the caller is still there, at a server that does not say it by
+itself. Most answers are there before, and a task for each of them would cost too much."""
 
 
 class Presence:
@@ -19,6 +21,8 @@ class Presence:
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
+        self._call = _call(receive)
+        self._timer: asyncio.TimerHandle | None = None
         self._is_over = False
         self._watch: asyncio.Task[None] | None = None
         self.has_left = False
@@ -27,7 +31,12 @@ class Presence:
     def __enter__(self) -> Self:
         loop = asyncio.get_running_loop()
         self._task = asyncio.current_task(loop)
-        self._timer = loop.call_later(_GLANCE_S, self._begin)
+        if self._call is not None:
+            self._call.on_leave = self._leave
+            if self._call.disconnected:
+                self._leave()
+        else:
+            self._timer = loop.call_later(_GLANCE_S, self._begin)
         return self
 
     def __exit__(
@@ -37,10 +46,12 @@ class Presence:
         traceback: TracebackType | None,
     ) -> bool:
         self._is_over = True
-        self._timer.cancel()
-        if self._watch is None:
-            return False
-        self._watch.cancel()
+        if self._call is not None:
+            self._call.on_leave = None
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
         is_ours = self.has_left and self._task is not None and self._task.uncancel() == 0
         return is_ours and kind is asyncio.CancelledError
 
@@ -51,16 +62,26 @@ class Presence:
     def _begin(self) -> None:
         if not self._is_over:
             self._watch = asyncio.create_task(self._until_left(), name="caller left")
-            self._watch.add_done_callback(self._leave)
+            self._watch.add_done_callback(self._is_done)
 
     async def _until_left(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
-    def _leave(self, watch: asyncio.Task[None]) -> None:
-        if watch.cancelled() or self._is_over:
+    def _is_done(self, watch: asyncio.Task[None]) -> None:
+        if not watch.cancelled():
+            watch.result()
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._is_over or self.has_left:
             return
-        watch.result()
         self.has_left = True
         if self._task is not None:
             self._task.cancel()
+
+
+def _call(receive: Receive) -> Call | None:
+    """Return what the messages come from, if that tells by itself who leaves."""
+    call = getattr(receive, "__self__", None)
+    return call if isinstance(call, Call) else None

@@ -70,7 +70,7 @@ class TokenPrice:
         return whole.quantize(MICRO_EUR, rounding=ROUND_HALF_EVEN)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: one for each call, at half the price
 class TokenUsage:
     """What one request has used, as it was metered."""
 
@@ -124,7 +124,7 @@ class TokenUsage:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: one for each call, at half the price
 class TokenCharge:
     """What was charged for one request; nothing, if no price held."""
 
