@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias, cast
 from litestar import Litestar
 from litestar.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from inventiv_http.connections.calls import Call
@@ -18,6 +19,33 @@ Connect: TypeAlias = Callable[..., asyncio.Protocol]
 
 LINE: Final = "inventiv_line"
 """Where a request's connection is found in its scope."""
+
+
+class Flow(FlowControl):
+    """Uvicorn's, with something to wait for only once somebody waits: most never do."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self.read_paused = self.write_paused = False
+        self._room: asyncio.Future[None] | None = None
+
+    async def drain(self) -> None:
+        """Return once there is room again."""
+        while self.write_paused:
+            if self._room is None:
+                self._room = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._room)  # others may wait for the same
+
+    def pause_writing(self) -> None:
+        """There is no room."""
+        self.write_paused = True
+
+    def resume_writing(self) -> None:
+        """There is room."""
+        self.write_paused = False
+        room, self._room = self._room, None
+        if room is not None:
+            room.set_result(None)
 
 
 class Connection(HttpToolsProtocol):
@@ -38,6 +66,7 @@ class Connection(HttpToolsProtocol):
         """Begin."""
         self._line = transport
         super().connection_made(cast("asyncio.Transport", LateTransport(transport, self._outbox)))
+        self.flow = Flow(self.transport)
 
     def on_message_begin(self) -> None:
         """Begin a request."""
