@@ -20,6 +20,10 @@ print(len(names))
 """
 IN_MEMORY = """
 import importlib, pathlib, sys
+OTHERS = [
+    "inventiv_adapters.kernel.chance", "inventiv_adapters.kernel.clock",
+    "inventiv_adapters.kernel.ids", "inventiv_adapters.testing.world",
+]
 root = pathlib.Path(sys.argv[1])
 sys.path.insert(0, sys.argv[1])
 names = [
@@ -27,7 +31,7 @@ names = [
     for path in root.glob("inventiv_adapters/**/*.py")
     if "memory" in path.relative_to(root).with_suffix("").parts and path.name != "__init__.py"
 ]
-for name in ["inventiv_adapters.kernel.clock", "inventiv_adapters.kernel.ids", *names]:
+for name in [*OTHERS, *names]:
     importlib.import_module(name)
 print(len(names))
 """
