@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 pytest.register_assert_rewrite(
     "inventiv_adapters.testing.buses",
     "inventiv_adapters.testing.clouds",
+    "inventiv_adapters.testing.idempotency",
     "inventiv_adapters.testing.machines",
 )
 

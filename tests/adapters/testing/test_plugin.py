@@ -77,6 +77,23 @@ class TestCloud(CloudProviderContract):
     def cloud(self, inventiv_clock, inventiv_ids):
         return Cloud(clock=inventiv_clock, new_id=inventiv_ids)
 """
+OTHERS = """
+import pytest, pytest_asyncio
+from inventiv_adapters.testing.buses import BusContract
+from inventiv_adapters.testing.idempotency import IdempotencyContract
+
+class TestBus(BusContract):
+    @pytest_asyncio.fixture
+    async def bus(self, inventiv_memory):
+        await inventiv_memory.bus.open()
+        yield inventiv_memory.bus
+        await inventiv_memory.bus.close()
+
+class TestKeys(IdempotencyContract):
+    @pytest.fixture
+    def unit_of_work(self, inventiv_memory):
+        return inventiv_memory.unit_of_work
+"""
 FORGETFUL = """
     async def find(self, tag, *, zone):
         return Absent()
@@ -116,6 +133,10 @@ def test_an_adapter_that_keeps_the_contract_is_told_so(pytester: pytest.Pytester
     assert result.ret == 0
     assert result.parseoutcomes()["passed"] > 10
     assert "warnings" not in result.parseoutcomes()
+
+
+def test_there_are_contracts_for_other_ports(pytester: pytest.Pytester) -> None:
+    run(pytester, OTHERS).assert_outcomes(passed=10)
 
 
 def test_an_adapter_that_breaks_it_is_shown_where(pytester: pytest.Pytester) -> None:
