@@ -16,7 +16,7 @@ from uuid import UUID
 
 import pytest
 
-from inventiv_adapters.testing.world import NOON
+from inventiv_adapters.testing.times import NOON
 from inventiv_core.instances.events import InstanceChanged
 from inventiv_core.kernel.bus import Bus, Message
 

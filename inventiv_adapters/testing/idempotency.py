@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 
-from inventiv_adapters.testing.world import NOON
+from inventiv_adapters.testing.times import NOON
 from inventiv_core.kernel.idempotency import (
     IDEMPOTENCY_LIFETIME,
     IdempotencyKey,

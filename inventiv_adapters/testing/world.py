@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
@@ -40,14 +39,12 @@ from inventiv_adapters.orchestration.memory import HealthyEngines, MemorySituati
 from inventiv_adapters.realtime.memory import MemoryEventLog
 from inventiv_adapters.settings.memory import MemorySettingQueries
 from inventiv_adapters.storages.memory import MemoryStorageQueries
+from inventiv_adapters.testing.times import NOON
 from inventiv_adapters.workbench.memory.chat_models import MemoryLiveModelQueries
 from inventiv_adapters.workbench.memory.projects import MemoryProjectQueries
 from inventiv_adapters.workbench.memory.retention import MemoryRetentionQueries
 from inventiv_adapters.workbench.memory.runs import MemoryRunQueries
 from inventiv_adapters.workers.memory import MemoryWorkerQueries
-
-NOON: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
-"""When a world begins, unless it is said."""
 
 QUERIES: Final[Mapping[str, Callable[[MemoryDatabase], Any]]] = MappingProxyType({
     "action_log_queries": MemoryActionLogQueries,

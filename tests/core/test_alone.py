@@ -23,6 +23,7 @@ import importlib, pathlib, sys
 OTHERS = [
     "inventiv_adapters.kernel.chance", "inventiv_adapters.kernel.clock",
     "inventiv_adapters.kernel.ids", "inventiv_adapters.testing.world",
+    "inventiv_adapters.testing.stores", "inventiv_adapters.testing.markets",
 ]
 root = pathlib.Path(sys.argv[1])
 sys.path.insert(0, sys.argv[1])

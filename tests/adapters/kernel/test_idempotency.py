@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from inventiv_adapters.testing.idempotency import KEY, OURS, IdempotencyContract, begin
-from inventiv_adapters.testing.world import NOON
+from inventiv_adapters.testing.times import NOON
 from inventiv_core.kernel.idempotency import IdempotentWork
 from inventiv_core.kernel.unit_of_work import UnitOfWork
 from inventiv_http.container import PostgresAdapters

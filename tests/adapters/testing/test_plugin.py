@@ -52,6 +52,22 @@ async def test_a_model_is_kept(inventiv_memory, inventiv_clock, again):
         from inventiv_core.identity.use_cases.organizations import CreateOrganization
         inventiv_memory.make(CreateOrganization)
 """
+PREPARED = """
+from inventiv_adapters.testing.markets import Market
+from inventiv_adapters.testing.people import an_actor
+from inventiv_adapters.testing.stores import given_teams
+from inventiv_core.deployments.use_cases.deployments import CreateDeployment
+from inventiv_core.instances.use_cases import ListInstances
+import pytest
+
+@pytest.mark.asyncio
+async def test_a_machine_is_asked_for(inventiv_memory):
+    market = Market()
+    await given_teams(inventiv_memory.unit_of_work, *market.everything)
+    deployment = await inventiv_memory.make(CreateDeployment)(market.request(), actor=an_actor())
+    rows = await inventiv_memory.make(ListInstances)(archived=False, actor=an_actor())
+    assert [row.id for row in rows] == [deployment.instance_id]
+"""
 INERT = """
 import sys
 
@@ -122,6 +138,10 @@ def test_pytest_is_told_where_it_is() -> None:
 
 def test_use_cases_run_in_a_world_of_the_test_s_own(pytester: pytest.Pytester) -> None:
     run(pytester, AT_WORK).assert_outcomes(passed=2)
+
+
+def test_what_a_test_is_about_is_stored_in_one_line(pytester: pytest.Pytester) -> None:
+    run(pytester, PREPARED).assert_outcomes(passed=1)
 
 
 def test_it_costs_nothing_until_it_is_used(pytester: pytest.Pytester) -> None:
