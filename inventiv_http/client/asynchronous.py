@@ -1,8 +1,8 @@
 """The client for programs that await."""
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator
+from time import monotonic
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -88,7 +88,7 @@ class AsyncInventiv(Nouns, AsyncSender):
     async def follow(self, stream: Stream[T]) -> AsyncGenerator[T]:
         """Ask the server, and yield what it says, as it comes."""
         connections = Reconnections(stream, self.url, self._patience)
-        until_s = time.monotonic() + (stream.within_s or float("inf"))
+        until_s = monotonic() + (stream.within_s or float("inf"))
         last_id = ""
         while True:
             lost: Exception | None = None
@@ -100,7 +100,7 @@ class AsyncInventiv(Nouns, AsyncSender):
                         await response.aread()
                         raise refusal(response)
                     async for said in EventSource(response).aiter_sse():
-                        if time.monotonic() > until_s:
+                        if monotonic() > until_s:
                             raise silence(TimeoutError(), self.url, stream.name)
                         last_id = said.id or last_id
                         piece = stream.read(said.event, said.data)

@@ -1,7 +1,7 @@
 """The client for programs that wait."""
 
-import time
 from collections.abc import Generator, Iterator
+from time import monotonic, sleep
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -74,7 +74,7 @@ class Inventiv(Nouns, Sender):
             try:
                 response = self._answer(request, within_s=within_s)
             except (httpx.RequestError, TimeoutError) as error:
-                time.sleep(attempts.pause_after(error))
+                sleep(attempts.pause_after(error))
                 continue
             if not response.is_success:
                 raise refusal(response)
@@ -86,7 +86,7 @@ class Inventiv(Nouns, Sender):
     def follow(self, stream: Stream[T]) -> Generator[T]:
         """Ask the server, and yield what it says, as it comes."""
         connections = Reconnections(stream, self.url, self._patience)
-        until_s = time.monotonic() + (stream.within_s or float("inf"))
+        until_s = monotonic() + (stream.within_s or float("inf"))
         last_id = ""
         while True:
             lost: Exception | None = None
@@ -98,7 +98,7 @@ class Inventiv(Nouns, Sender):
                         response.read()
                         raise refusal(response)
                     for said in EventSource(response).iter_sse():
-                        if time.monotonic() > until_s:
+                        if monotonic() > until_s:
                             raise silence(TimeoutError(), self.url, stream.name)
                         last_id = said.id or last_id
                         piece = stream.read(said.event, said.data)
@@ -110,11 +110,11 @@ class Inventiv(Nouns, Sender):
                     response.close()
             except (httpx.RequestError, Refused) as error:
                 lost = error
-            time.sleep(connections.pause_after(lost))
+            sleep(connections.pause_after(lost))
 
     def _answer(self, request: httpx.Request, *, within_s: float) -> httpx.Response:
         """Send it, and read the whole answer; each silence, and all of it, has the same limit."""
-        until_s = time.monotonic() + within_s
+        until_s = monotonic() + within_s
         response = self._client.send(request, stream=True)
         if not isinstance(response.stream, httpx.SyncByteStream):  # pragma: no cover - by contract
             raise TypeError
@@ -135,7 +135,7 @@ class _Limited(httpx.SyncByteStream):
 
     def __iter__(self) -> Iterator[bytes]:
         for piece in self._stream:
-            if time.monotonic() > self._until_s:
+            if monotonic() > self._until_s:
                 raise TimeoutError
             yield piece
 
