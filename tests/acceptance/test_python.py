@@ -79,7 +79,7 @@ async def test_a_machine_is_awaited_by_its_events_and_answers_in_pieces(
 
 
 def test_what_the_readme_shows_works(operator: Inventiv, key: str, ready: str) -> None:
-    shown = README.read_text().partition("## From Python")[2]
+    shown = README.read_text().partition("## From Python")[2].partition("\n## ")[0]
     [snippet] = re.findall(r"^```python\n(.*?)^```$", shown, re.MULTILINE | re.DOTALL)
     usual = "http://127.0.0.1:8003"
     assert usual in snippet
