@@ -53,6 +53,20 @@ def with_directory(settings: Settings) -> Settings:
     return msgspec.structs.replace(settings, data_dir=str(platformdirs.user_data_path("inventiv")))
 
 
+def must_name_the_database(settings: Settings) -> None:
+    """Refuse to pass over what is said of a database that is not named.
+
+    Raises:
+        SettingsInvalid: The embedded one would be started, and nobody wanted that.
+    """
+    if settings.pooler is not None and settings.database_url is None:
+        message = (
+            "INVENTIV_DATABASE_DIRECT_URL and INVENTIV_DATABASE_POOLER say more about "
+            "INVENTIV_DATABASE_URL, which is not set."
+        )
+        raise SettingsInvalid(message)
+
+
 def must_be_able_to_share(settings: Settings) -> None:
     """Refuse several processes that could not be right together.
 

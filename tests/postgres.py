@@ -8,7 +8,7 @@ from typing import Any, LiteralString
 from uuid import uuid4
 
 import psycopg
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.sql import SQL, Identifier
 
 from inventiv_adapters.embedded.server import EmbeddedPostgres
@@ -63,3 +63,8 @@ def rows(url: str, statement: LiteralString) -> list[tuple[Any, ...]]:
     """Return what a statement finds."""
     with psycopg.connect(url, autocommit=True) as connection:
         return connection.execute(statement).fetchall()
+
+
+def name_of(url: str) -> str:
+    """Return the name of the database at ``url``."""
+    return str(conninfo_to_dict(url)["dbname"])

@@ -98,9 +98,9 @@ CHANGEABLE: Final[Mapping[str, str]] = MappingProxyType(
 
 SECRETS: Final = frozenset(
     {
-        "admin_password", "database_url", "jwt_secret", "redis_url", "scaleway_access_key",
-        "scaleway_secret_key", "secrets_key", "smtp_password", "metrics_token",
-        "worker_auth_token", "hugging_face_token", "engine_secret",
+        "admin_password", "database_url", "database_direct_url", "jwt_secret", "redis_url",
+        "scaleway_access_key", "scaleway_secret_key", "secrets_key", "smtp_password",
+        "metrics_token", "worker_auth_token", "hugging_face_token", "engine_secret",
     }
 )  # fmt: skip
 """What must not be shown."""
@@ -139,6 +139,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     database_url: Text | None = None
     """Where PostgreSQL is, as a libpq URL. Without it, an embedded server is started."""
+
+    database_direct_url: Text | None = None
+    """Where PostgreSQL itself is, if ``database_url`` leads to a pooler that gives a session only
+    for a transaction. Who listens, and who changes tables, needs one for longer."""
+
+    database_pooler: Literal["session", "transaction", "transaction_prepared"] | None = None
+    """In which mode a pooler at ``database_url`` is: ``session``, ``transaction``, or the latter
+    with prepared statements kept by the pooler itself. By default there is none, unless
+    ``database_direct_url`` says that there is one in transaction mode."""
 
     upgrade_database: bool | None = None
     """Whether a start brings an old database up to date, or leaves that to ``inventiv db
@@ -376,6 +385,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             return msgspec.convert(chosen, cls, strict=False)
         except msgspec.ValidationError as error:
             raise SettingsInvalid(_explain(str(error), names)) from error
+
+    @property
+    def listening_url(self) -> str | None:
+        """Where the database gives a session for as long as one likes."""
+        return self.database_direct_url or self.database_url
+
+    @property
+    def pooler(self) -> Literal["session", "transaction", "transaction_prepared"] | None:
+        """In which mode the pooler at ``database_url`` is; ``None`` if there is none."""
+        if self.database_pooler is None and self.database_direct_url is not None:
+            return "transaction"
+        return self.database_pooler
 
     @property
     def counts(self) -> bool:
