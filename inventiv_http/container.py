@@ -775,6 +775,7 @@ class PostgresAdapters(_Common):
         _Common.settings.provided.database_url,
         max_connections=_Common.settings.provided.database_max_connections,
         pooler=_Common.settings.provided.pooler,
+        patience_s=_Common.settings.provided.database_patience_s,
     )
     unit_of_work = Singleton(PostgresUnitOfWork, pool, heard=_Common.known_callers.provided.note)
     session_queries = Singleton(PostgresSessionQueries, pool)

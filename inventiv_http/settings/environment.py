@@ -156,6 +156,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     database_max_connections: Annotated[int, Meta(ge=2)] = 10
     """Most connections one process may hold."""
 
+    database_patience_s: PositiveSeconds = 30
+    """How long the database may take for one answer, before it counts as out of reach."""
+
     redis_url: Text | None = None
     """Where Redis is: tells other processes what happens here. Not needed for one process."""
 

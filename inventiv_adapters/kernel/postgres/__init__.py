@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, LiteralString, TypeAlias, TypeVar
+from typing import Any, Final, LiteralString, TypeAlias, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -260,6 +260,13 @@ _FORGET = """
 """
 
 _LISTEN = "LISTEN inventiv_outbox"
+_LISTENING_WITHIN_S: Final = 5.0
+# who only listens would not notice that nobody is there any more
+_NOTICES_DEATH: Final[Mapping[str, Any]] = {
+    "keepalives_idle": 20,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
 
 
 class PostgresOutbox(Outbox):
@@ -338,6 +345,12 @@ class PostgresRelay(Relay):
 
     async def _listening(self) -> Connection:
         if self._listener is None:
-            self._listener = await AsyncConnection.connect(self._url, autocommit=True)
-            await self._listener.execute(_LISTEN)
+            try:
+                async with asyncio.timeout(_LISTENING_WITHIN_S):
+                    self._listener = await AsyncConnection.connect(
+                        self._url, autocommit=True, **_NOTICES_DEATH
+                    )
+                    await self._listener.execute(_LISTEN)
+            except TimeoutError as error:
+                raise OperationalError from error
         return self._listener
