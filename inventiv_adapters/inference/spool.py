@@ -1,5 +1,6 @@
 """Usage on disk until it is in the database: it survives whatever ends the process."""
 
+import errno
 import fcntl
 import os
 from collections import deque
@@ -66,14 +67,10 @@ class FileSpool(UsageSpool):
 
     def put(self, usage: InferenceUsage) -> None:
         try:
-            if self._file is None:
-                self._file = os.open(
-                    self._path(), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
-                )
-            self._size += os.write(self._file, _encode(usage) + b"\n")
+            self._write(_encode(usage) + b"\n")
         except OSError as error:
-            log.error("usage_not_on_disk", error=str(error))  # noqa: TRY400 - the text is enough
             self._kept.append(usage)
+            log.error("usage_not_on_disk", error=str(error))  # noqa: TRY400 - the text is enough
         if self._size >= _SEGMENT_BYTES:
             self._rotate()
 
@@ -96,6 +93,17 @@ class FileSpool(UsageSpool):
         del self._batch[:count]
         if not self._batch:
             self._full.popleft().unlink(missing_ok=True)
+
+    def _write(self, line: bytes) -> None:
+        """Write a line as a whole, or raise: a disk that gets full takes the beginning of one."""
+        if self._file is None:
+            self._file = os.open(
+                self._path(), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
+            )
+        if os.write(self._file, line) < len(line):
+            os.ftruncate(self._file, self._size)  # what comes next must not be glued to it
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._size += len(line)
 
     def _path(self) -> Path:
         return self._directory / f"{self._owner}-{self._number:09}.jsonl"

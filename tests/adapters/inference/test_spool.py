@@ -1,6 +1,8 @@
 """What a spool promises, in memory and on disk; and what only a disk can."""
 
+import resource
 from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
@@ -132,3 +134,32 @@ def test_without_a_disk_calls_wait_in_memory(opens: Opens, directory: Path) -> N
     assert spool.take(9) == [third]
     spool.forget(1)
     assert spool.take(9) == usages[1:]
+
+
+@contextmanager
+def files_of_at_most(size_bytes: int) -> Generator[None]:
+    """Have no file grow larger, as if the disk were full."""
+    before, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (before, hard))
+
+
+def test_a_disk_that_gets_full_in_the_middle_of_a_line_loses_no_call(
+    opens: Opens, directory: Path
+) -> None:
+    spool, usages = opens(), [a_usage() for _ in range(5)]
+    spool.put(usages[0])
+    [file] = directory.glob("*.jsonl")
+    with files_of_at_most(file.stat().st_size * 3 // 2):
+        spool.put(usages[1])
+        spool.put(usages[2])
+    spool.put(usages[3])
+    assert spool.take(9) == [usages[0], usages[3]]
+    spool.forget(2)
+    assert spool.take(9) == usages[1:3]
+    spool.forget(2)
+    spool.put(usages[4])
+    assert spool.take(9) == usages[4:]
