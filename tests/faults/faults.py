@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 
 from redis import Redis
 
+from tests import disk
 from tests.faults.cloud import EVERYBODY
 from tests.faults.network import Link, State
 from tests.faults.site import LEASE_S, Member, Site
@@ -17,6 +18,8 @@ Fault: TypeAlias = Callable[[Site, Random], None]
 _FROZEN_S: Final = LEASE_S + 1.5
 _CUT_S: Final = 1.5
 _HOLE_S: Final = 3.0
+_LITTLE_BYTES: Final = 2000
+_NOT_ON_DISK: Final = "usage_not_on_disk"
 _REST_S: Final = 2.5
 """How long workers are left alone, at most, that were all away for `_CUT_S`."""
 
@@ -144,10 +147,34 @@ def cut_all_engines(site: Site, dice: Random) -> None:
     _engines(site, State.CUT, EVERYBODY, "engines", _CUT_S)
 
 
+def full_disk(site: Site, dice: Random) -> None:
+    """Fill the disk on which usage waits, while the database is away for it."""
+    api = site.apis[0]
+    before = api.server.log.read_text().count(_NOT_ON_DISK)
+    with disk.filled(api.server.data_dir / "usage"):
+        _between(site, State.CUT, _CUT_S, {f"{api.name} to postgres": api.postgres})
+    assert api.server.log.read_text().count(_NOT_ON_DISK) > before, "the disk was not full"
+
+
+def files_that_may_not_grow(site: Site, dice: Random) -> None:
+    """Have a process write no more than the beginning of a file, its log included."""
+    api = dice.choice(site.apis)
+    assert api.server.process is not None
+    with disk.files_of_at_most(_LITTLE_BYTES, pid=api.server.process.pid):
+        _between(site, State.CUT, _CUT_S, {f"{api.name} to postgres": api.postgres})
+        time.sleep(1)
+
+
 PROCESSES: Final = (kill_api, kill_orchestrator, freeze_api, freeze_orchestrator)
 STORES: Final = (restart_postgres, kill_postgres, kill_redis, flush_redis)
 NETWORKS: Final = (
     cut_api_from_postgres, postgres_in_a_hole, cut_everybody_from_redis, redis_in_a_hole,
     cut_one_engine, one_engine_in_a_hole, cut_all_engines,
 )  # fmt: skip
-ALL: Final[tuple[Fault, ...]] = (*PROCESSES, *STORES, *NETWORKS)
+DISKS: Final = (full_disk, files_that_may_not_grow)
+ALL: Final[tuple[Fault, ...]] = (*PROCESSES, *STORES, *NETWORKS, *DISKS)
+
+
+def possible(site: Site) -> list[Fault]:
+    """Return what can be done here: a disk of one's own takes an operator who may mount it."""
+    return [fault for fault in ALL if site.has_small_disk or fault is not full_disk]

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from inventiv_adapters.cloud.mock.ledger import Ledger, Rental
-from tests import postgres, redis
+from tests import disk, postgres, redis
 from tests.acceptance.server import Server, environment, free_port
 from tests.acceptance.test_several_processes import PASSWORD
 from tests.faults.cloud import HOSTS
@@ -123,6 +123,8 @@ class Site:
     staying: list[str] = field(default_factory=list[str])
     """Instances that nobody gives back before the end."""
     links: list[Link] = field(default_factory=list[Link])
+    has_small_disk: bool = False
+    """Whether the usage of the first API process waits on a disk of its own, which can be full."""
 
     @property
     def members(self) -> list[Member]:
@@ -201,6 +203,8 @@ def running(directory: Path) -> Generator[Site]:
             site.orchestrators.append(site.add(name, home, words="orchestrate", settings=public))
         places: list[Place] = [("127.0.0.1", api.server.port) for api in site.apis]
         site.link(*places, port=door)
+        spool = site.apis[0].server.data_dir / "usage"
+        site.has_small_disk = stack.enter_context(disk.small(spool))
         for member in site.members:
             member.server.launch()
             stack.callback(partial(_end, member))

@@ -1,8 +1,6 @@
 """What a spool promises, in memory and on disk; and what only a disk can."""
 
-import resource
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
@@ -14,6 +12,7 @@ from inventiv_adapters.kernel.ids import Uuid7
 from inventiv_core.inference.entities.usage import InferenceUsage
 from inventiv_core.inference.ports import UsageSpool
 from tests.adapters.inference.test_contract import a_usage
+from tests.disk import files_of_at_most
 
 Opens: TypeAlias = Callable[[], FileSpool]
 
@@ -134,17 +133,6 @@ def test_without_a_disk_calls_wait_in_memory(opens: Opens, directory: Path) -> N
     assert spool.take(9) == [third]
     spool.forget(1)
     assert spool.take(9) == usages[1:]
-
-
-@contextmanager
-def files_of_at_most(size_bytes: int) -> Generator[None]:
-    """Have no file grow larger, as if the disk were full."""
-    before, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (before, hard))
 
 
 def test_a_disk_that_gets_full_in_the_middle_of_a_line_loses_no_call(
