@@ -21,6 +21,9 @@ from inventiv_http.settings import Settings, SettingsInvalid
 _LAST_REQUESTS_S = 0.25
 """How long requests on connections that were accepted just before the end are waited for."""
 _BACKLOG = 2048
+KEEP_ALIVE_S = 150
+"""How long an idle connection stays open: longer than a proxy keeps one (Caddy does for 120 s).
+Else we would close some just as a request is on its way, which nobody may send again."""
 
 
 class PortTaken(Exception):
@@ -150,6 +153,7 @@ async def serve(
             lifespan="off",
             server_header=False,
             timeout_graceful_shutdown=settings.drain_s,
+            timeout_keep_alive=KEEP_ALIVE_S,
             proxy_headers=bool(settings.trusted_proxies),
             forwarded_allow_ips=settings.trusted_proxies or None,
         ),
