@@ -6,7 +6,7 @@ from uuid import UUID
 
 import httpx
 
-from tests.acceptance.server import deploy, eventually, the_order, wait_for
+from tests.acceptance.server import deploy, eventually, sell_time, the_order, wait_for
 from tests.acceptance.test_several_processes import PASSWORD, signed_in
 from tests.faults.load import ECHO, MESSAGES, Party
 from tests.faults.site import Site
@@ -26,7 +26,7 @@ def made(answer: httpx.Response) -> Any:
 def founded(site: Site) -> tuple[list[Party], list[str]]:
     """Return the organizations, and the instances that stay."""
     with signed_in(site.apis[0].server) as host:
-        _sell_time(host)
+        sell_time(host)
         order = the_order(host)
         staying = [deploy(host) for _ in range(STAYING)]
         made(host.post("/users", json={"email": GUEST, "password": PASSWORD}))
@@ -51,14 +51,6 @@ def founded(site: Site) -> tuple[list[Party], list[str]]:
             for api in site.apis:
                 eventually(partial(_is_served, party, api.server.port), "the first answer")
     return parties, staying
-
-
-def _sell_time(host: httpx.Client) -> None:
-    """Have simulated machines cost something."""
-    [kind] = [
-        each for each in made(host.get("/instance_types")) if each["code"] == "mock-local-instance"
-    ]
-    assert host.put(f"/instance_types/{kind['id']}", json={"cost_per_hour": 36.0}).is_success
 
 
 def _party(client: httpx.Client, model: str, order: dict[str, Any]) -> Party:
