@@ -15,12 +15,12 @@ from tests.faults.site import LEASE_S, Member, Site
 
 Fault: TypeAlias = Callable[[Site, Random], None]
 
-_FROZEN_S: Final = LEASE_S + 1.5
-_CUT_S: Final = 1.5
-_HOLE_S: Final = 3.0
+_FROZEN_S: Final = LEASE_S + 1.0
+_CUT_S: Final = 1.2
+_HOLE_S: Final = 2.0
 _LITTLE_BYTES: Final = 2000
 _NOT_ON_DISK: Final = "usage_not_on_disk"
-_REST_S: Final = 2.5
+_REST_S: Final = 2.2
 """How long workers are left alone, at most, that were all away for `_CUT_S`."""
 
 
