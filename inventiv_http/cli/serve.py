@@ -188,8 +188,9 @@ async def _orchestrate(settings: Settings) -> None:
     async with running(adapters, Application(adapters=adapters), works=True):
         told("Doing the background work. Ctrl-C stops it.")
         while not stopped.is_set():
-            await adapters.situation_queries().probe()
-            alive.touch()
+            with suppress(*OUTAGES):  # whoever asks for the file sees it; the work goes on
+                await adapters.situation_queries().probe()
+                alive.touch()
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopped.wait(), _PULSE_S)
 

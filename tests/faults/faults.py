@@ -17,8 +17,11 @@ Fault: TypeAlias = Callable[[Site, Random], None]
 
 _FROZEN_S: Final = LEASE_S + 1.0
 _CUT_S: Final = 1.2
+_LONG_S: Final = 13.0
 _HOLE_S: Final = 2.0
 _LITTLE_BYTES: Final = 2000
+_PUT_DOWN_S: Final = 1.5
+"""How long usage may wait in memory, where a crash loses it, once there is room on the disk."""
 _NOT_ON_DISK: Final = "usage_not_on_disk"
 _REST_S: Final = 2.2
 """How long workers are left alone, at most, that were all away for `_CUT_S`."""
@@ -72,6 +75,14 @@ def kill_postgres(site: Site, dice: Random) -> None:
     with site.outage("postgres"):
         site.database.kill()
         time.sleep(dice.uniform(0, 2))
+        site.database.start()
+
+
+def postgres_away(site: Site, dice: Random) -> None:
+    """Have the database be away for longer than anybody waits for a connection."""
+    with site.outage("postgres"):
+        site.database.kill(signal.SIGQUIT)
+        time.sleep(_LONG_S)
         site.database.start()
 
 
@@ -154,6 +165,7 @@ def full_disk(site: Site, dice: Random) -> None:
     with disk.filled(api.server.data_dir / "usage"):
         _between(site, State.CUT, _CUT_S, {f"{api.name} to postgres": api.postgres})
     assert api.server.log.read_text().count(_NOT_ON_DISK) > before, "the disk was not full"
+    time.sleep(_PUT_DOWN_S)
 
 
 def files_that_may_not_grow(site: Site, dice: Random) -> None:
@@ -162,7 +174,7 @@ def files_that_may_not_grow(site: Site, dice: Random) -> None:
     assert api.server.process is not None
     with disk.files_of_at_most(_LITTLE_BYTES, pid=api.server.process.pid):
         _between(site, State.CUT, _CUT_S, {f"{api.name} to postgres": api.postgres})
-        time.sleep(1)
+    time.sleep(_PUT_DOWN_S)
 
 
 PROCESSES: Final = (kill_api, kill_orchestrator, freeze_api, freeze_orchestrator)
@@ -173,8 +185,10 @@ NETWORKS: Final = (
 )  # fmt: skip
 DISKS: Final = (full_disk, files_that_may_not_grow)
 ALL: Final[tuple[Fault, ...]] = (*PROCESSES, *STORES, *NETWORKS, *DISKS)
+SLOW: Final[tuple[Fault, ...]] = (postgres_away,)
+"""What takes so long that it is left to the long form."""
 
 
 def possible(site: Site) -> list[Fault]:
     """Return what can be done here: a disk of one's own takes an operator who may mount it."""
-    return [fault for fault in ALL if site.has_small_disk or fault is not full_disk]
+    return [fault for fault in (*ALL, *SLOW) if site.has_small_disk or fault is not full_disk]

@@ -96,6 +96,11 @@ class Member:
     postgres: Link
     redis: Link
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it runs no more."""
+        return self.server.process is not None and self.server.process.poll() is not None
+
     def freeze(self) -> None:
         """Stop it where it is."""
         assert self.server.process is not None

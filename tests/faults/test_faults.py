@@ -52,6 +52,7 @@ def test_everything_holds_whatever_comes(world: World) -> None:
     while time.monotonic() < last:
         world.begin()
         for fault in world.dice.choices(possible(world.site), k=world.dice.randint(1, 3)):
+            sys.stdout.write(f"{time.monotonic() - last + LONG_S:.1f} s: {fault.__name__}\n")
             fault(world.site, world.dice)
             came[fault.__name__] += 1
             time.sleep(world.dice.uniform(0, 1))

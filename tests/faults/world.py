@@ -42,6 +42,8 @@ class World:
         Raises:
             AssertionError: One is not; with all that breaks it.
         """
+        ended = [each.name for each in self.site.members if each.has_ended]
+        assert not ended, f"{ended} have ended, and nobody has asked them to"
         mark = self.marks[-1] if self.marks else Mark(frames=[0] * len(self.load.watchers))
         until = newest(self.site)
         seen = self.load.since(mark)
