@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 from redis import Redis
 
 from tests import disk
+from tests.acceptance.server import eventually
 from tests.faults.cloud import EVERYBODY
 from tests.faults.network import Link, State
 from tests.faults.site import LEASE_S, Member, Site
@@ -161,10 +162,14 @@ def cut_all_engines(site: Site, dice: Random) -> None:
 def full_disk(site: Site, dice: Random) -> None:
     """Fill the disk on which usage waits, while the database is away for it."""
     api = site.apis[0]
-    before = api.server.log.read_text().count(_NOT_ON_DISK)
+
+    def refusals() -> int:
+        return api.server.log.read_text().count(_NOT_ON_DISK)
+
+    before = refusals()
     with disk.filled(api.server.data_dir / "usage"):
         _between(site, State.CUT, _CUT_S, {f"{api.name} to postgres": api.postgres})
-    assert api.server.log.read_text().count(_NOT_ON_DISK) > before, "the disk was not full"
+        eventually(lambda: refusals() > before, "usage that the disk does not take")
     time.sleep(_PUT_DOWN_S)
 
 
