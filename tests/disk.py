@@ -9,15 +9,28 @@ from pathlib import Path
 
 
 @contextmanager
-def files_of_at_most(size_bytes: int, *, pid: int = 0) -> Generator[None]:
+def files_of_at_most(size_bytes: int, *, pid: int | None = None) -> Generator[None]:
     """Have no file of a process grow larger; by default, of this one."""
-    before, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size_bytes, hard))
+    before, hard = _limits(pid)
+    _limit(pid, size_bytes, hard)
     try:
         yield
     finally:
         with suppress(ProcessLookupError):
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (before, hard))
+            _limit(pid, before, hard)
+
+
+def _limits(pid: int | None) -> tuple[int, int]:
+    if pid is None:
+        return resource.getrlimit(resource.RLIMIT_FSIZE)
+    return resource.prlimit(pid, resource.RLIMIT_FSIZE)
+
+
+def _limit(pid: int | None, size_bytes: int, hard: int) -> None:
+    if pid is None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    else:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size_bytes, hard))
 
 
 @contextmanager
