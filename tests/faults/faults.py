@@ -18,6 +18,7 @@ Fault: TypeAlias = Callable[[Site, Random], None]
 
 _FROZEN_S: Final = LEASE_S + 1.0
 _CUT_S: Final = 1.2
+_LATE_S: Final = 0.05
 _LONG_S: Final = 13.0
 _HOLE_S: Final = 2.0
 _LITTLE_BYTES: Final = 2000
@@ -129,6 +130,16 @@ def cut_everybody_from_redis(site: Site, dice: Random) -> None:
     _between(site, State.CUT, _CUT_S, links)
 
 
+def slow_network(site: Site, dice: Random) -> None:
+    """Have all that is said to the database and to Redis arrive late: nobody is excused."""
+    links = [link for member in site.members for link in (member.postgres, member.redis)]
+    for link in links:
+        link.delay_s = _LATE_S
+    time.sleep(_CUT_S)
+    for link in links:
+        link.delay_s = 0.0
+
+
 def redis_in_a_hole(site: Site, dice: Random) -> None:
     """Have whatever one process says to Redis go nowhere."""
     api = dice.choice(site.apis)
@@ -185,8 +196,8 @@ def files_that_may_not_grow(site: Site, dice: Random) -> None:
 PROCESSES: Final = (kill_api, kill_orchestrator, freeze_api, freeze_orchestrator)
 STORES: Final = (restart_postgres, kill_postgres, kill_redis, flush_redis)
 NETWORKS: Final = (
-    cut_api_from_postgres, postgres_in_a_hole, cut_everybody_from_redis, redis_in_a_hole,
-    cut_one_engine, one_engine_in_a_hole, cut_all_engines,
+    slow_network, cut_api_from_postgres, postgres_in_a_hole, cut_everybody_from_redis,
+    redis_in_a_hole, cut_one_engine, one_engine_in_a_hole, cut_all_engines,
 )  # fmt: skip
 DISKS: Final = (full_disk, files_that_may_not_grow)
 ALL: Final[tuple[Fault, ...]] = (*PROCESSES, *STORES, *NETWORKS, *DISKS)

@@ -80,6 +80,7 @@ class Link:
         talk = asyncio.get_running_loop().create_task(self._talk(reader, writer))
         self._talks.add(talk)
         talk.add_done_callback(self._talks.discard)
+        talk.add_done_callback(lambda _: _reset(writer))  # it may end before it has begun
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there: asyncio.StreamWriter | None = None
@@ -97,9 +98,8 @@ class Link:
         except* OSError:
             pass  # one of the two has gone: so does the other
         finally:
-            for end in (writer, there):
-                if end is not None:
-                    _reset(end)
+            if there is not None:
+                _reset(there)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
         for _ in range(self._choices):
