@@ -3,7 +3,7 @@
 from uuid import UUID
 
 import msgspec
-from litestar import Controller, Response, asgi, delete, get, put
+from litestar import Controller, asgi, delete, get, put
 from litestar.di import NamedDependency
 from litestar.exceptions import MethodNotAllowedException
 from litestar.params import FromPath, JSONBody
@@ -89,15 +89,17 @@ class Limits(Controller):
     ) -> LimitBody:
         return LimitBody.of(await set_limit(data.limited(), data.changes(), actor=actor))
 
-    @delete("/{limit_id:str}", status_code=200, summary="Take a limit away")
+    @delete(
+        "/{limit_id:str}", status_code=200, media_type="text/plain", summary="Take a limit away"
+    )
     async def remove(
         self,
         limit_id: FromPath[UUID],
         actor: NamedDependency[Actor],
         remove_limit: NamedDependency[RemoveLimit],
-    ) -> Response[str]:
+    ) -> str:
         await remove_limit(LimitId(limit_id), actor=actor)
-        return Response(NOTHING)
+        return NOTHING
 
 
 class PlatformLimits(Controller):
@@ -127,15 +129,20 @@ class PlatformLimits(Controller):
         )
         return LimitBody.of(limit)
 
-    @delete("/{limit_id:str}", status_code=200, summary="Take a limit of the platform away")
+    @delete(
+        "/{limit_id:str}",
+        status_code=200,
+        media_type="text/plain",
+        summary="Take a limit of the platform away",
+    )
     async def remove(
         self,
         limit_id: FromPath[UUID],
         actor: NamedDependency[Actor],
         remove_platform_limit: NamedDependency[RemovePlatformLimit],
-    ) -> Response[str]:
+    ) -> str:
         await remove_platform_limit(LimitId(limit_id), actor=actor)
-        return Response(NOTHING)
+        return NOTHING
 
 
 @asgi(list(PATHS), copy_scope=False, opt=needs(Permission.INFER))
