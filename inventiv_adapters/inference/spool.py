@@ -130,6 +130,6 @@ def _read(path: Path) -> list[InferenceUsage]:
     for line in path.read_bytes().splitlines():
         try:
             usages.append(_decode(line))
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             log.warning("usage_not_read", file=path.name, error=str(error))
     return usages

@@ -90,12 +90,15 @@ def test_what_a_process_still_writes_is_left_to_it(opens: Opens) -> None:
     assert first.take(9) == [usage]
 
 
-def test_a_line_that_a_crash_has_cut_is_no_call(opens: Opens, directory: Path) -> None:
+@pytest.mark.parametrize("rest", [b'{"id":"0', b'{"id":"\xff"}', b'{"x":' + b"[" * 5000])
+def test_a_line_that_a_crash_has_cut_or_spoilt_is_no_call(
+    opens: Opens, directory: Path, rest: bytes
+) -> None:
     spool, usage = opens(), a_usage()
     spool.put(usage)
     spool.close()
     [file] = directory.glob("*.jsonl")
-    file.write_bytes(file.read_bytes() + b'{"id":"0')
+    file.write_bytes(file.read_bytes() + rest)
     assert opens().take(9) == [usage]
 
 
