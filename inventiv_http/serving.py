@@ -13,8 +13,9 @@ import platformdirs
 import uvicorn
 from litestar import Litestar
 
+from inventiv_http.app import MAX_BODY_BYTES
 from inventiv_http.container import PostgresAdapters
-from inventiv_http.corking import CorkedProtocol
+from inventiv_http.patience import Patience, watch, with_patience
 from inventiv_http.realtime.feed import Feed
 from inventiv_http.settings import Settings, SettingsInvalid
 
@@ -141,12 +142,13 @@ async def serve(
 
     ``ready`` is called when answers begin.
     """
+    patience = patience_by(settings)
     server = _Server(
         uvicorn.Config(
             app,
             access_log=False,
             log_config=None,
-            http=CorkedProtocol,
+            http=with_patience(patience),
             lifespan="off",
             server_header=False,
             timeout_graceful_shutdown=settings.drain_s,
@@ -166,7 +168,21 @@ async def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     _settle_memory()
-    await server.serve(sockets=[listener])
+    watching = asyncio.create_task(watch(server.server_state.connections, patience))
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        watching.cancel()
+
+
+def patience_by(settings: Settings) -> Patience:
+    """Return how much patience with clients the settings ask for."""
+    largest = max(settings.gateway_body_limit_mb * 1024 * 1024, MAX_BODY_BYTES)
+    return Patience(
+        sends_s=settings.client_sends_s,
+        takes_s=settings.client_takes_s,
+        request_bytes=2 * largest,
+    )
 
 
 def _settle_memory() -> None:

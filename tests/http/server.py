@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 
-from inventiv_http.corking import CorkedProtocol
+from inventiv_http.patience import Patience, watch, with_patience
 from inventiv_http.serving import listen
 
 PATIENCE_S = 5.0
 """The longest anything here may take: whoever waits longer waits for ever."""
+
+USUAL: Final = Patience(sends_s=30, takes_s=300, request_bytes=100 * 1024 * 1024)
 
 
 class _Server(uvicorn.Server):
@@ -30,12 +32,12 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def served(app: Any) -> AsyncGenerator[str]:
+async def served(app: Any, *, patience: Patience = USUAL) -> AsyncGenerator[str]:
     """Serve an application on loopback; yield its address."""
     listener = listen("127.0.0.1", 0)
     config = uvicorn.Config(
         app,
-        http=CorkedProtocol,
+        http=with_patience(patience),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -44,12 +46,14 @@ async def served(app: Any) -> AsyncGenerator[str]:
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
+    watching = asyncio.create_task(watch(server.server_state.connections, patience))
     await eventually(lambda: server.started)
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.told_to_stop.set()
         await task
+        watching.cancel()
 
 
 async def eventually(condition: Callable[[], object]) -> None:
