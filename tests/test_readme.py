@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
+import inventiv_adapters.cloud
 import inventiv_core
 from inventiv_core.settings.definitions import DEFINITIONS
 from inventiv_http.cli.main import SERVER_COMMANDS, app, load
@@ -130,3 +131,19 @@ def test_the_files_and_programs_it_names_are_there() -> None:
     programs = set(re.findall(r"python -m ([\w.]+\w)", README))
     assert programs
     assert {name for name in programs if find_spec(name) is None} == set()
+
+
+GUIDES = (inventiv_core, inventiv_adapters.cloud)
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.__name__)
+def test_who_adds_something_is_sent_to_what_is_there(guide: Any) -> None:
+    assert f"`{guide.__name__}`" in README.partition("### Change it")[2]
+    said = " ".join((guide.__doc__ or "").split())
+    paths = {path for path in re.findall(r"``([\w/.]+)``", said) if "/" in path}
+    assert len(paths) > 10
+    assert {path for path in paths if not (ROOT / path).exists()} == set()
+    named = re.findall(r"``(\w+)`` of ``([\w/.]+)``", said)
+    assert len(named) > 4
+    for name, path in named:
+        assert re.search(rf"\b{name}\b", (ROOT / path).read_text()), (name, path)
