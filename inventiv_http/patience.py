@@ -118,10 +118,17 @@ class PatientProtocol(CorkedProtocol):
         return id(self.cycle)
 
     def _refuse(self, status: bytes, sentence: bytes) -> None:
-        """Say why, if no answer has begun, and hang up."""
+        """Say why, if no answer has begun, and hang up.
+
+        Who has not said a word is not answered: browsers open connections that they may need, and
+        would take it for the answer to what they send on them next.
+        """
         if self.transport.is_closing():
             return
         cycle: Any = self.cycle
+        if not self._received_bytes:
+            self.transport.close()
+            return
         if self._waits() is _Waits.HEAD or not cycle.response_started:
             self.transport.write(
                 b"HTTP/1.1 %s\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\n"
