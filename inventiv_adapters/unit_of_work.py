@@ -1,34 +1,16 @@
-"""Units of work: the one place that knows every repository."""
+"""Units of work: with those in memory, the one place that knows every repository."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import TypeAlias
 
-from inventiv_adapters.action_logs.memory import MemoryActionLogs, MemoryActs
 from inventiv_adapters.action_logs.postgres import PostgresActionLogs, PostgresActs
-from inventiv_adapters.activations.memory import MemoryActivations
 from inventiv_adapters.activations.postgres import PostgresActivations
-from inventiv_adapters.catalog.memory.entries import MemoryCatalog
 from inventiv_adapters.catalog.postgres.entries import PostgresCatalog
-from inventiv_adapters.commands.memory import MemoryCommands
 from inventiv_adapters.commands.postgres import PostgresCommands
-from inventiv_adapters.deployments.memory import MemoryPlans, MemoryQuotas
 from inventiv_adapters.deployments.postgres import PostgresPlans, PostgresQuotas
-from inventiv_adapters.finops.memory.costs import MemoryCostBooks, MemoryRentals
-from inventiv_adapters.finops.memory.leaks import MemoryLeaks
-from inventiv_adapters.finops.memory.wallets import MemoryTokens, MemoryWallets
 from inventiv_adapters.finops.postgres.leaks import PostgresLeaks
 from inventiv_adapters.finops.postgres.rentals import PostgresCostBooks, PostgresRentals
 from inventiv_adapters.finops.postgres.wallets import PostgresTokens, PostgresWallets
-from inventiv_adapters.identity.memory.api_keys import MemoryApiKeys
-from inventiv_adapters.identity.memory.attempts import MemoryAttempts
-from inventiv_adapters.identity.memory.invitations import MemoryInvitations
-from inventiv_adapters.identity.memory.mails import MemoryMails
-from inventiv_adapters.identity.memory.organizations import MemoryOrganizations
-from inventiv_adapters.identity.memory.passwords import MemoryPasswordResets
-from inventiv_adapters.identity.memory.sessions import MemorySessions
-from inventiv_adapters.identity.memory.users import MemoryUsers
 from inventiv_adapters.identity.postgres.api_keys import PostgresApiKeys
 from inventiv_adapters.identity.postgres.attempts import PostgresAttempts
 from inventiv_adapters.identity.postgres.invitations import PostgresInvitations
@@ -37,16 +19,8 @@ from inventiv_adapters.identity.postgres.organizations import PostgresOrganizati
 from inventiv_adapters.identity.postgres.passwords import PostgresPasswordResets
 from inventiv_adapters.identity.postgres.sessions import PostgresSessions
 from inventiv_adapters.identity.postgres.users import PostgresUsers
-from inventiv_adapters.inference.memory import MemoryLimits, MemoryUsage
 from inventiv_adapters.inference.postgres import PostgresLimits, PostgresUsage
-from inventiv_adapters.instances.memory import MemoryEstates, MemoryInstances, MemoryLeases
 from inventiv_adapters.instances.postgres import PostgresEstates, PostgresInstances, PostgresLeases
-from inventiv_adapters.kernel.memory import (
-    MemoryDatabase,
-    MemoryIdempotency,
-    MemoryOutbox,
-    MemorySeedRecord,
-)
 from inventiv_adapters.kernel.postgres import (
     Connection,
     Pool,
@@ -54,105 +28,22 @@ from inventiv_adapters.kernel.postgres import (
     PostgresOutbox,
     PostgresSeedRecord,
 )
-from inventiv_adapters.models.memory.models import MemoryModels
-from inventiv_adapters.models.memory.offerings import MemoryOfferings
+from inventiv_adapters.memory import Heard, MemoryUnitOfWork, MemoryWork, by_nobody
 from inventiv_adapters.models.postgres.models import PostgresModels
 from inventiv_adapters.models.postgres.offerings import PostgresOfferings
-from inventiv_adapters.observability.memory import (
-    MemoryMeasurements,
-    MemoryRequestCounts,
-    MemoryRuntimeModels,
-)
 from inventiv_adapters.observability.postgres import (
     PostgresMeasurements,
     PostgresRequestCounts,
     PostgresRuntimeModels,
 )
-from inventiv_adapters.settings.memory import MemoryCredentials, MemorySettings
 from inventiv_adapters.settings.postgres import PostgresCredentials, PostgresSettings
-from inventiv_adapters.storages.memory import MemoryStorages
 from inventiv_adapters.storages.postgres import PostgresStorages
-from inventiv_adapters.workbench.memory.projects import MemoryProjects
-from inventiv_adapters.workbench.memory.retention import MemoryRetention
-from inventiv_adapters.workbench.memory.runs import MemoryRuns
 from inventiv_adapters.workbench.postgres.projects import PostgresProjects
 from inventiv_adapters.workbench.postgres.retention import PostgresRetention
 from inventiv_adapters.workbench.postgres.runs import PostgresRuns
-from inventiv_adapters.workers.memory import MemoryWorkers, MemoryWorkerTokens
 from inventiv_adapters.workers.postgres import PostgresWorkers, PostgresWorkerTokens
-from inventiv_core.kernel.events import DomainEvent
 
-Heard: TypeAlias = Callable[[DomainEvent], None]
-"""Is told of an event as soon as it is committed here: sooner than by the bus, and for sure."""
-
-
-def _by_nobody(_: DomainEvent) -> None:
-    """Nobody wants to know."""
-
-
-class MemoryWork:
-    """Every repository, over one draft of the database."""
-
-    def __init__(self, draft: MemoryDatabase) -> None:
-        self.users = MemoryUsers(draft)
-        self.organizations = MemoryOrganizations(draft)
-        self.invitations = MemoryInvitations(draft)
-        self.estates = MemoryEstates(draft)
-        self.sessions = MemorySessions(draft)
-        self.api_keys = MemoryApiKeys(draft)
-        self.attempts = MemoryAttempts(draft)
-        self.mails = MemoryMails(draft)
-        self.password_resets = MemoryPasswordResets(draft)
-        self.acts = MemoryActs(draft)
-        self.catalog = MemoryCatalog(draft)
-        self.settings = MemorySettings(draft)
-        self.credentials = MemoryCredentials(draft)
-        self.models = MemoryModels(draft)
-        self.offerings = MemoryOfferings(draft)
-        self.seeded = MemorySeedRecord(draft)
-        self.action_logs = MemoryActionLogs(draft)
-        self.instances = MemoryInstances(draft)
-        self.leases = MemoryLeases(draft)
-        self.activations = MemoryActivations(draft)
-        self.storages = MemoryStorages(draft)
-        self.commands = MemoryCommands(draft)
-        self.workers = MemoryWorkers(draft)
-        self.worker_tokens = MemoryWorkerTokens(draft)
-        self.measurements = MemoryMeasurements(draft)
-        self.request_counts = MemoryRequestCounts(draft)
-        self.runtime_models = MemoryRuntimeModels(draft)
-        self.usage = MemoryUsage(draft)
-        self.limits = MemoryLimits(draft)
-        self.quotas = MemoryQuotas(draft)
-        self.projects = MemoryProjects(draft)
-        self.runs = MemoryRuns(draft)
-        self.retention = MemoryRetention(draft)
-        self.rentals = MemoryRentals(draft)
-        self.leaks = MemoryLeaks(draft)
-        self.cost_books = MemoryCostBooks(draft)
-        self.wallets = MemoryWallets(draft)
-        self.tokens = MemoryTokens(draft)
-        self.plans = MemoryPlans(draft)
-        self.idempotency = MemoryIdempotency(draft)
-        self.outbox = MemoryOutbox(draft)
-
-
-class MemoryUnitOfWork:
-    """One piece of work at a time; the draft replaces the database at the end."""
-
-    def __init__(self, database: MemoryDatabase, *, heard: Heard = _by_nobody) -> None:
-        self._database = database
-        self._heard = heard
-        self._turn = asyncio.Lock()
-
-    @asynccontextmanager
-    async def __call__(self) -> AsyncGenerator[MemoryWork]:
-        async with self._turn:
-            draft = self._database.draft()
-            yield MemoryWork(draft)
-            self._database.accept(draft)
-        for message in draft.outbox:
-            self._heard(message.event)
+__all__ = ["MemoryUnitOfWork", "MemoryWork", "PostgresUnitOfWork", "PostgresWork"]
 
 
 class PostgresWork:
@@ -205,7 +96,7 @@ class PostgresWork:
 class PostgresUnitOfWork:
     """A transaction on a pooled connection."""
 
-    def __init__(self, pool: Pool, *, heard: Heard = _by_nobody) -> None:
+    def __init__(self, pool: Pool, *, heard: Heard = by_nobody) -> None:
         self._pool = pool
         self._heard = heard
 

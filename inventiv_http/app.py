@@ -27,7 +27,7 @@ from inventiv_http.catalog.routes.providers import Providers
 from inventiv_http.catalog.routes.regions import Regions
 from inventiv_http.catalog.routes.zones import Zones
 from inventiv_http.commands.routes import Commands
-from inventiv_http.connections.protocol import connecting
+from inventiv_http.connections.lanes import connecting
 from inventiv_http.container import OUTAGES, Application
 from inventiv_http.deployments.routes import Deployments, Quotas
 from inventiv_http.finops.routes.costs import CostDashboards, Leaks, MinuteCosts
@@ -46,6 +46,7 @@ from inventiv_http.inference.routes import Limits, OpenAiModels, PlatformLimits,
 from inventiv_http.instances.routes import Instances
 from inventiv_http.kernel.auth import check_access, current_actor, current_session
 from inventiv_http.kernel.browsers import careful_with_browsers
+from inventiv_http.kernel.documentation import DocumentedErrors
 from inventiv_http.kernel.errors import answer_by, domain_error, http_error, outage, unexpected
 from inventiv_http.kernel.idempotency import idempotency_key
 from inventiv_http.kernel.lanes import Lane, lanes_first
@@ -71,7 +72,8 @@ from inventiv_http.workers.intake import PATH as HEARTBEATS
 from inventiv_http.workers.intake import HeartbeatIntake
 from inventiv_http.workers.routes import ForwardedWorkers, Workers, WorkerTokens
 
-_MAX_BODY_BYTES = 2 * 1024 * 1024
+MAX_BODY_BYTES = 2 * 1024 * 1024
+"""The longest body, of what is no call to a model."""
 
 _CONTROLLERS: tuple[type[Controller], ...] = (
     Public,
@@ -154,8 +156,9 @@ def create_app(
         exception_handlers=handlers,
         guards=[check_access],
         openapi_config=_documentation(),
+        plugins=[DocumentedErrors()],
         logging_config=None,  # ours is set up where the process starts
-        request_max_body_size=_MAX_BODY_BYTES,
+        request_max_body_size=MAX_BODY_BYTES,
         state=state,
         **options,
     )

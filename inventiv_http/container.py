@@ -84,10 +84,12 @@ from inventiv_adapters.kernel.chance import SystemChance
 from inventiv_adapters.kernel.clock import SystemClock
 from inventiv_adapters.kernel.ids import Uuid7
 from inventiv_adapters.kernel.memory import MemoryBus, MemoryDatabase, MemoryRelay
-from inventiv_adapters.kernel.postgres import (
+from inventiv_adapters.kernel.postgres import PostgresRelay
+from inventiv_adapters.kernel.postgres.pool import (
     OUTAGES,
     Pool,
-    PostgresRelay,
+    WrongLine,
+    must_be_the_right_line,
     open_later,
 )
 from inventiv_adapters.kernel.redis import RedisBus
@@ -418,10 +420,12 @@ __all__ = [  # what the front ends start and stop, beside the containers
     "SchemaBusy",
     "SchemaOutdated",
     "SchemaState",
+    "WrongLine",
     "count_tables",
     "look_at_schema",
     "mail_directory",
     "mock_directory",
+    "must_be_the_right_line",
     "replacement",
     "restore_database",
     "shipped_schema",
@@ -772,6 +776,8 @@ class PostgresAdapters(_Common):
         open_later,
         _Common.settings.provided.database_url,
         max_connections=_Common.settings.provided.database_max_connections,
+        pooler=_Common.settings.provided.pooler,
+        patience_s=_Common.settings.provided.database_patience_s,
     )
     unit_of_work = Singleton(PostgresUnitOfWork, pool, heard=_Common.known_callers.provided.note)
     session_queries = Singleton(PostgresSessionQueries, pool)
@@ -817,7 +823,7 @@ class PostgresAdapters(_Common):
     )
     mailer = Singleton(_mailer, _Common.settings)
     bus = Singleton(_bus, _Common.settings)
-    relay = Singleton(PostgresRelay, pool, _Common.settings.provided.database_url)
+    relay = Singleton(PostgresRelay, pool, _Common.settings.provided.listening_url)
     event_log = Singleton(PostgresEventLog, pool)
     mock_behaviour = Singleton(_behaviour, _Common.settings)
     mock_ledger = Singleton(Ledger, Callable(mock_directory, _Common.settings.provided.data_dir))

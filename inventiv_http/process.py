@@ -15,6 +15,7 @@ from inventiv_http.container import (
     SchemaOutdated,
     look_at_schema,
     mail_directory,
+    must_be_the_right_line,
     shipped_schema,
     upgrade_schema,
 )
@@ -85,10 +86,14 @@ async def have_schema(settings: Settings) -> None:
     """Have the database as this version needs it: made, if it is empty, or brought up to date.
 
     Raises:
+        WrongLine: It is not reached as the settings say.
         SchemaOutdated: It is not up to date, and the settings leave that to the operator.
         SchemaBusy: Somebody was in the way for too long.
     """
-    url, schema = settings.database_url or "", shipped_schema()
+    await must_be_the_right_line(
+        settings.database_url or "", settings.database_direct_url, settings.pooler
+    )
+    url, schema = settings.listening_url or "", shipped_schema()
     state = await look_at_schema(url, schema)
     if state.unknown:
         log.warning("database_is_newer", steps=state.unknown)

@@ -6,13 +6,16 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import msgspec
 import platformdirs
 import uvicorn
 from litestar import Litestar
 
+from inventiv_http.app import MAX_BODY_BYTES
+from inventiv_http.connections.patience import Patience, watch
 from inventiv_http.container import PostgresAdapters
 from inventiv_http.realtime.feed import Feed
 from inventiv_http.settings import Settings, SettingsInvalid
@@ -20,6 +23,9 @@ from inventiv_http.settings import Settings, SettingsInvalid
 _LAST_REQUESTS_S = 0.25
 """How long requests on connections that were accepted just before the end are waited for."""
 _BACKLOG = 2048
+KEEP_ALIVE_S = 150
+"""How long an idle connection stays open: longer than a proxy keeps one (Caddy does for 120 s).
+Else we would close some just as a request is on its way, which nobody may send again."""
 
 
 class PortTaken(Exception):
@@ -50,6 +56,20 @@ def with_directory(settings: Settings) -> Settings:
     if settings.data_dir is not None:
         return settings
     return msgspec.structs.replace(settings, data_dir=str(platformdirs.user_data_path("inventiv")))
+
+
+def must_name_the_database(settings: Settings) -> None:
+    """Refuse to pass over what is said of a database that is not named.
+
+    Raises:
+        SettingsInvalid: The embedded one would be started, and nobody wanted that.
+    """
+    if settings.pooler is not None and settings.database_url is None:
+        message = (
+            "INVENTIV_DATABASE_DIRECT_URL and INVENTIV_DATABASE_POOLER say more about "
+            "INVENTIV_DATABASE_URL, which is not set."
+        )
+        raise SettingsInvalid(message)
 
 
 def must_be_able_to_share(settings: Settings) -> None:
@@ -140,15 +160,17 @@ async def serve(
 
     ``ready`` is called when answers begin.
     """
+    patience = patience_by(settings)
     server = _Server(
         uvicorn.Config(
             app,
             access_log=False,
             log_config=None,
-            http=app.state.connect,
+            http=cast("Any", partial(app.state.connect, patience=patience)),
             lifespan="off",
             server_header=False,
             timeout_graceful_shutdown=settings.drain_s,
+            timeout_keep_alive=KEEP_ALIVE_S,
             proxy_headers=bool(settings.trusted_proxies),
             forwarded_allow_ips=settings.trusted_proxies or None,
         ),
@@ -165,7 +187,21 @@ async def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     _settle_memory()
-    await server.serve(sockets=[listener])
+    watching = asyncio.create_task(watch(server.server_state.connections, patience))
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        watching.cancel()
+
+
+def patience_by(settings: Settings) -> Patience:
+    """Return how much patience with clients the settings ask for."""
+    largest = max(settings.gateway_body_limit_mb * 1024 * 1024, MAX_BODY_BYTES)
+    return Patience(
+        sends_s=settings.client_sends_s,
+        takes_s=settings.client_takes_s,
+        request_bytes=2 * largest,
+    )
 
 
 def _settle_memory() -> None:

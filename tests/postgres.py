@@ -1,19 +1,77 @@
 """A real PostgreSQL for tests: ``TEST_POSTGRES``, or one of our own."""
 
 import os
+import signal
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, LiteralString
 from uuid import uuid4
 
 import psycopg
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.sql import SQL, Identifier
 
+from inventiv_adapters.embedded.directory import DataDirectoryUnusable
 from inventiv_adapters.embedded.server import EmbeddedPostgres
 from inventiv_adapters.schema.postgres import upgrade_schema
 from inventiv_adapters.schema.versions import shipped_schema
+
+_START_S = 30.0
+
+
+class OwnServer:
+    """A server of our own that forgets nothing, and can be killed and started again."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._embedded = EmbeddedPostgres(directory)
+
+    @property
+    def url(self) -> str:
+        return self._embedded.url
+
+    def start(self) -> None:
+        """Return when it answers: what was left of one that was killed may take a moment to go."""
+        last = monotonic() + _START_S
+        while True:
+            try:
+                self._embedded.__enter__()
+            except DataDirectoryUnusable:
+                if monotonic() > last:
+                    raise
+                sleep(0.2)
+            else:
+                return
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send it a signal, and return when it is gone: SIGQUIT has it end without tidying up."""
+        postmaster = int((self._directory / "postmaster.pid").read_text().split()[0])
+        os.kill(postmaster, number)
+        last = monotonic() + _START_S
+        while EmbeddedPostgres.found(self._directory) is not None and monotonic() < last:
+            sleep(0.01)
+
+    def stop(self) -> None:
+        self._embedded.__exit__(None, None, None)
+
+
+@contextmanager
+def own(directory: Path) -> Generator[OwnServer]:
+    """Run a server that may be killed."""
+    server = OwnServer(directory)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def socket_of(url: str) -> tuple[Path, str]:
+    """Return the Unix socket that an address names, and the database."""
+    parts = conninfo_to_dict(url)
+    return Path(str(parts["host"])) / f".s.PGSQL.{parts.get('port') or 5432}", str(parts["dbname"])
 
 
 @contextmanager
@@ -63,3 +121,15 @@ def rows(url: str, statement: LiteralString) -> list[tuple[Any, ...]]:
     """Return what a statement finds."""
     with psycopg.connect(url, autocommit=True) as connection:
         return connection.execute(statement).fetchall()
+
+
+def name_of(url: str) -> str:
+    """Return the name of the database at ``url``."""
+    return str(conninfo_to_dict(url)["dbname"])
+
+
+def snapshot(url: str, *statements: LiteralString) -> list[list[tuple[Any, ...]]]:
+    """Return what each statement finds, all at the same moment."""
+    with psycopg.connect(url) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        return [connection.execute(statement).fetchall() for statement in statements]

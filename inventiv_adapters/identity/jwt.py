@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import datetime
+from functools import lru_cache
 
 import jwt
 
@@ -11,6 +12,8 @@ from inventiv_core.identity.errors.sessions import InvalidToken
 from inventiv_core.identity.ports.sessions import SessionTokens
 
 _LEEWAY_S = 60
+_REMEMBERED = 2048
+"""Of how many tokens, the latest ones used, it is remembered that they are ours."""
 
 
 class JwtSessionTokens(SessionTokens):
@@ -19,6 +22,8 @@ class JwtSessionTokens(SessionTokens):
     def __init__(self, secret: str, *, issuer: str) -> None:
         self._secret = secret
         self._issuer = issuer
+        # what was signed stays signed: only the time has to be looked at again
+        self._expiry = lru_cache(_REMEMBERED)(self._signed_expiry)
 
     def issue(
         self,
@@ -43,6 +48,10 @@ class JwtSessionTokens(SessionTokens):
         return jwt.encode(claims, self._secret, algorithm="HS256")
 
     def verify(self, token: str, *, now: datetime) -> None:
+        if self._expiry(token) + _LEEWAY_S < now.timestamp():
+            raise InvalidToken
+
+    def _signed_expiry(self, token: str) -> int:
         try:
             claims = jwt.decode(
                 token,
@@ -59,8 +68,9 @@ class JwtSessionTokens(SessionTokens):
         except jwt.InvalidTokenError as error:
             raise InvalidToken from error
         expiry = claims["exp"]
-        if not isinstance(expiry, int) or expiry + _LEEWAY_S < now.timestamp():
+        if not isinstance(expiry, int):
             raise InvalidToken
+        return expiry
 
     def hash(self, token: str) -> str:
         return hashlib.sha256(token.encode()).hexdigest()

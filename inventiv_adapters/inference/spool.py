@@ -1,9 +1,11 @@
 """Usage on disk until it is in the database: it survives whatever ends the process."""
 
+import errno
 import fcntl
 import os
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -43,6 +45,8 @@ class FileSpool(UsageSpool):
         """Files that nothing is written to any more, the oldest first."""
         self._batch: list[InferenceUsage] = []
         self._kept: deque[InferenceUsage] = deque(maxlen=_MOST_KEPT)
+        self._is_lent = False
+        """Whether what is kept in memory was taken, and may be forgotten next."""
 
     def open(self) -> None:
         """Take the directory, and what others have left there."""
@@ -66,18 +70,16 @@ class FileSpool(UsageSpool):
 
     def put(self, usage: InferenceUsage) -> None:
         try:
-            if self._file is None:
-                self._file = os.open(
-                    self._path(), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
-                )
-            self._size += os.write(self._file, _encode(usage) + b"\n")
+            self._put_down()
+            self._write(usage)
         except OSError as error:
-            log.error("usage_not_on_disk", error=str(error))  # noqa: TRY400 - the text is enough
             self._kept.append(usage)
-        if self._size >= _SEGMENT_BYTES:
-            self._rotate()
+            log.error("usage_not_on_disk", error=str(error))  # noqa: TRY400 - the text is enough
 
     def take(self, limit: int) -> Sequence[InferenceUsage]:
+        self._is_lent = False
+        with suppress(OSError):  # it is still full: what is kept is taken from memory
+            self._put_down()
         if not self._batch:
             if not self._full and self._size:
                 self._rotate()
@@ -86,16 +88,38 @@ class FileSpool(UsageSpool):
                 if not self._batch:
                     self._full.popleft().unlink(missing_ok=True)
                     return self.take(limit)
+        self._is_lent = not self._batch and bool(self._kept)
         return self._batch[:limit] or list(self._kept)[:limit]
 
     def forget(self, count: int) -> None:
-        if not self._batch:
+        if self._is_lent:
             for _ in range(count):
                 self._kept.popleft()
+            self._is_lent = False
             return
         del self._batch[:count]
         if not self._batch:
             self._full.popleft().unlink(missing_ok=True)
+
+    def _put_down(self) -> None:
+        """Write what is kept in memory, unless somebody has it: a crash would lose it."""
+        while self._kept and not self._is_lent:
+            self._write(self._kept[0])
+            self._kept.popleft()
+
+    def _write(self, usage: InferenceUsage) -> None:
+        """Write a line as a whole, or raise: a disk that gets full takes the beginning of one."""
+        line = _encode(usage) + b"\n"
+        if self._file is None:
+            self._file = os.open(
+                self._path(), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
+            )
+        if os.write(self._file, line) < len(line):
+            os.ftruncate(self._file, self._size)  # what comes next must not be glued to it
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._size += len(line)
+        if self._size >= _SEGMENT_BYTES:
+            self._rotate()
 
     def _path(self) -> Path:
         return self._directory / f"{self._owner}-{self._number:09}.jsonl"
@@ -130,6 +154,6 @@ def _read(path: Path) -> list[InferenceUsage]:
     for line in path.read_bytes().splitlines():
         try:
             usages.append(_decode(line))
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             log.warning("usage_not_read", file=path.name, error=str(error))
     return usages

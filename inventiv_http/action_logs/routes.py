@@ -22,6 +22,7 @@ from inventiv_core.kernel.pagination import PAGE_ROWS, PageRequest
 from inventiv_http.action_logs.export import ExportFormat, written
 from inventiv_http.action_logs.schemas import FoundActionLogs
 from inventiv_http.kernel.auth import needs
+from inventiv_http.kernel.documentation import coming_as
 
 
 def _where(
@@ -84,7 +85,11 @@ class ActionLogs(Controller):
         )
         return FoundActionLogs.of(found)
 
-    @get("/export", summary="Get all that was done as a file")
+    @get(
+        "/export",
+        operation_class=coming_as({200: [form.media_type for form in ExportFormat]}),
+        summary="Get all that was done as a file",
+    )
     async def export(
         self,
         actor: NamedDependency[Actor],

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from inventiv_http.cli.api import Server
 from inventiv_http.cli.errors import CommandFailed
 from inventiv_http.cli.options import AsJson, Password, Url, Username, run
 from inventiv_http.cli.output import Output, known
@@ -17,6 +16,7 @@ from inventiv_http.cli.session import (
     saved,
     sign_out,
 )
+from inventiv_http.client import AsyncInventiv
 
 
 def login(
@@ -47,11 +47,10 @@ def _usual_address() -> str:
 
 
 async def _login(url: str, username: str, password: str, out: Output) -> None:
-    async with Server(url) as door:
-        token = await door.login(username, password)
-    async with Server(url, token) as server:
+    async with AsyncInventiv(url) as server:
+        await server.login(username, password)
         me = await server.me()
-    save(Login(url=url, token=token))
+    save(Login(url=url, token=server.token))
     organization = known(me["current_organization_name"])
     role = me["current_organization_role"]
     out.say(
@@ -72,7 +71,7 @@ async def _logout(out: Output) -> None:
         out.say("You were not signed in.")
         out.document({"url": None, "ended_on_server": False})
         return
-    async with Server(kept.url, kept.token) as server:
+    async with AsyncInventiv(kept.url, kept.token) as server:
         ended = await sign_out(server)
     out.say(f"Signed out of {kept.url}.")
     answer: dict[str, Any] = {"url": kept.url, "ended_on_server": ended}

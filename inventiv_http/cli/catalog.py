@@ -4,7 +4,7 @@ from inventiv_http.cli.choices import offers, price_rank
 from inventiv_http.cli.options import AsJson, Password, Url, Username, run
 from inventiv_http.cli.output import Output, euros
 from inventiv_http.cli.session import Asked, asked, connected
-from inventiv_http.cli.wire import Json
+from inventiv_http.client import Json
 
 
 def models(

@@ -9,13 +9,13 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from inventiv_http.cli.api import COMPLETION_S, Server
 from inventiv_http.cli.choices import find_model
-from inventiv_http.cli.errors import CommandFailed, Unreachable
+from inventiv_http.cli.errors import CommandFailed
 from inventiv_http.cli.options import AsJson, Password, Url, Username, run
 from inventiv_http.cli.output import Output
 from inventiv_http.cli.session import Asked, asked, connected
-from inventiv_http.cli.wire import Json
+from inventiv_http.client import AsyncInventiv, Completion, Json
+from inventiv_http.client.inference import COMPLETION_S
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,14 +37,13 @@ class Answer:
             return None
         return self.completion_tokens / self.duration_s
 
-    def add(self, chunk: Json) -> str:
+    def add(self, chunk: Completion) -> str:
         """Take a chunk, or a whole answer, and return the text it brings."""
-        _refuse_error(chunk)
         self.duration_s = time.monotonic() - self._started_s
         usage = _object(chunk.get("usage"))
         self.prompt_tokens = usage.get("prompt_tokens", self.prompt_tokens)
         self.completion_tokens = usage.get("completion_tokens", self.completion_tokens)
-        choices = chunk.get("choices")
+        choices = chunk["choices"]
         choice = _object(cast("list[object]", choices)[0] if choices else None)
         self.finish_reason = choice.get("finish_reason") or self.finish_reason
         said = _object(choice.get("delta") or choice.get("message")).get("content") or ""
@@ -117,7 +116,7 @@ async def _chat(
 
 
 async def ask(
-    server: Server,
+    server: AsyncInventiv,
     model: str,
     prompt: str,
     *,
@@ -139,14 +138,14 @@ async def ask(
                 async for piece in pieces:
                     tell(piece)
     except TimeoutError as error:
-        raise Unreachable(
+        raise CommandFailed(
             sentence=f"The answer was not finished after {COMPLETION_S:g} s.",
             advice="Ask for less with --max-tokens.",
         ) from error
     return answer
 
 
-async def _pieces(server: Server, body: Json, answer: Answer) -> AsyncGenerator[str]:
+async def _pieces(server: AsyncInventiv, body: Json, answer: Answer) -> AsyncGenerator[str]:
     body = body | {"stream_options": {"include_usage": True}}
     async with aclosing(server.complete_in_pieces(body)) as chunks:
         async for chunk in chunks:
@@ -158,14 +157,6 @@ async def _pieces(server: Server, body: Json, answer: Answer) -> AsyncGenerator[
 
 def _object(value: object) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-
-
-def _refuse_error(chunk: Json) -> None:
-    """A stream has begun with 200 before it can fail: the failure is then a chunk."""
-    error = chunk.get("error")
-    if error:
-        said = _object(error).get("message") or error
-        raise CommandFailed(sentence=f"The answer broke off: {said}", advice="Ask again.")
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from inventiv_http.cli.api import Server
 from inventiv_http.cli.errors import CommandFailed, UsageWrong
 from inventiv_http.cli.output import euros
-from inventiv_http.cli.wire import Instance, InstanceType, Model, Place, Zone
+from inventiv_http.client import AsyncInventiv, Instance, InstanceType, Model, Place, Zone
 
 MOCK_MODEL = "mock-echo-model"
 MOCK_PROVIDER = "mock"
@@ -64,7 +63,7 @@ def price_rank(price: float | None) -> float:
     return math.inf if price is None else price
 
 
-async def offers(server: Server) -> list[Offer]:
+async def offers(server: AsyncInventiv) -> list[Offer]:
     """List what can be rented, cheapest first."""
     providers, regions, zones = await asyncio.gather(
         server.providers(), server.regions(), server.zones()
@@ -82,7 +81,7 @@ async def offers(server: Server) -> list[Offer]:
     return sorted(found, key=lambda offer: offer.rank)
 
 
-async def _on_sale(server: Server, zone: Zone) -> list[InstanceType]:
+async def _on_sale(server: AsyncInventiv, zone: Zone) -> list[InstanceType]:
     return await server.instance_types_in(zone["id"])
 
 
@@ -102,7 +101,7 @@ def find_model(reference: str, models: Iterable[Model]) -> Model | None:
     return None
 
 
-async def a_model(server: Server, reference: str) -> Model:
+async def a_model(server: AsyncInventiv, reference: str) -> Model:
     """Find a model of the catalog, or say that there is none."""
     model = find_model(reference, await server.models())
     if model is None:
@@ -113,7 +112,7 @@ async def a_model(server: Server, reference: str) -> Model:
     return model
 
 
-async def a_place(server: Server, model: Model, wish: Wish) -> Place:
+async def a_place(server: AsyncInventiv, model: Model, wish: Wish) -> Place:
     """Find the one place that is meant, or list the choices."""
     if wish.provider and wish.zone and wish.type:  # the server knows better than we do
         return Place(provider=wish.provider, zone=wish.zone, type=wish.type)
@@ -160,7 +159,7 @@ def _undecided(model: Model, meant: list[Offer], suitable: list[Offer]) -> Comma
     )
 
 
-async def an_instance(server: Server, reference: str) -> str:
+async def an_instance(server: AsyncInventiv, reference: str) -> str:
     """Find the id of the instance that is meant, among archived ones last."""
     wanted = reference.strip().lower()
     try:

@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import Annotated, Final
+from typing import Annotated, Final, TypedDict
 
 import typer
 
-from inventiv_http.cli.amounts import CostSummary, Spending
 from inventiv_http.cli.errors import UsageWrong
 from inventiv_http.cli.options import AsJson, Password, Url, Username, run
 from inventiv_http.cli.output import Output, euros
 from inventiv_http.cli.session import Asked, asked, connected
+from inventiv_http.client import CostSummary, Spending, Whose
 
 MOST_INSTANCES: Final = 2_000
 MONTH: Final = "month"
@@ -53,19 +53,28 @@ def costs(
     run(_costs(wanted, of, top, Output(as_json), of_platform=platform))
 
 
-def window_of(name: str, *, now: datetime) -> dict[str, str]:
+class Window(TypedDict, total=False):
+    """A time that ends now: one with a name, or so many minutes."""
+
+    window: str
+    minutes: int
+
+
+def window_of(name: str, *, now: datetime) -> Window:
     """Return how the server is asked for a time that ends now."""
     if name != MONTH:
         return {"window": "year_365d" if name == "year" else name}
     begin = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return {"minutes": str(max((now - begin) // timedelta(minutes=1), 1))}
+    return {"minutes": max((now - begin) // timedelta(minutes=1), 1)}
 
 
 async def _costs(wanted: Asked, of: str, top: int, out: Output, *, of_platform: bool) -> None:
-    params = {"limit_instances": str(top)} | ({"whose": "platform"} if of_platform else {})
+    whose: Whose = "platform" if of_platform else "organization"
     async with connected(wanted) as server:
-        summary = await server.cost_summary(**params)
-        spending = await server.spending(**params, **window_of(of, now=datetime.now(UTC)))
+        summary = await server.cost_summary(limit_instances=top, whose=whose)
+        spending = await server.spending(
+            limit_instances=top, whose=whose, **window_of(of, now=datetime.now(UTC))
+        )
         instances = [] if of_platform else await server.instances()
     models = {row["id"]: row["model_code"] or "-" for row in instances}
     _say_totals(summary, spending, _NAMES[of], out)

@@ -178,8 +178,8 @@ def _embedded(data_dir: Path | None) -> Settings:
 @contextmanager
 def reached(settings: Settings) -> Generator[str]:
     """Yield where the database is. The embedded one is that of a running server, or started."""
-    if settings.database_url is not None:
-        yield settings.database_url
+    if settings.listening_url is not None:
+        yield settings.listening_url
         return
     path = Path(settings.data_dir or "").expanduser().resolve()
     if not (path / "postgres" / "PG_VERSION").exists():

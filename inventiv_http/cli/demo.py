@@ -8,15 +8,16 @@ from typing import Annotated
 
 import typer
 
-from inventiv_http.cli.api import Server
+from inventiv_http.cli.advice import explained
 from inventiv_http.cli.chat import Answer, ask
 from inventiv_http.cli.choices import MOCK_MODEL, MOCK_PROVIDER, a_model
-from inventiv_http.cli.errors import CommandFailed, Refused
+from inventiv_http.cli.errors import CommandFailed
+from inventiv_http.cli.fleet import accepted
 from inventiv_http.cli.following import Follower
 from inventiv_http.cli.options import AsJson, DataDir, Password, Url, Username, run
 from inventiv_http.cli.output import Output, euros
 from inventiv_http.cli.session import Asked, asked, connected
-from inventiv_http.cli.wire import Place
+from inventiv_http.client import AsyncInventiv, CallFailed, Place, Refused
 
 PLACE = Place(provider=MOCK_PROVIDER, zone="local", type="mock-local-instance")
 PROMPT = "Hello! One machine, one model, one answer."
@@ -76,11 +77,11 @@ async def _demo(wanted: Asked, out: Output, *, keep: bool) -> None:
 
 @asynccontextmanager
 async def rented(
-    server: Server, model_id: str, out: Output, *, keep: bool
+    server: AsyncInventiv, model_id: str, out: Output, *, keep: bool
 ) -> AsyncGenerator[Follower]:
     """Rent the machine, and give it back if what follows fails or is interrupted."""
     # Interrupted or not, the request runs to its answer: it may have rented a machine.
-    asking = asyncio.create_task(server.deploy(PLACE, model_id=model_id))
+    asking = asyncio.create_task(_rent(server, model_id))
     try:
         instance_id = await asyncio.shield(asking)
         yield Follower(server=server, instance_id=instance_id, out=out)
@@ -89,10 +90,16 @@ async def rented(
         raise
 
 
-async def _give_back(server: Server, asking: asyncio.Task[str], out: Output, *, keep: bool) -> None:
+async def _rent(server: AsyncInventiv, model_id: str) -> str:
+    return accepted(await server.deploy(PLACE, model_id=model_id))
+
+
+async def _give_back(
+    server: AsyncInventiv, asking: asyncio.Task[str], out: Output, *, keep: bool
+) -> None:
     try:
         instance_id = await asking
-    except CommandFailed:
+    except (CallFailed, CommandFailed):
         return  # nothing was rented; why is told by whoever asked
     by_hand = f"`inventiv terminate {instance_id}`"
     if keep:
@@ -101,11 +108,11 @@ async def _give_back(server: Server, asking: asyncio.Task[str], out: Output, *, 
     out.note(f"Terminating instance {instance_id}.")
     try:
         await server.terminate(instance_id)
-    except CommandFailed as failed:
-        out.note(f"It may still run, and cost: {failed} Try again with {by_hand}.")
+    except CallFailed as failed:
+        out.note(f"It may still run, and cost: {explained(failed)} Try again with {by_hand}.")
 
 
-async def _answer(server: Server, out: Output) -> Answer:
+async def _answer(server: AsyncInventiv, out: Output) -> Answer:
     out.say(f"\n> {PROMPT}")
     deadline_s = time.monotonic() + ROUTED_WITHIN_S
     while True:

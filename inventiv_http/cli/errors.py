@@ -21,15 +21,3 @@ class UsageWrong(CommandFailed):
     """The command was not told enough, or was told things that disagree."""
 
     exit_code: ClassVar[int] = 2
-
-
-class Unreachable(CommandFailed):
-    """The server does not answer, or stopped answering."""
-
-
-@dataclass(eq=False, kw_only=True)
-class Refused(CommandFailed):
-    """The server answered, and the answer is no."""
-
-    status: int
-    codes: frozenset[str] = frozenset()

@@ -12,7 +12,8 @@ from inventiv_http.cli.operating import carried_out
 from inventiv_http.cli.options import AsJson, Password, Url, Username, run
 from inventiv_http.cli.output import Output
 from inventiv_http.cli.session import Asked, asked, connected
-from inventiv_http.cli.wire import CatalogChange, CatalogSynced, Json, read_row
+from inventiv_http.client import CatalogChange, CatalogSynced, Json
+from inventiv_http.client.reading import read_row
 
 JSON: Final = ".json"
 FORMATS: Final = frozenset({JSON, ".yaml", ".yml"})
@@ -88,14 +89,14 @@ async def _export(wanted: Asked, file: Path | None, out: Output) -> None:
 async def _import(wanted: Asked, file: Path, out: Output) -> None:
     catalog = _read(file)
     async with connected(wanted) as server:
-        changes = await server.import_catalog(catalog)
+        changes = (await server.import_catalog(catalog))["changes"]
     _show(changes, out)
     out.document({"changes": changes})
 
 
 async def _sync(wanted: Asked, out: Output) -> None:
     async with connected(wanted) as server:
-        command = await carried_out(server, "/catalog/sync", out)
+        command = await carried_out(server, await server.sync_catalog(), out)
     synced = read_row(CatalogSynced, command["result"])
     out.say(synced["message"])
     _show([change for one in synced["providers"] for change in one["changes"]], out)

@@ -1,18 +1,29 @@
 """`inventiv fit`: on which machines a model can be served, and why not on the others."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 import typer
 
 from inventiv_http.cli.choices import a_model
-from inventiv_http.cli.errors import CommandFailed, UsageWrong
+from inventiv_http.cli.errors import UsageWrong
 from inventiv_http.cli.options import AsJson, Password, Url, Username, run
 from inventiv_http.cli.output import Output, euros
 from inventiv_http.cli.session import Asked, asked, connected
-from inventiv_http.cli.wire import Fit, Json, MachineFit, parsed, read_object
+from inventiv_http.client import Fit, Json, MachineFit, NotUnderstood
+from inventiv_http.client.reading import parsed, read_object
 
 LARGEST_FILE_BYTES = 1_000_000
+
+
+class Demanded(TypedDict):
+    """What an estimate is to be for; None leaves it to the server."""
+
+    context: int | None
+    concurrency: int
+    dtype: str | None
+    kv_dtype: str | None
+    utilization: str | None
 
 
 def fit(
@@ -48,18 +59,17 @@ def fit(
     as_json: AsJson = False,
 ) -> None:
     """Say how much GPU memory a model needs, and which machines have it."""
-    words = {
-        "context": None if context is None else str(context),
-        "concurrency": str(concurrency),
-        "dtype": dtype,
-        "kv_dtype": kv_dtype,
-        "utilization": utilization,
-    }
-    demand = {name: word for name, word in words.items() if word is not None}
+    demand = Demanded(
+        context=context,
+        concurrency=concurrency,
+        dtype=dtype,
+        kv_dtype=kv_dtype,
+        utilization=utilization,
+    )
     run(_fit(asked(url, username, password), model, demand, Output(as_json)))
 
 
-async def _fit(wanted: Asked, reference: str, demand: dict[str, str], out: Output) -> None:
+async def _fit(wanted: Asked, reference: str, demand: Demanded, out: Output) -> None:
     config = _config(reference)
     async with connected(wanted) as server:
         if config is None:
@@ -82,9 +92,7 @@ def _config(reference: str) -> Json | None:
         if path.stat().st_size > LARGEST_FILE_BYTES:
             raise UsageWrong(sentence=f"{reference} is too large for a config.json.")
         return read_object(parsed(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, CommandFailed) as error:
-        if isinstance(error, UsageWrong):
-            raise
+    except (OSError, UnicodeDecodeError, NotUnderstood) as error:
         raise UsageWrong(
             sentence=f"{reference} is not the config.json of a model.",
             advice="Give the name of a model of the catalog, or a file with a JSON object.",

@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from inventiv_http.cli.api import Server
 from inventiv_http.cli.choices import Wish, a_model, a_place, an_instance
-from inventiv_http.cli.errors import UsageWrong
+from inventiv_http.cli.errors import CommandFailed, UsageWrong
 from inventiv_http.cli.following import GONE, MOST_ACTIONS, Follower, described
 from inventiv_http.cli.options import (
     AsJson,
@@ -22,7 +21,7 @@ from inventiv_http.cli.options import (
 )
 from inventiv_http.cli.output import Output, euros, instant, known
 from inventiv_http.cli.session import Asked, asked, connected
-from inventiv_http.cli.wire import Instance
+from inventiv_http.client import AsyncInventiv, Deployed, Instance
 
 READY_WITHIN_S = 1800.0
 GONE_WITHIN_S = 600.0
@@ -139,17 +138,28 @@ class Intent:
     wish: Wish
     plan_id: str | None
 
-    async def deploy(self, server: Server, out: Output) -> str:
+    async def deploy(self, server: AsyncInventiv, out: Output) -> str:
         """Have it rented; return the id of the instance."""
         if self.plan_id is not None:
-            instance_id = await server.apply(self.plan_id)
+            instance_id = accepted(await server.apply(self.plan_id))
             out.say(f"Instance {instance_id}, as planned.")
             return instance_id
         model = await a_model(server, self.model or "")
         place = await a_place(server, model, self.wish)
-        instance_id = await server.deploy(place, model_id=model["id"])
+        instance_id = accepted(await server.deploy(place, model_id=model["id"]))
         out.say(f"Instance {instance_id}: {model['model_id']} on {place}.")
         return instance_id
+
+
+def accepted(answer: Deployed) -> str:
+    """Return the id of the instance that was asked for.
+
+    Raises:
+        CommandFailed: There will be none, though the server has not refused it.
+    """
+    if answer["status"] != "accepted":
+        raise CommandFailed(sentence=answer.get("message") or f"It is {answer['status']}.")
+    return answer["instance_id"]
 
 
 async def _plan(wanted: Asked, reference: str, wish: Wish, out: Output) -> None:
@@ -232,6 +242,7 @@ async def _logs(wanted: Asked, reference: str, limit: int, out: Output) -> None:
     async with connected(wanted) as server:
         instance_id = await an_instance(server, reference)
         rows = await server.action_logs(instance_id, limit=limit)
+    rows.reverse()
     for row in rows:
         out.say(f"{instant(row['created_at'])}  {row['component']:<12}  {described(row)}")
     if not rows:

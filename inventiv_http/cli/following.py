@@ -6,10 +6,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from inventiv_http.cli.api import Server
 from inventiv_http.cli.errors import CommandFailed
 from inventiv_http.cli.output import Bar, Output
-from inventiv_http.cli.wire import ActionLog, Instance, Json
+from inventiv_http.client import ActionLog, AsyncInventiv, CallFailed, Instance, Json
 
 # Events tell at once; this is for when they do not come.
 POLL_S = 2.0
@@ -33,7 +32,7 @@ class Stage:
 class Follower:
     """Shows what happens to one instance, and waits for what should become of it."""
 
-    server: Server
+    server: AsyncInventiv
     instance_id: str
     out: Output
     started_s: float = field(default_factory=time.monotonic)
@@ -88,7 +87,7 @@ class Follower:
         if not self.stages or self.stages[-1].name != status:
             self.stages.append(Stage(name=status, seconds=self.elapsed_s))
             self.out.say(f"{self.elapsed_s:6.1f} s  → {status}")
-        for log in logs:
+        for log in reversed(logs):
             if log["status"] != "in_progress" and log["id"] not in self.told:
                 self.told.add(log["id"])
                 self.out.say(f"{self.elapsed_s:6.1f} s    {described(log)}")
@@ -105,7 +104,7 @@ class Follower:
 
 @asynccontextmanager
 async def changes(
-    server: Server, instance_id: str, out: Output
+    server: AsyncInventiv, instance_id: str, out: Output
 ) -> AsyncGenerator[Callable[[], Awaitable[None]]]:
     """Give a function that returns when the instance may have changed."""
     changed = asyncio.Event()
@@ -116,7 +115,7 @@ async def changes(
                 async for event in events:
                     if event.may_concern(instance_id):
                         changed.set()
-        except CommandFailed as lost:
+        except CallFailed as lost:
             out.note(f"{lost.sentence} Looking every {POLL_S:g} s instead.")
 
     async def change() -> None:

@@ -6,12 +6,11 @@ from typing import Annotated, Final
 
 import typer
 
-from inventiv_http.cli.api import Server
 from inventiv_http.cli.errors import CommandFailed, UsageWrong
 from inventiv_http.cli.options import AsJson, Password, Url, Username, must_be_bare, run
 from inventiv_http.cli.output import Output, instant, known
 from inventiv_http.cli.session import Asked, asked, connected
-from inventiv_http.cli.wire import ApiKey
+from inventiv_http.client import ApiKey, AsyncInventiv
 
 _UNITS: Final = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _LONGEST: Final = timedelta(days=36_500)
@@ -138,7 +137,7 @@ async def _revoke(wanted: Asked, reference: str, out: Output) -> None:
     out.document({"id": row["id"], "revoked": True})
 
 
-async def _a_key(server: Server, reference: str) -> ApiKey:
+async def _a_key(server: AsyncInventiv, reference: str) -> ApiKey:
     """Return the key that is meant: one of those that are not revoked."""
     wanted = reference.strip().rstrip("…").lower()
     good = [row for row in await server.api_keys() if row["revoked_at"] is None]

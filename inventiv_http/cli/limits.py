@@ -1,16 +1,15 @@
 """`inventiv limits`: how much of models may be used, and by whom."""
 
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Annotated, Final, cast
 
 import typer
 
-from inventiv_http.cli.api import Server
 from inventiv_http.cli.errors import CommandFailed, UsageWrong
 from inventiv_http.cli.options import AsJson, Password, Url, Username, must_be_bare, run
 from inventiv_http.cli.output import Output
 from inventiv_http.cli.session import Asked, asked, connected
-from inventiv_http.cli.wire import Json, Limit, Member, OrganizationKey
+from inventiv_http.client import AsyncInventiv, Limit, LimitChanges, Member, OrganizationKey
 
 NONE: Final = "none"
 NAMES: Final = (
@@ -96,7 +95,8 @@ def set_(
             advice="Say how much may be used, such as --requests-per-minute 60.",
         )
     wanted = asked(url, username, password)
-    run(_set(wanted, user, key, {"model": model, **numbers}, Output(as_json)))
+    changes = cast("LimitChanges", {"model": model, **numbers})
+    run(_set(wanted, user, key, changes, Output(as_json)))
 
 
 @app.command()
@@ -165,18 +165,20 @@ def _most(row: Limit) -> str:
     )
 
 
-async def _set(wanted: Asked, user: str | None, key: str | None, body: Json, out: Output) -> None:
+async def _set(
+    wanted: Asked, user: str | None, key: str | None, changes: LimitChanges, out: Output
+) -> None:
     async with connected(wanted) as server:
         if user is not None:
-            body["user_id"] = await _user_id(server, user)
+            changes["user_id"] = await _user_id(server, user)
         if key is not None:
-            body["api_key_id"] = await _key_id(server, key)
-        row = await server.set_limit(body)
+            changes["api_key_id"] = await _key_id(server, key)
+        row = await server.set_limit(changes)
     out.say(f"From now on: {_most(row)}.")
     out.document(row)
 
 
-async def _user_id(server: Server, name: str) -> str:
+async def _user_id(server: AsyncInventiv, name: str) -> str:
     wanted = name.strip().lower()
     for one in await server.members():
         if wanted in {one["username"].lower(), one["email"].lower(), one["user_id"]}:
@@ -187,7 +189,7 @@ async def _user_id(server: Server, name: str) -> str:
     )
 
 
-async def _key_id(server: Server, reference: str) -> str:
+async def _key_id(server: AsyncInventiv, reference: str) -> str:
     wanted = reference.strip().rstrip("…").lower()
     found = [
         one["key"]

@@ -36,6 +36,7 @@ SERVER_COMMANDS: Final = {
     "mock": ("inventiv_http.cli.mock", "app"),
     "db": ("inventiv_http.cli.db", "app"),
     "secrets": ("inventiv_http.cli.secrets", "app"),
+    "environment": ("inventiv_http.cli.environment", "environment"),
     "reset-password": ("inventiv_http.cli.reset_password", "reset_password"),
 }
 # What the extras beyond `client` bring; the absence of anything else is a defect.
@@ -185,6 +186,7 @@ def _register_servers() -> None:
         "orchestrate": "Run the background work alone; needs the server installed.",
         "db": "Look after the database: its schema, its backups; needs the server installed.",
         "mock": "Look into the simulated cloud's books; needs the server installed.",
+        "environment": "List the variables that set the server up; needs the server installed.",
         "reset-password": "Let somebody back in who is locked out; needs the server installed.",
         "secrets": "Encrypt all credentials with another key; needs the server installed.",
     }.items():

@@ -6,7 +6,6 @@ from typing import Annotated, Final
 
 import typer
 
-from inventiv_http.cli.api import CATALOG_S, Server
 from inventiv_http.cli.choices import an_instance
 from inventiv_http.cli.errors import CommandFailed
 from inventiv_http.cli.fleet import READY_WITHIN_S
@@ -23,7 +22,8 @@ from inventiv_http.cli.options import (
 )
 from inventiv_http.cli.output import Output, instant, known
 from inventiv_http.cli.session import Asked, asked, connected
-from inventiv_http.cli.wire import Command
+from inventiv_http.client import AsyncInventiv, Command, Triggered
+from inventiv_http.client.catalog import CATALOG_S
 
 POLL_S = 0.5
 PATIENCE_S = CATALOG_S
@@ -74,13 +74,13 @@ def commands(
     run(_commands(asked(url, username, password), limit, Output(as_json)))
 
 
-async def carried_out(server: Server, path: str, out: Output) -> Command:
-    """Trigger a command, and return it when it has ended.
+async def carried_out(server: AsyncInventiv, triggered: Triggered, out: Output) -> Command:
+    """Return a command when it has ended.
 
     Raises:
         CommandFailed: It did not work, or takes too long; then it goes on without us.
     """
-    command = await server.trigger(path)
+    command = await server.command(triggered["command_id"])
     until_s = time.monotonic() + PATIENCE_S
     while command["state"] not in ENDED:
         if time.monotonic() >= until_s:
@@ -98,7 +98,7 @@ async def carried_out(server: Server, path: str, out: Output) -> Command:
 
 async def _reconcile(wanted: Asked, out: Output) -> None:
     async with connected(wanted) as server:
-        command = await carried_out(server, "/reconcile", out)
+        command = await carried_out(server, await server.reconcile(), out)
     out.say(str((command["result"] or {}).get("message", "Done.")))
     out.document(command)
 
@@ -126,7 +126,7 @@ async def _reinstall(wanted: Asked, reference: str, within_s: float | None, out:
 
 async def _commands(wanted: Asked, limit: int, out: Output) -> None:
     async with connected(wanted) as server:
-        rows = await server.commands(limit)
+        rows = await server.commands(limit=limit)
     out.table(
         ("Asked", "By", "Command", "State", "What came of it"),
         (

@@ -7,7 +7,9 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from inventiv_http.cli.advice import explained
 from inventiv_http.cli.errors import UsageWrong
+from inventiv_http.client import CallFailed
 
 Answer = TypeVar("Answer")
 SERVER = "Server"
@@ -74,4 +76,7 @@ def must_be_bare(group: typer.Context) -> None:
 
 def run(command: Coroutine[Any, Any, Answer]) -> Answer:
     """Do it. Ctrl-C cancels it, so that it can leave things tidy."""
-    return asyncio.run(command)
+    try:
+        return asyncio.run(command)
+    except CallFailed as failed:
+        raise explained(failed) from failed

@@ -4,13 +4,12 @@ from typing import Annotated, Any
 
 import typer
 
-from inventiv_http.cli.api import Server
 from inventiv_http.cli.errors import CommandFailed, UsageWrong
 from inventiv_http.cli.options import AsJson, Password, Url, Username, must_be_bare, run
 from inventiv_http.cli.output import Output, instant
 from inventiv_http.cli.people import show_people
 from inventiv_http.cli.session import Asked, asked, connected
-from inventiv_http.cli.wire import Organization
+from inventiv_http.client import AsyncInventiv, Organization
 
 PERSONAL = "personal"
 
@@ -121,7 +120,7 @@ async def _organizations(wanted: Asked, out: Output) -> None:
 
 async def _create(wanted: Asked, name: str, slug: str | None, out: Output, *, use: bool) -> None:
     async with connected(wanted) as server:
-        row = await server.create_organization(name, slug, use=use)
+        row = await server.create_organization(name, slug=slug, use=use)
     where = " You work there now." if use else ""
     out.say(f"Organization {row['slug']}: {row['name']}.{where}")
     out.document({**row, "is_current": use})
@@ -141,7 +140,7 @@ def _place(row: Organization) -> str:
     return f"You work in {row['name']} ({row['slug']}), as its {row['role']}."
 
 
-async def _an_organization(server: Server, reference: str) -> Organization:
+async def _an_organization(server: AsyncInventiv, reference: str) -> Organization:
     """Return the organization of that slug or id."""
     rows = await server.organizations()
     for row in rows:

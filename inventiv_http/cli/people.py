@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from inventiv_http.cli.output import Output, instant
-from inventiv_http.cli.wire import Member, User
+from inventiv_http.client import Member, User
 
 
 def show_people(people: Sequence[Member] | Sequence[User], out: Output, *, empty: str) -> None:

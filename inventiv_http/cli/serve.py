@@ -32,6 +32,7 @@ from inventiv_http.container import (
     PostgresAdapters,
     SchemaBusy,
     SchemaOutdated,
+    WrongLine,
     mail_directory,
 )
 from inventiv_http.logs import set_up
@@ -42,6 +43,7 @@ from inventiv_http.serving import (
     complete,
     listen,
     must_be_able_to_share,
+    must_name_the_database,
     readiness,
     with_directory,
 )
@@ -188,8 +190,9 @@ async def _orchestrate(settings: Settings) -> None:
     async with running(adapters, Application(adapters=adapters), works=True):
         told("Doing the background work. Ctrl-C stops it.")
         while not stopped.is_set():
-            await adapters.situation_queries().probe()
-            alive.touch()
+            with suppress(*OUTAGES):  # whoever asks for the file sees it; the work goes on
+                await adapters.situation_queries().probe()
+                alive.touch()
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopped.wait(), _PULSE_S)
 
@@ -197,6 +200,7 @@ async def _orchestrate(settings: Settings) -> None:
 def read_settings(chosen: dict[str, Any]) -> Settings:
     """Return what the environment says, and, before that, what was given as options."""
     settings = Settings.from_environment(os.environ)
+    must_name_the_database(settings)
     given = {name: value for name, value in chosen.items() if value is not None}
     return with_directory(msgspec.structs.replace(settings, **given))
 
@@ -273,6 +277,7 @@ def sentences() -> Generator[None]:
         SchemaBusy,
         DumpFailed,
         WorkerFailed,
+        WrongLine,
     ) as error:
         raise CommandFailed(sentence=str(error)) from error
     except OUTAGES as error:

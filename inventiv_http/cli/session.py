@@ -12,10 +12,12 @@ import httpx
 import platformdirs
 import typer
 
-from inventiv_http.cli.api import Server
+from inventiv_http.cli.advice import explained
 from inventiv_http.cli.errors import CommandFailed, UsageWrong
-from inventiv_http.cli.wire import read_object
+from inventiv_http.client import AsyncInventiv, CallFailed, Patience
+from inventiv_http.client.reading import read_object
 
+PATIENCE = Patience()
 START_OR_LOGIN = "Start one with `inventiv serve`, or sign in with `inventiv login --url …`."
 
 
@@ -98,7 +100,7 @@ def local(data_dir: Path | None = None) -> Login | None:
 
 
 @asynccontextmanager
-async def connected(wanted: Asked, *, local_first: bool = False) -> AsyncGenerator[Server]:
+async def connected(wanted: Asked, *, local_first: bool = False) -> AsyncGenerator[AsyncInventiv]:
     """Open the server that is meant, as the caller who is meant."""
     login = await _chosen(wanted, local_first=local_first)
     if wanted.username and wanted.password:
@@ -110,7 +112,7 @@ async def connected(wanted: Asked, *, local_first: bool = False) -> AsyncGenerat
             sentence=f"There is no login for {login.url}.",
             advice=f"Run `inventiv login --url {login.url}`, or give --username and --password.",
         )
-    async with Server(login.url, login.token) as server:
+    async with AsyncInventiv(login.url, login.token, patience=PATIENCE) as server:
         try:
             yield server
         finally:
@@ -151,23 +153,23 @@ def ask_password(username: str) -> str:
 
 
 @asynccontextmanager
-async def _for_once(url: str, username: str, password: str) -> AsyncGenerator[Server]:
+async def _for_once(url: str, username: str, password: str) -> AsyncGenerator[AsyncInventiv]:
     """Sign in for one command, and out again."""
-    async with Server(url) as door:
-        token = await door.login(username, password)
-    async with Server(url, token) as server:
+    async with AsyncInventiv(url, patience=PATIENCE) as server:
+        await server.login(username, password)
         try:
             yield server
         finally:
             await sign_out(server)
 
 
-async def sign_out(server: Server) -> bool:
+async def sign_out(server: AsyncInventiv) -> bool:
     """End the session of this server's token, and tell whether the server did."""
     try:
         await server.logout()
-    except CommandFailed as failed:
-        typer.echo(f"The session stays open on the server until it expires: {failed}", err=True)
+    except CallFailed as failed:
+        why = explained(failed)
+        typer.echo(f"The session stays open on the server until it expires: {why}", err=True)
         return False
     return True
 
@@ -197,8 +199,12 @@ def _known_at(url: str, data_dir: Path | None) -> Login:
 
 
 async def _answers(login: Login) -> bool:
-    async with Server(login.url) as server:
-        return await server.is_healthy()
+    async with AsyncInventiv(login.url) as server:
+        try:
+            await server.health()
+        except CallFailed:
+            return False
+        return True
 
 
 def _session_file() -> Path:
@@ -211,5 +217,5 @@ def _read(file: Path, *, mend: str) -> Login | None:
         return Login(url=normalized(str(kept["url"])), token=str(kept["token"]), file=file)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, CommandFailed) as error:
+    except (OSError, ValueError, KeyError, CallFailed, CommandFailed) as error:
         raise CommandFailed(sentence=f"{file} cannot be read.", advice=mend) from error

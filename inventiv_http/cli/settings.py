@@ -6,21 +6,21 @@ from typing import Annotated, Final
 
 import typer
 
-from inventiv_http.cli.api import Server
 from inventiv_http.cli.errors import CommandFailed, UsageWrong
 from inventiv_http.cli.options import AsJson, Password, Url, Username, run
 from inventiv_http.cli.output import Output, instant
 from inventiv_http.cli.session import Asked, asked, connected
-from inventiv_http.cli.wire import (
+from inventiv_http.client import (
+    AsyncInventiv,
     Credentials,
     Effective,
     GlobalSetting,
     Json,
+    NotUnderstood,
     ProviderParams,
     SettingDefinition,
-    parsed,
-    read_object,
 )
+from inventiv_http.client.reading import parsed, read_object
 
 settings = typer.Typer(
     name="settings", no_args_is_help=True, help="What an operator may change at run time."
@@ -195,8 +195,7 @@ async def _change(
         known = await _definition(server, key)
         value = None if text is None else _value(known, text)
         if provider is None:
-            body = {"key": known["key"], f"value_{known['value_type']}": value}
-            await server.change_global_setting(body)
+            await server.change_global_setting(known["key"], value, value_type=known["value_type"])
         else:
             at = await _provider_id(server, provider)
             await server.change_provider_params(at, {known["key"].lower(): value})
@@ -206,7 +205,7 @@ async def _change(
     out.document({"key": known["key"], "value": value, "provider": provider})
 
 
-async def _definition(server: Server, key: str) -> SettingDefinition:
+async def _definition(server: AsyncInventiv, key: str) -> SettingDefinition:
     definitions = await server.setting_definitions()
     for known in definitions:
         if known["key"] == key.strip().upper():
@@ -230,7 +229,7 @@ def _value(known: SettingDefinition, text: str) -> int | bool | str:
             raise UsageWrong(sentence=f"{known['key']} is {kind}, and not {text!r}.")
 
 
-async def _provider_id(server: Server, code: str) -> str:
+async def _provider_id(server: AsyncInventiv, code: str) -> str:
     providers = await server.providers()
     for provider in providers:
         if provider["code"] == code:
@@ -273,7 +272,7 @@ def _asked_for(known: Credentials) -> Json:
 def _from_stdin() -> Json:
     try:
         return read_object(parsed(sys.stdin.read()))
-    except CommandFailed as wrong:  # its words could repeat what was read
+    except NotUnderstood as wrong:  # its words could repeat what was read
         raise UsageWrong(
             sentence="What was read is not a JSON object of fields.",
             advice='Such as {"project_id": "…", "secret_key": "…"}; null deletes a field.',

@@ -3,16 +3,15 @@
 import re
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import typer
 
-from inventiv_http.cli.api import Server
 from inventiv_http.cli.errors import CommandFailed, UsageWrong
 from inventiv_http.cli.options import AsJson, Password, Url, Username, must_be_bare, run
 from inventiv_http.cli.output import Output, instant
 from inventiv_http.cli.session import Asked, asked, connected
-from inventiv_http.cli.wire import Json
+from inventiv_http.client import AsyncInventiv
 
 _MONTH: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
@@ -75,13 +74,13 @@ def top_up(
     """Put money into a wallet; takes an administrator."""
     if (organization is None) == (user is None):
         raise UsageWrong(sentence="Say whose wallet: --organization or --user.")
-    body: Json = {"amount_eur": euro_amount(amount), "note": note}
+    euros = euro_amount(amount)
     wanted = asked(url, username, password)
-    run(_top_up(wanted, organization, user, body, Output(as_json)))
+    run(_top_up(wanted, organization, user, euros, note, Output(as_json)))
 
 
-def euro_amount(text: str) -> str:
-    """Return an amount as the server takes it, exactly as it was written."""
+def euro_amount(text: str) -> Decimal:
+    """Return an amount, exactly as it was written."""
     try:
         amount = Decimal(text)
     except InvalidOperation:
@@ -90,7 +89,7 @@ def euro_amount(text: str) -> str:
         raise UsageWrong(
             sentence=f"{text!r} is not an amount to put in.", advice="Say euros, such as 12.50."
         )
-    return f"{amount:f}"
+    return amount
 
 
 def _cents(amount: float) -> str:
@@ -109,7 +108,7 @@ async def _wallet(wanted: Asked, out: Output) -> None:
 
 async def _statement(wanted: Asked, month: str | None, out: Output) -> None:
     async with connected(wanted) as server:
-        found = await server.statement(**({} if month is None else {"month": month}))
+        found = await server.statement(month=month)
     out.say(f"{found['month']}: from {_cents(found['opening_balance_eur'])}")
     out.table(
         ("When (UTC)", "What", "Requests ", "Tokens in ", "out ", "Amount "),
@@ -131,17 +130,24 @@ async def _statement(wanted: Asked, month: str | None, out: Output) -> None:
 
 
 async def _top_up(
-    wanted: Asked, organization: str | None, user: str | None, body: Json, out: Output
+    wanted: Asked,
+    organization: str | None,
+    user: str | None,
+    euros: Decimal,
+    note: str | None,
+    out: Output,
 ) -> None:
     async with connected(wanted) as server:
-        payer = (
-            {"user_id": await _a_user(server, user or "")}
-            if organization is None
-            else {"organization_id": await _an_organization(server, organization)}
+        user_id = None if user is None else await _a_user(server, user)
+        organization_id = (
+            None if organization is None else await _an_organization(server, organization)
         )
-        done = await server.top_up(payer | body, key=str(uuid4()))
+        done = await server.top_up(
+            euros, user_id=user_id, organization_id=organization_id, note=note
+        )
     out.say(f"There is {_cents(done['wallet_balance_eur'])} in it now.")
-    out.document({**payer, **done})
+    payer = {"user_id": user_id, "organization_id": organization_id}
+    out.document({**{name: id_ for name, id_ in payer.items() if id_ is not None}, **done})
 
 
 def _is_id(text: str) -> bool:
@@ -152,7 +158,7 @@ def _is_id(text: str) -> bool:
     return True
 
 
-async def _an_organization(server: Server, reference: str) -> str:
+async def _an_organization(server: AsyncInventiv, reference: str) -> str:
     if _is_id(reference):
         return reference
     found = [row["id"] for row in await server.organizations() if row["slug"] == reference]
@@ -164,7 +170,7 @@ async def _an_organization(server: Server, reference: str) -> str:
     return found[0]
 
 
-async def _a_user(server: Server, reference: str) -> str:
+async def _a_user(server: AsyncInventiv, reference: str) -> str:
     if _is_id(reference):
         return reference
     wanted = reference.lower()

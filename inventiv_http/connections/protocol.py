@@ -1,21 +1,15 @@
 """Uvicorn's protocol, with a short way for what comes by the thousand."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
-from typing import Any, Final, TypeAlias, cast
+from collections.abc import Mapping
+from typing import Any, Final, cast
 
-from litestar import Litestar
-from litestar.types import ASGIApp, Receive, Scope, Send
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from litestar.types import ASGIApp
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from inventiv_http.connections.calls import Call
 from inventiv_http.connections.outbox import LateTransport, Outbox
-
-Connect: TypeAlias = Callable[..., asyncio.Protocol]
-"""What a server calls for each connection."""
 
 LINE: Final = "inventiv_line"
 """Where a request's connection is found in its scope."""
@@ -110,26 +104,3 @@ class Connection(HttpToolsProtocol):
         """Cut the line, with whatever has not been read."""
         if self._line is not None:
             self._line.abort()
-
-
-def connecting(
-    lanes: Mapping[str, ASGIApp], app: Litestar, outbox: Outbox, *, trusted_proxies: str
-) -> Connect:
-    """Return what makes connections with these lanes, by path, of an application."""
-    straight = {
-        path.encode(): _straight(lane, app, trusted_proxies) for path, lane in lanes.items()
-    }
-    return partial(Connection, lanes=straight, outbox=outbox)
-
-
-def _straight(lane: ASGIApp, app: Litestar, trusted_proxies: str) -> Any:
-    """Return a lane that is told what it would have been told on the way through ``app``."""
-
-    def handle(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        known = cast("dict[str, Any]", scope)
-        known["app"] = known["litestar_app"] = app
-        return lane(scope, receive, send)
-
-    if not trusted_proxies:
-        return handle
-    return ProxyHeadersMiddleware(cast("Any", handle), trusted_hosts=trusted_proxies)

@@ -1,6 +1,6 @@
 """``/deployments``"""
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from litestar import Controller, Request, Response, get, post, put
@@ -21,11 +21,15 @@ from inventiv_http.deployments.schemas import (
     NewQuota,
     PlanBody,
     QuotaBody,
+    RefusedBody,
 )
 from inventiv_http.kernel.auth import needs
+from inventiv_http.kernel.documentation import ErrorBody, documented
 from inventiv_http.kernel.errors import Json, status_of
 from inventiv_http.kernel.idempotency import REPLAYED
 from inventiv_http.kernel.request_ids import request_id
+
+_REFUSALS: Final = documented(400, 409, shape=RefusedBody | ErrorBody)
 
 
 def refused(
@@ -51,7 +55,7 @@ class Deployments(Controller):
     tags = ["deployments"]  # noqa: RUF012 - Litestar reads it from the class
     exception_handlers: Any = {DeploymentRefused: refused, PlanRefused: refused}  # noqa: RUF012
 
-    @post(status_code=200, summary="Deploy a model on a new machine")
+    @post(status_code=200, responses=_REFUSALS, summary="Deploy a model on a new machine")
     async def create(
         self,
         data: JSONBody[NewDeployment],
@@ -67,7 +71,12 @@ class Deployments(Controller):
             headers={REPLAYED: "true"} if deployment.is_replayed else {},
         )
 
-    @post("/plan", status_code=200, summary="What would a deployment be, and cost?")
+    @post(
+        "/plan",
+        status_code=200,
+        responses=_REFUSALS,
+        summary="What would a deployment be, and cost?",
+    )
     async def plan(
         self,
         data: JSONBody[NewPlan],

@@ -171,6 +171,18 @@ class QuotaEffectBody(msgspec.Struct, frozen=True, kw_only=True):
     after: LimitsBody
 
 
+class RefusedBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Why there is no deployment; beside it, the facts to mend the request."""
+
+    status: str
+    message: str
+    """A sentence, for people."""
+    error: str
+    error_code: str
+    """For programs."""
+    request_id: str
+
+
 class PlanBody(msgspec.Struct, frozen=True, kw_only=True):
     """What a deployment would be. Amounts are euros; a month is 730 hours."""
 

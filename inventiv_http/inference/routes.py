@@ -3,11 +3,11 @@
 from uuid import UUID
 
 import msgspec
-from litestar import Controller, Response, asgi, delete, get, put
+from litestar import Controller, delete, get, post, put
+from litestar.datastructures import State
 from litestar.di import NamedDependency
-from litestar.exceptions import MethodNotAllowedException
 from litestar.params import FromPath, JSONBody
-from litestar.types import Receive, Scope, Send
+from litestar.types import ASGIApp
 
 from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.inference.entities.limits import LimitId
@@ -20,9 +20,11 @@ from inventiv_core.inference.use_cases.limits import (
     SetPlatformLimit,
 )
 from inventiv_core.inference.use_cases.routing import ListServedModels
+from inventiv_http.inference.documentation import Call
 from inventiv_http.inference.gateway import PATHS
 from inventiv_http.inference.schemas import LimitBody, LimitRequest, PlatformLimitRequest
 from inventiv_http.kernel.auth import needs
+from inventiv_http.kernel.documentation import OpenAiErrorBody, documented
 from inventiv_http.kernel.pages import NOTHING
 
 
@@ -89,15 +91,17 @@ class Limits(Controller):
     ) -> LimitBody:
         return LimitBody.of(await set_limit(data.limited(), data.changes(), actor=actor))
 
-    @delete("/{limit_id:str}", status_code=200, summary="Take a limit away")
+    @delete(
+        "/{limit_id:str}", status_code=200, media_type="text/plain", summary="Take a limit away"
+    )
     async def remove(
         self,
         limit_id: FromPath[UUID],
         actor: NamedDependency[Actor],
         remove_limit: NamedDependency[RemoveLimit],
-    ) -> Response[str]:
+    ) -> str:
         await remove_limit(LimitId(limit_id), actor=actor)
-        return Response(NOTHING)
+        return NOTHING
 
 
 class PlatformLimits(Controller):
@@ -127,18 +131,32 @@ class PlatformLimits(Controller):
         )
         return LimitBody.of(limit)
 
-    @delete("/{limit_id:str}", status_code=200, summary="Take a limit of the platform away")
+    @delete(
+        "/{limit_id:str}",
+        status_code=200,
+        media_type="text/plain",
+        summary="Take a limit of the platform away",
+    )
     async def remove(
         self,
         limit_id: FromPath[UUID],
         actor: NamedDependency[Actor],
         remove_platform_limit: NamedDependency[RemovePlatformLimit],
-    ) -> Response[str]:
+    ) -> str:
         await remove_platform_limit(LimitId(limit_id), actor=actor)
-        return Response(NOTHING)
+        return NOTHING
 
 
-@asgi(list(PATHS), copy_scope=False, opt=needs(Permission.INFER))
-async def forward(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - as ASGI has it
-    """Answer to whatever is no call: those are taken before the router, by the `Gateway`."""
-    raise MethodNotAllowedException(detail="Use POST.", headers={"Allow": "POST"})
+@post(
+    list(PATHS),
+    status_code=200,
+    opt=needs(Permission.INFER),
+    tags=["inference"],
+    operation_class=Call,
+    responses=documented(402, 404, 413, 429, 502, shape=OpenAiErrorBody),
+    summary="Call a model, as OpenAI's clients do",
+)
+async def forward(state: State) -> ASGIApp:
+    """Have the gateway answer, which takes calls before the router does."""
+    gateway: ASGIApp = state.gateway
+    return gateway

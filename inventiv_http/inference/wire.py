@@ -75,9 +75,14 @@ _INCLUDE: Final = b'"include_usage":true'
 def head(body: bytes) -> Head:
     """Return what a request asks for, or raise `msgspec.MsgspecError`."""
     try:
+        if not body.isascii():
+            body.decode()  # what stays unread is text, too: no engine has to judge it
         return _heads.decode(body)
     except RecursionError:
         sentence = "lists and objects are too many times inside each other"
+        raise msgspec.DecodeError(sentence) from None
+    except UnicodeDecodeError:
+        sentence = "the body is not UTF-8"
         raise msgspec.DecodeError(sentence) from None
 
 
@@ -154,7 +159,7 @@ def _read(answer: bytes) -> tuple[TokenCounts | None, bool]:
     """Return what an answer says was used, and whether it says nothing else."""
     try:
         said = _answers.decode(answer)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None, False
     usage = said.usage if said.response is None else said.response.usage
     if usage is None:

@@ -12,6 +12,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.plugins import SwaggerRenderPlugin
 
 from inventiv_http.kernel.auth import PUBLIC
+from inventiv_http.kernel.documentation import documented
 
 VERSION = version("inventiv")
 _PROBE_S = 2.0
@@ -64,7 +65,7 @@ class Public(Controller):
     async def health(self) -> HealthBody:
         return HealthBody(status="ok")
 
-    @get("/ready", summary="Can it serve?")
+    @get("/ready", responses=documented(503, shape=HealthBody), summary="Can it serve?")
     async def ready(self, readiness: NamedDependency[Any]) -> Response[HealthBody]:
         checks = {name: await _passes(probe) for name, probe in readiness.items()}
         well = all(result == "ok" for result in checks.values())

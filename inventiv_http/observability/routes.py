@@ -21,6 +21,7 @@ from inventiv_core.observability.use_cases import (
     ShowSystemActivity,
 )
 from inventiv_http.kernel.auth import PUBLIC, bearer_token, needs
+from inventiv_http.kernel.documentation import documented
 from inventiv_http.kernel.metrics import CONTENT_TYPE, Metrics, may_read
 from inventiv_http.observability.schemas import (
     GpuActivityBody,
@@ -123,7 +124,12 @@ class Prometheus(Controller):
     opt = PUBLIC  # to those who have the token: they are no users
     tags = ["server"]  # noqa: RUF012 - Litestar reads it from the class
 
-    @get("/metrics", media_type="text/plain", summary="Metrics for Prometheus")
+    @get(
+        "/metrics",
+        media_type="text/plain",
+        responses=documented(401, 404),
+        summary="Metrics for Prometheus",
+    )
     async def metrics(
         self,
         request: Request[Any, Any, Any],

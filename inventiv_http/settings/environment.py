@@ -98,9 +98,9 @@ CHANGEABLE: Final[Mapping[str, str]] = MappingProxyType(
 
 SECRETS: Final = frozenset(
     {
-        "admin_password", "database_url", "jwt_secret", "redis_url", "scaleway_access_key",
-        "scaleway_secret_key", "secrets_key", "smtp_password", "metrics_token",
-        "worker_auth_token", "hugging_face_token", "engine_secret",
+        "admin_password", "database_url", "database_direct_url", "jwt_secret", "redis_url",
+        "scaleway_access_key", "scaleway_secret_key", "secrets_key", "smtp_password",
+        "metrics_token", "worker_auth_token", "hugging_face_token", "engine_secret",
     }
 )  # fmt: skip
 """What must not be shown."""
@@ -140,12 +140,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     database_url: Text | None = None
     """Where PostgreSQL is, as a libpq URL. Without it, an embedded server is started."""
 
+    database_direct_url: Text | None = None
+    """Where PostgreSQL itself is, if ``database_url`` leads to a pooler that gives a session only
+    for a transaction. Who listens, and who changes tables, needs one for longer."""
+
+    database_pooler: Literal["session", "transaction", "transaction_prepared"] | None = None
+    """In which mode a pooler at ``database_url`` is: ``session``, ``transaction``, or the latter
+    with prepared statements kept by the pooler itself. By default there is none, unless
+    ``database_direct_url`` says that there is one in transaction mode."""
+
     upgrade_database: bool | None = None
     """Whether a start brings an old database up to date, or leaves that to ``inventiv db
     upgrade``. By default, it does so with the embedded one only. An empty one is made anyhow."""
 
     database_max_connections: Annotated[int, Meta(ge=2)] = 10
     """Most connections one process may hold."""
+
+    database_patience_s: PositiveSeconds = 30
+    """How long the database may take for one answer, before it counts as out of reach."""
 
     redis_url: Text | None = None
     """Where Redis is: tells other processes what happens here. Not needed for one process."""
@@ -161,11 +173,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """
 
     jwt_issuer: Text = "inventiv-api"
+    """Who sessions say they are from."""
 
     session_lifetime_s: Annotated[int, Meta(ge=60)] = 12 * 3600
     """How long a sign-in lasts, in seconds."""
 
     session_cookie_name: Text = "inventiv_session"
+    """What the session's cookie is called."""
 
     cookie_secure: bool | None = None
     """Whether browsers send the session cookie over TLS only; by default, wherever there is TLS."""
@@ -175,6 +189,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     login_failures_per_address: Annotated[int, Meta(ge=1)] = 100
     """How many logins from one address may fail in a window, on whatever account."""
     login_window_s: PositiveSeconds = 15 * 60
+    """How long a login that failed counts, in seconds."""
     invitations_per_user: Annotated[int, Meta(ge=1)] = 100
     """How many invitations one user may send in an hour: each is a mail in our name."""
     invitation_misses_per_address: Annotated[int, Meta(ge=1)] = 100
@@ -192,6 +207,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     password_resets_per_address: Annotated[int, Meta(ge=1)] = 30
     """How often passwords may be forgotten at one address, of whatever accounts."""
     password_reset_window_s: PositiveSeconds = 3600
+    """How long a password that was forgotten counts, in seconds."""
 
     frontend_url: Text | None = None
     """Where people find the console: links in mails begin with it."""
@@ -201,6 +217,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     smtp_server: Text | None = None
     """Sends mail. Without one, mails are written to files in the data directory."""
     smtp_port: Annotated[int, Meta(ge=1, le=65535)] = 465
+    """The port of the SMTP server."""
     smtp_use_tls: bool = True
     """Whether to encrypt what goes to the SMTP server."""
     smtp_starttls: bool | None = None
@@ -210,17 +227,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     smtp_username: Text | None = None
     """Who signs in to the SMTP server; by default nobody does."""
     smtp_password: Text | None = None
+    """The password for the SMTP server."""
     smtp_password_file: Text | None = None
     """A file with that password; wins over it."""
     smtp_from_email: Text | None = None
     """Who mail comes from; by default the user name, if it is an address."""
     smtp_from_name: str = "Inventiv"
+    """The name that mail comes from."""
 
     workers: Annotated[int, Meta(ge=1, le=1024)] = 1
     """How many processes serve the address together. More than one need ``redis_url``."""
 
     drain_s: PositiveSeconds = 30
     """How long requests and streams that are under way may take once the server has to stop."""
+
+    client_sends_s: PositiveSeconds = 30
+    """How long a client may take to send the head of a request, and to begin with its body; what
+    comes of a body with 1 kB a second or more is waited for. After that it is answered 408."""
+
+    client_takes_s: PositiveSeconds = 300
+    """How long a client may take nothing of an answer that is there for it."""
 
     cors_origins: str = ""
     """Which other sites' pages may call this server from browsers, separated by commas, such as
@@ -233,9 +259,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Whether this process also does the background work."""
 
     admin_username: Text = "admin"
+    """The user name of the first administrator."""
     admin_email: Text = "admin@inventiv.local"
+    """The address of the first administrator."""
     admin_first_name: str = "Admin"
+    """The first name of the first administrator."""
     admin_last_name: str = "User"
+    """The last name of the first administrator."""
     admin_password: Text | None = None
     """Of the first administrator; by default one is drawn and shown once."""
     admin_password_file: Text | None = None
@@ -243,7 +273,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     update_admin_password: bool = False
     """Whether to set the administrator's password again at each start."""
     organization_name: Text = "Inventiv IT"
+    """The name of the first organization."""
     organization_slug: Text = "inventiv-it"
+    """The slug of the first organization."""
 
     secrets_key: Text | None = None
     """Encrypts the credentials of providers. Several are separated by commas: the first
@@ -254,12 +286,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     seed_credentials: bool = False
     """Whether the default organization gets the credentials below, if it has none."""
     scaleway_project_id: Text | None = None
+    """The project at Scaleway that the default organization begins with."""
     scaleway_secret_key: Text | None = None
+    """The secret key for it."""
     scaleway_secret_key_file: Text | None = None
     """A file with that key; wins over it."""
     scaleway_access_key: Text | None = None
+    """The access key that belongs to it, if one likes."""
     scaleway_access_key_file: Text | None = None
+    """A file with that key; wins over it."""
     scaleway_organization_id: Text | None = None
+    """The organization at Scaleway that it belongs to, if one likes."""
 
     scaleway_url: Text = "https://api.scaleway.com"
     """Where Scaleway's API is."""
@@ -281,13 +318,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     startup_timeout_s: Annotated[int, Meta(ge=30, le=86400)] | None = None
     """The longest stay in each step of a start, in seconds; by default, 3600."""
     instance_startup_timeout_s: Annotated[int, Meta(ge=30, le=86400)] | None = None
+    """The same for an instance without a worker, in seconds; by default, 300."""
     worker_ssh_bootstrap_timeout_s: Annotated[int, Meta(ge=60, le=86400)] | None = None
+    """How long installing a worker over SSH may take, in seconds; by default, 900."""
     worker_health_port: Annotated[int, Meta(ge=1, le=65535)] | None = None
+    """The port on which a worker's agent says how it is; by default, 8080."""
     worker_vllm_port: Annotated[int, Meta(ge=1, le=65535)] | None = None
+    """The port of a worker's engine; by default, 8000."""
     worker_data_volume_gb_default: Annotated[int, Meta(ge=50, le=5000)] | None = None
+    """The data volume of a machine whose model asks for none, in GB; by default, 200."""
     worker_expose_ports: bool | None = None
+    """Whether the provider's firewall lets calls to workers' ports in; by default, true."""
     worker_vllm_mode: Literal["mono", "multi"] | None = None
+    """One engine for the whole machine, or one for each GPU; by default, mono."""
     worker_vllm_image: Text | None = None
+    """The engine's image, with its version."""
 
     gateway_body_limit_mb: Annotated[int, Meta(ge=1, le=1024)] = 20
     """The largest call to a model that is read, in MiB."""
@@ -306,6 +351,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     which has read them before. 0 spreads calls without looking at them."""
 
     worker_heartbeat_interval_s: PositiveSeconds = 4
+    """How often workers are to report, in seconds."""
     worker_auth_token: Annotated[str, Meta(min_length=16)] | None = None
     """A token that is good for every worker, beside each one's own. Weaker than those: whoever
     gets hold of it can speak for any machine. By default there is none."""
@@ -334,7 +380,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     minutes_kept_d: Annotated[int, Meta(ge=2)] = 14
     """How long sums of a minute are kept, in days."""
     hours_kept_d: Annotated[int, Meta(ge=2)] = 180
+    """How long sums of an hour are kept, in days."""
     days_kept_d: Annotated[int, Meta(ge=2)] = 1095
+    """How long sums of a day are kept, in days."""
 
     metrics_port: Annotated[int, Meta(ge=0, le=65535)] = 0
     """A TCP port for ``GET /metrics`` alone; 0 for none."""
@@ -344,6 +392,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     mock_boot_s: Seconds = 1.5
     """How long simulated machines take to boot."""
     mock_install_s: Seconds = 1.5
+    """How long simulated machines take to install what they need."""
     mock_load_s: Seconds = 1.5
     """How long simulated engines take to load their model."""
     mock_token_delay_s: Seconds = 0.03
@@ -376,6 +425,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             return msgspec.convert(chosen, cls, strict=False)
         except msgspec.ValidationError as error:
             raise SettingsInvalid(_explain(str(error), names)) from error
+
+    @property
+    def listening_url(self) -> str | None:
+        """Where the database gives a session for as long as one likes."""
+        return self.database_direct_url or self.database_url
+
+    @property
+    def pooler(self) -> Literal["session", "transaction", "transaction_prepared"] | None:
+        """In which mode the pooler at ``database_url`` is; ``None`` if there is none."""
+        if self.database_pooler is None and self.database_direct_url is not None:
+            return "transaction"
+        return self.database_pooler
 
     @property
     def counts(self) -> bool:

@@ -66,7 +66,7 @@ class GlobalSettings(Controller):
     ) -> list[GlobalSettingBody]:
         return [GlobalSettingBody.of(row) for row in await list_global_settings(actor=actor)]
 
-    @put("/global", summary="Change a global setting")
+    @put("/global", media_type="text/plain", summary="Change a global setting")
     async def change(
         self,
         data: JSONBody[SettingChange],
@@ -94,6 +94,7 @@ class ProviderSettings(Controller):
 
     @put(
         "/{provider_id:str}/params",
+        media_type="text/plain",
         opt=needs(Permission.MANAGE_SETTINGS),
         summary="Change the parameters of a provider",
     )

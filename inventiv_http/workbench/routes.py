@@ -29,6 +29,7 @@ from inventiv_core.workbench.use_cases.runs import (
 )
 from inventiv_core.workbench.views import RunFilter
 from inventiv_http.kernel.auth import needs
+from inventiv_http.kernel.documentation import coming_as
 from inventiv_http.kernel.pages import SearchBody, search_body
 from inventiv_http.workbench.export import MEDIA_TYPES, ExportFormat, file_name, written
 from inventiv_http.workbench.schemas import (
@@ -138,7 +139,12 @@ class Runs(Controller):
     ) -> TranscriptBody:
         return TranscriptBody.of(await get_run(RunId(run_id), actor=actor))
 
-    @get("/{run_id:str}/export", summary="Take a run home, as Markdown or JSON")
+    @get(
+        "/{run_id:str}/export",
+        media_type="text/markdown",
+        operation_class=coming_as({200: ["text/markdown", "application/json"]}),
+        summary="Take a run home, as Markdown or JSON",
+    )
     async def export(
         self,
         run_id: FromPath[UUID],

@@ -156,6 +156,14 @@ def deploy(client: httpx.Client) -> str:
     return str(answer.json()["instance_id"])
 
 
+def sell_time(client: httpx.Client) -> None:
+    """Have simulated machines cost something: a cent for each second."""
+    kinds = client.get("/instance_types").json()
+    [kind] = [each for each in kinds if each["code"] == "mock-local-instance"]
+    answer = client.put(f"/instance_types/{kind['id']}", json={"cost_per_hour": 36.0})
+    assert answer.is_success, answer.text
+
+
 def status(client: httpx.Client, instance_id: str) -> str:
     """Return the status of an instance."""
     return str(client.get(f"/instances/{instance_id}").json()["status"])

@@ -1,8 +1,6 @@
 """Calls to models go on while a worker, PostgreSQL and Redis are killed, one after the other."""
 
 import asyncio
-import os
-import signal
 import time
 from collections import Counter
 from collections.abc import Generator
@@ -16,7 +14,6 @@ import httpx
 import pytest
 
 from inventiv_adapters.cloud.mock.ledger import Ledger
-from inventiv_adapters.embedded.server import EmbeddedPostgres
 from tests import postgres, redis
 from tests.acceptance.server import PATIENCE_S, Server, deploy, wait_for
 from tests.acceptance.test_several_processes import PASSWORD, signed_in
@@ -32,16 +29,8 @@ class Site:
     """A server with a database and a Redis that can be killed."""
 
     server: Server
-    database: EmbeddedPostgres
-    directory: Path
+    database: postgres.OwnServer
     redis: RedisServer
-
-    def kill_database(self) -> None:
-        postmaster = int((self.directory / "postmaster.pid").read_text().split()[0])
-        os.kill(postmaster, signal.SIGKILL)
-
-    def start_database(self) -> None:
-        self.database.__enter__()
 
     def kill_worker(self, instance_id: str) -> None:
         """Have a machine vanish, with all that it was saying."""
@@ -60,7 +49,7 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path) -> Generator[Site]:
     with ExitStack() as stack:
-        database = stack.enter_context(EmbeddedPostgres(tmp_path / "postgres"))
+        database = stack.enter_context(postgres.own(tmp_path / "postgres"))
         own_redis = stack.enter_context(redis.own(tmp_path))
         settings = {
             "DATABASE_URL": database.url,
@@ -71,7 +60,7 @@ def site(tmp_path: Path) -> Generator[Site]:
         server = Server(tmp_path / "api", settings)
         server.start()
         stack.callback(server.stop)
-        yield Site(server, database, tmp_path / "postgres", own_redis)
+        yield Site(server, database, own_redis)
 
 
 @dataclass
@@ -140,11 +129,11 @@ async def test_nothing_is_refused_and_every_call_is_recorded_once(site: Site) ->
     await asyncio.sleep(1.5)
     site.kill_worker(doomed)
     await asyncio.sleep(1.5)
-    site.kill_database()
+    site.database.kill()
     before_outage = load.whole
     await asyncio.sleep(3)
     in_outage = load.whole - before_outage
-    site.start_database()
+    site.database.start()
     await asyncio.sleep(1.5)
     site.redis.stop()
     await asyncio.sleep(2)

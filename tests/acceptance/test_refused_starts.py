@@ -53,6 +53,7 @@ def test_a_data_directory_that_cannot_be(tmp_path: Path) -> None:
             },
             "INVENTIV_DATABASE_URL",
         ),
+        ({"INVENTIV_DATABASE_DIRECT_URL": "postgresql:///x"}, "INVENTIV_DATABASE_URL, which"),
         ({"INVENTIV_WORKERS": "2"}, "INVENTIV_REDIS_URL"),
         (
             {

@@ -13,7 +13,15 @@ from redis import Redis
 
 from inventiv_adapters.cloud.mock.ledger import Ledger
 from tests import postgres, redis
-from tests.acceptance.server import Server, deploy, eventually, free_port, wait_for
+from tests.acceptance.server import (
+    Server,
+    deploy,
+    eventually,
+    free_port,
+    sell_time,
+    status,
+    wait_for,
+)
 
 PASSWORD = "chosen by the operator"
 EVERYTHING = """
@@ -47,6 +55,16 @@ def fleet(postgres_server: str, tmp_path: Path) -> Generator[tuple[Server, Serve
             process.start()
             stack.callback(process.stop)
         yield apis[0], apis[1]
+
+
+@pytest.fixture
+def second_orchestrator(fleet: tuple[Server, Server], tmp_path: Path) -> Generator[Server]:
+    """Another one of those that do the background work, for the same cloud."""
+    settings = {**fleet[0].settings, "INVENTIV_BACKGROUND": "true"}
+    log = tmp_path / "worker-2.log"
+    worker = Server(tmp_path / "worker", settings, words=("orchestrate",), log_file=log)
+    yield worker.start()
+    worker.stop()
 
 
 @contextmanager
@@ -162,3 +180,68 @@ def test_a_limit_is_one_for_all_processes_and_redis_may_forget_it(
 
 def is_answered(ask: Callable[[httpx.Client], httpx.Response], client: httpx.Client) -> bool:
     return ask(client).is_success
+
+
+def test_everything_can_be_done_at_any_of_two_and_two_processes(
+    fleet: tuple[Server, Server], second_orchestrator: Server
+) -> None:
+    here, there = fleet
+    with signed_in(here) as client, elsewhere(client, there) as other:
+        both = (client, other)
+        assert {one.get("/auth/me").json()["username"] for one in both} == {"admin"}
+        key = other.post("/api_keys", json={"name": "from there"}).json()["api_key"]
+        sell_time(other)
+        with other.stream("GET", "/events/stream") as stream:
+            seen = events(stream.iter_lines())
+            assert next(seen) == "hello"
+            instance_id = deploy(client)
+            assert next(seen) in {"instance.updated", "action_log.created"}
+        wait_for(other, instance_id, "ready")
+
+        budget = {"tokens_per_month": 1_000_000}
+        assert other.put("/organizations/current/limits", json=budget).is_success
+        eventually(lambda: all(left(one, key) for one in both), "the limit")
+        told = [left(one, key) for one in (client, other, client, other)]
+        assert told == sorted(told, reverse=True), "what is used at one counts at the other"
+        assert len(set(told)) == len(told)
+
+        assert client.post(f"/instances/{instance_id}/reinstall").is_success
+        assert status(other, instance_id) != "ready"
+        wait_for(other, instance_id, "ready")
+        eventually(lambda: all(left(one, key) for one in both), "calls after another start")
+        eventually(lambda: costs(client)["total"] > 0, "costs")
+        eventually(lambda: costs(client) == costs(other), "the same costs at both")
+
+        assert other.delete(f"/instances/{instance_id}").status_code == 202
+        wait_for(client, instance_id, "terminated")
+        eventually(lambda: not any(left(one, key) for one in both), "the end of the route")
+        logs = [one.get("/action_logs/search?limit=500").json()["rows"] for one in both]
+        assert logs[0] == logs[1]
+        assert not second_orchestrator.rentals()
+        [machine] = second_orchestrator.rentals(include_deleted=True)
+        assert str(machine.tag.instance_id) == instance_id
+        assert client.post("/auth/logout").is_success
+        assert other.get("/auth/me").status_code == 401
+
+
+@contextmanager
+def elsewhere(client: httpx.Client, server: Server) -> Generator[httpx.Client]:
+    """Go on at another process with the same session."""
+    url = f"http://127.0.0.1:{server.port}"
+    with httpx.Client(base_url=url, timeout=30, trust_env=False, cookies=client.cookies) as other:
+        yield other
+
+
+def left(client: httpx.Client, key: str) -> int:
+    """Call the model; return how many tokens may still be used, 0 if it does not answer."""
+    question = {"model": "mock-echo-model", "messages": [{"role": "user", "content": "Hi."}]}
+    headers = {"Authorization": f"Bearer {key}"}
+    answer = client.post("/v1/chat/completions", json=question, headers=headers)
+    return int(answer.headers.get("x-ratelimit-remaining-tokens", 0)) if answer.is_success else 0
+
+
+def costs(client: httpx.Client) -> dict[str, float]:
+    """Return what is told of costs: of the machines that run, by their number and in all."""
+    told = client.get("/finops/dashboard/costs/summary").json()["allocation"]
+    total = told["total"]["burn_rate_eur_per_hour"]
+    return {"machines": len(told["by_instance"]), "total": total}

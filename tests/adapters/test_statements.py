@@ -60,6 +60,7 @@ def test_there_are_statements_to_check() -> None:
 def test_what_is_not_planned_is_known() -> None:
     assert {name for name, text in texts() if OTHER.match(text)} == {
         "kernel.postgres._LISTEN",
+        "kernel.postgres.pool._IN_UTC",
         "schema.postgres._AS_BEFORE",
         "schema.postgres._BRIEFLY",
         "schema.postgres._COUNTING",

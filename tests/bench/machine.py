@@ -20,12 +20,19 @@ def cpu_s(pid: int) -> float:
 
 def tree_cpu_s(pid: int) -> float:
     """Return the processor time of a process and its children that live."""
-    return sum(cpu_s(each) for each in tree(pid))
+    used_s = 0.0
+    for each in tree(pid):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            used_s += cpu_s(each)
+    return used_s
 
 
 def tree(pid: int) -> list[int]:
     """Return a process and its children that live, and theirs."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):  # it has just ended
+        return []
     return [pid, *(each for child in children for each in tree(int(child)))]
 
 

@@ -12,7 +12,8 @@ import statistics
 import time
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -156,8 +157,10 @@ async def run(url: str, directory: str, size: argparse.Namespace) -> None:
     cloud = DistantCloud(clock=adapters.clock(), new_id=adapters.new_id())
     cloud.delay_s = size.cloud_ms / 1000
     adapters.clouds.override(Object(FixedClouds({"mock": cloud})))
+    patience = replace(adapters.patience(), watch=timedelta(seconds=size.watch_s))
+    adapters.patience.override(Object(patience))
     application = Application(adapters=adapters)
-    patience, chance = adapters.patience(), Overheard()
+    chance = Overheard()
     adapters.chance.override(Object(chance))
     looks = Looks(patience, chance, application.reconcile_instance())
     application.reconcile_instance.override(Object(looks))
@@ -199,6 +202,7 @@ def main() -> None:
     parser.add_argument("--instances", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--cloud-ms", type=float, default=50)
+    parser.add_argument("--watch-s", type=float, default=30, help="how often each is looked at")
     size = parser.parse_args()
     with database_of_its_own() as (directory, url):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # PostgreSQL runs where it likes

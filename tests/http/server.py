@@ -3,14 +3,18 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, Final, cast
 
 import uvicorn
 
+from inventiv_http.connections.patience import Patience, watch
 from inventiv_http.serving import listen
 
 PATIENCE_S = 5.0
 """The longest anything here may take: whoever waits longer waits for ever."""
+
+USUAL: Final = Patience(sends_s=30, takes_s=300, request_bytes=100 * 1024 * 1024)
 
 
 class _Server(uvicorn.Server):
@@ -29,12 +33,12 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def served(app: Any) -> AsyncGenerator[str]:
+async def served(app: Any, *, patience: Patience = USUAL) -> AsyncGenerator[str]:
     """Serve an application on loopback; yield its address."""
     listener = listen("127.0.0.1", 0)
     config = uvicorn.Config(
         app,
-        http=app.state.connect,
+        http=cast("Any", partial(app.state.connect, patience=patience)),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -43,12 +47,14 @@ async def served(app: Any) -> AsyncGenerator[str]:
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
+    watching = asyncio.create_task(watch(server.server_state.connections, patience))
     await eventually(lambda: server.started)
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.told_to_stop.set()
         await task
+        watching.cancel()
 
 
 async def eventually(condition: Callable[[], object]) -> None:

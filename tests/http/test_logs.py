@@ -3,11 +3,13 @@
 import json
 import logging
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 import structlog
 
 from inventiv_http.logs import set_up
+from tests.disk import files_of_at_most
 
 
 @pytest.fixture(autouse=True)
@@ -64,3 +66,22 @@ def test_the_http_client_does_not_log_every_request(caplog: pytest.LogCaptureFix
     caplog.set_level(logging.INFO)
     set_up()
     assert not logging.getLogger("httpx").isEnabledFor(logging.INFO)
+
+
+def test_a_full_disk_ends_nothing_and_what_is_missing_is_told_when_there_is_room(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "log"
+    with file.open("w", buffering=1) as disk:
+        monkeypatch.setattr("sys.stderr", disk)
+        set_up()
+        logger = structlog.get_logger()
+        logger.warning("there is room")
+        with files_of_at_most(file.stat().st_size):
+            logger.warning("there is none")
+            logger.warning("there is still none")
+        logger.warning("there is room again")
+    events = [json.loads(line) for line in file.read_text().splitlines()]
+    assert events[0]["event"] == "there is room"
+    assert events[-2:] == [{"event": "lines_lost", "lines": 2}, events[-1]]
+    assert events[-1]["event"] == "there is room again"

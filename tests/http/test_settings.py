@@ -10,6 +10,7 @@ from msgspec import Meta
 from inventiv_core.kernel.secrets import Secret
 from inventiv_core.settings.definitions import DEFINITIONS
 from inventiv_core.settings.entities import ValueType
+from inventiv_http.cli.db import reached
 from inventiv_http.container import PostgresAdapters
 from inventiv_http.settings import FOR_CLIENTS, OTHER_NAMES, Settings, SettingsInvalid
 from inventiv_http.settings.environment import CHANGEABLE, SECRETS
@@ -33,7 +34,7 @@ def two_texts(field: str) -> tuple[str, str]:
     """Return two ways to set a setting: the first one is not its default."""
     kind = kind_of(field)
     if get_origin(kind) is Literal:
-        first, second = get_args(kind)
+        first, second, *_ = get_args(kind)
         return first, second
     is_on = getattr(Settings(), field) is True
     return {
@@ -60,6 +61,17 @@ def test_names_from_earlier_servers_are_understood_and_our_own_win(name: str, fi
     assert from_old != Settings()
     for both in ({name: old, own: new}, {own: new, name: old}):
         assert read(both) == from_new
+
+
+def test_who_needs_a_session_for_long_goes_past_the_pooler() -> None:
+    settings = Settings(database_url="postgresql://pooler/x")
+    assert (settings.pooler, settings.listening_url) == (None, "postgresql://pooler/x")
+    settings = Settings(
+        database_url="postgresql://pooler/x", database_direct_url="postgresql://itself/x"
+    )
+    assert (settings.pooler, settings.listening_url) == ("transaction", "postgresql://itself/x")
+    with reached(settings) as url:
+        assert url == "postgresql://itself/x"
 
 
 def test_what_is_not_ours_is_left_alone() -> None:

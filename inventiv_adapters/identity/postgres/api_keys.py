@@ -100,6 +100,10 @@ _COUNT = """
     WHERE user_id = %(user_id)s
 """
 
+_FIND_WITHIN_S: Final = 1.0
+"""How long to wait for a connection to find a key with: calls to models wait for it, whose
+callers are mostly known already, and believed while the database is away."""
+
 _FIND = """
     SELECT k.id AS api_key_id, k.user_id, u.username, k.organization_id, m.role, k.models,
            k.permissions, k.last_used_at, k.expires_at
@@ -236,8 +240,9 @@ class PostgresApiKeys(ApiKeyRepository):
 class PostgresApiKeyQueries(ApiKeyQueries):
     """The read side."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, *, find_within_s: float = _FIND_WITHIN_S) -> None:
         self._pool = pool
+        self._find_within_s = find_within_s
 
     async def list(self, user_id: UserId, *, limit: int) -> Sequence[ApiKeyRow]:
         async with self._pool.connection() as connection:
@@ -261,5 +266,5 @@ class PostgresApiKeyQueries(ApiKeyQueries):
             )
 
     async def find(self, key_hash: str, *, now: datetime) -> KeyDetails | None:
-        async with self._pool.connection() as connection:
+        async with self._pool.connection(timeout=self._find_within_s) as connection:
             return await fetch_one(connection, KeyDetails, _FIND, key_hash=key_hash, now=now)

@@ -1,7 +1,7 @@
 """``/instance_types``"""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from litestar import Controller, Request, Response, get, post, put
@@ -32,8 +32,11 @@ from inventiv_http.catalog.schemas.entries import (
     ZoneChoice,
 )
 from inventiv_http.kernel.auth import needs
+from inventiv_http.kernel.documentation import coming_as
 from inventiv_http.kernel.errors import status_of
 from inventiv_http.kernel.pages import NOTHING, SearchBody, search_body
+
+_SENTENCES: Final = ("application/json", "text/plain")
 
 
 def in_words(request: Request[Any, Any, Any], error: DomainError) -> Response[str]:
@@ -116,6 +119,7 @@ class InstanceTypes(Controller):
         media_type="text/plain",
         opt=needs(Permission.MANAGE_CATALOG),
         exception_handlers={InstanceTypeNotFound: in_words, ZoneNotOfProvider: in_words},
+        operation_class=coming_as({400: _SENTENCES, 404: _SENTENCES}),
         summary="Put a type on sale in exactly these zones",
     )
     async def set_zones(

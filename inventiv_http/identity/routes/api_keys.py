@@ -3,7 +3,7 @@
 from typing import Final
 from uuid import UUID
 
-from litestar import Controller, Response, delete, get, post, put
+from litestar import Controller, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
@@ -76,26 +76,30 @@ class ApiKeys(Controller):
         made = await create_api_key(data.name, data.to_scope(), actor=actor)
         return NewKeyBody.of(made, organization_name=session.session.organization_name)
 
-    @put("/{key_id:str}", summary="Rename a key, or change what it may be used for")
+    @put(
+        "/{key_id:str}",
+        media_type="text/plain",
+        summary="Rename a key, or change what it may be used for",
+    )
     async def update(
         self,
         key_id: FromPath[UUID],
         data: JSONBody[ApiKeyUpdate],
         actor: NamedDependency[Actor],
         update_api_key: NamedDependency[UpdateApiKey],
-    ) -> Response[str]:
+    ) -> str:
         await update_api_key(ApiKeyId(key_id), data.to_change(), actor=actor)
-        return Response(NOTHING)
+        return NOTHING
 
-    @delete("/{key_id:str}", status_code=200, summary="End a key")
+    @delete("/{key_id:str}", status_code=200, media_type="text/plain", summary="End a key")
     async def revoke(
         self,
         key_id: FromPath[UUID],
         actor: NamedDependency[Actor],
         revoke_api_key: NamedDependency[RevokeApiKey],
-    ) -> Response[str]:
+    ) -> str:
         await revoke_api_key(ApiKeyId(key_id), actor=actor)
-        return Response(NOTHING)
+        return NOTHING
 
 
 class OrganizationKeys(Controller):
@@ -120,6 +124,7 @@ class OrganizationKeys(Controller):
         "/{key_id:str}",
         status_code=200,
         opt=needs(Permission.MANAGE_ORGANIZATION_KEYS),
+        media_type="text/plain",
         summary="End one of the organization's keys",
     )
     async def revoke(
@@ -127,6 +132,6 @@ class OrganizationKeys(Controller):
         key_id: FromPath[UUID],
         actor: NamedDependency[Actor],
         revoke_organization_key: NamedDependency[RevokeOrganizationKey],
-    ) -> Response[str]:
+    ) -> str:
         await revoke_organization_key(ApiKeyId(key_id), actor=actor)
-        return Response(NOTHING)
+        return NOTHING

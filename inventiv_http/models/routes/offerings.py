@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from litestar import Controller, Response, delete, get, post, put
+from litestar import Controller, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
@@ -122,6 +122,7 @@ class Offerings(Controller):
         "/{offering_id:str}",
         status_code=200,
         opt=needs(Permission.MANAGE_OFFERINGS),
+        media_type="text/plain",
         summary="Offer a model no longer",
     )
     async def remove(
@@ -129,9 +130,9 @@ class Offerings(Controller):
         offering_id: FromPath[UUID],
         actor: NamedDependency[Actor],
         delete_offering: NamedDependency[DeleteOffering],
-    ) -> Response[str]:
+    ) -> str:
         await delete_offering(OfferingId(offering_id), actor=actor)
-        return Response(NOTHING)
+        return NOTHING
 
 
 class Shares(Controller):
@@ -194,13 +195,13 @@ class Shares(Controller):
         )
         return ShareBody.of(priced)
 
-    @delete("/{share_id:str}", status_code=200, summary="Revoke a share")
+    @delete("/{share_id:str}", status_code=200, media_type="text/plain", summary="Revoke a share")
     async def revoke(
         self,
         offering_id: FromPath[UUID],
         share_id: FromPath[UUID],
         actor: NamedDependency[Actor],
         revoke_share: NamedDependency[RevokeShare],
-    ) -> Response[str]:
+    ) -> str:
         await revoke_share(OfferingId(offering_id), ShareId(share_id), actor=actor)
-        return Response(NOTHING)
+        return NOTHING

@@ -1,5 +1,6 @@
 """What a call costs the database, and how soon other processes know that somebody is out."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -11,6 +12,8 @@ import pytest
 from dependency_injector.providers import Object
 from psycopg import AsyncCursor
 
+from inventiv_adapters.identity.postgres.api_keys import PostgresApiKeyQueries
+from inventiv_adapters.kernel.postgres.pool import OUTAGES
 from inventiv_core.identity.access import PLATFORM
 from inventiv_core.identity.entities.sessions import Caller
 from inventiv_core.identity.errors.sessions import ApiKeyOrLoginRequired
@@ -20,6 +23,7 @@ from inventiv_http.container import Application, PostgresAdapters
 from inventiv_http.settings import Settings
 from tests import redis
 from tests.builders import (
+    NOON,
     PASSWORD,
     a_key,
     a_membership,
@@ -32,7 +36,7 @@ from tests.builders import (
 )
 from tests.conftest import SECRET, SETTINGS, under_control
 from tests.http.conftest import client_of
-from tests.http.server import eventually
+from tests.http.server import PATIENCE_S, eventually
 
 BEARER = {"Authorization": f"Bearer {key_text()}"}
 
@@ -164,3 +168,16 @@ async def test_who_is_out_here_is_out_elsewhere_as_soon_as_the_bus_says_so(
             assert await here.relay_events()(actor=PLATFORM) > 0
             await eventually(lambda: there.adapters.known_callers().changes > changes)
             assert [await lets_in(here), await lets_in(there)] == [False, False]
+
+
+async def test_a_call_does_not_wait_long_for_a_connection_to_find_its_key_with(
+    postgres: PostgresAdapters,
+) -> None:
+    pool = postgres.pool()
+    queries = PostgresApiKeyQueries(pool, find_within_s=0.01)
+    async with AsyncExitStack() as stack:
+        for _ in range(pool.max_size):
+            await stack.enter_async_context(pool.connection())
+        async with asyncio.timeout(PATIENCE_S):
+            with pytest.raises(OUTAGES):
+                await queries.find("a hash", now=NOON)

@@ -59,6 +59,16 @@ def test_a_token_expires_a_minute_late_at_the_most() -> None:
         TOKENS.verify(token, now=NOON + HOUR + timedelta(seconds=61))
 
 
+def test_a_token_that_was_accepted_expires_all_the_same() -> None:
+    token, tokens = issued(), JwtSessionTokens(SECRET, issuer="us")
+    for _ in range(2):
+        tokens.verify(token, now=NOON)
+    with pytest.raises(InvalidToken):
+        tokens.verify(token, now=NOON + 2 * HOUR)
+    with pytest.raises(InvalidToken):
+        tokens.verify(token[:-4] + "AAAA", now=NOON)
+
+
 def test_what_is_forged_below_would_be_accepted_unchanged() -> None:
     TOKENS.verify(forged(), now=NOON)
 

@@ -12,6 +12,7 @@ from inventiv_adapters.kernel.ids import Uuid7
 from inventiv_core.inference.entities.usage import InferenceUsage
 from inventiv_core.inference.ports import UsageSpool
 from tests.adapters.inference.test_contract import a_usage
+from tests.disk import files_of_at_most
 
 Opens: TypeAlias = Callable[[], FileSpool]
 
@@ -90,12 +91,15 @@ def test_what_a_process_still_writes_is_left_to_it(opens: Opens) -> None:
     assert first.take(9) == [usage]
 
 
-def test_a_line_that_a_crash_has_cut_is_no_call(opens: Opens, directory: Path) -> None:
+@pytest.mark.parametrize("rest", [b'{"id":"0', b'{"id":"\xff"}', b'{"x":' + b"[" * 5000])
+def test_a_line_that_a_crash_has_cut_or_spoilt_is_no_call(
+    opens: Opens, directory: Path, rest: bytes
+) -> None:
     spool, usage = opens(), a_usage()
     spool.put(usage)
     spool.close()
     [file] = directory.glob("*.jsonl")
-    file.write_bytes(file.read_bytes() + b'{"id":"0')
+    file.write_bytes(file.read_bytes() + rest)
     assert opens().take(9) == [usage]
 
 
@@ -129,6 +133,33 @@ def test_without_a_disk_calls_wait_in_memory(opens: Opens, directory: Path) -> N
     elsewhere.rename(directory)
     third = a_usage()
     spool.put(third)
-    assert spool.take(9) == [third]
-    spool.forget(1)
-    assert spool.take(9) == usages[1:]
+    assert spool.take(9) == [usages[1], third]
+
+
+def test_a_disk_that_gets_full_in_the_middle_of_a_line_loses_no_call(
+    opens: Opens, directory: Path
+) -> None:
+    spool, usages = opens(), [a_usage() for _ in range(5)]
+    spool.put(usages[0])
+    [file] = directory.glob("*.jsonl")
+    with files_of_at_most(file.stat().st_size * 3 // 2):
+        spool.put(usages[1])
+        spool.put(usages[2])
+    spool.put(usages[3])
+    spool.close()
+    assert opens().take(9) == usages[:4], "once there is room, nothing waits in memory"
+
+
+def test_what_is_taken_from_memory_is_what_is_forgotten(opens: Opens, directory: Path) -> None:
+    spool, usages = opens(), [a_usage() for _ in range(4)]
+    elsewhere = directory.rename(directory.with_name("gone"))
+    for usage in usages[:3]:
+        spool.put(usage)
+    assert spool.take(2) == usages[:2]
+    elsewhere.rename(directory)
+    spool.put(usages[3])
+    spool.forget(2)
+    left = [*spool.take(9)]
+    spool.forget(len(left))
+    left += spool.take(9)
+    assert sorted(left, key=lambda usage: usage.id) == sorted(usages[2:], key=lambda u: u.id)

@@ -1,7 +1,7 @@
 """What `Bus` promises, kept within one process and between several."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,36 +13,8 @@ from structlog.testing import capture_logs
 
 from inventiv_adapters.kernel.memory import MemoryBus
 from inventiv_adapters.kernel.redis import CHANNEL, RedisBus
-from inventiv_core.instances.events import InstanceChanged
-from inventiv_core.kernel.bus import Message
-from tests.builders import NOON, Market, a_number
+from inventiv_adapters.testing.buses import PATIENCE_S, BusContract, Ear, a_message
 from tests.redis import RedisServer
-
-PATIENCE_S = 10.0
-
-
-def a_message() -> Message:
-    event = InstanceChanged.of(Market().instance(), at=NOON)
-    return Message(id=a_number().int, event=event)
-
-
-class Ear:
-    """Hears messages, and can be waited for."""
-
-    def __init__(self) -> None:
-        self.heard: list[Message] = []
-        self._changed = asyncio.Event()
-
-    def __call__(self, message: Message) -> None:
-        self.heard.append(message)
-        self._changed.set()
-
-    async def until(self, message: Message) -> None:
-        """Return when ``message`` has been heard."""
-        async with asyncio.timeout(PATIENCE_S):
-            while message not in self.heard:
-                self._changed.clear()
-                await self._changed.wait()
 
 
 @asynccontextmanager
@@ -67,60 +39,8 @@ async def bus(request: pytest.FixtureRequest) -> AsyncGenerator[Any]:
             yield redis_bus
 
 
-async def test_every_listener_hears_every_message_in_order(bus: Any) -> None:
-    ears = [Ear(), Ear()]
-    for ear in ears:
-        bus.subscribe(ear)
-    messages = [a_message() for _ in range(5)]
-    await bus.publish(messages[:3])
-    await bus.publish([])
-    await bus.publish(messages[3:])
-    for ear in ears:
-        await ear.until(messages[-1])
-        assert ear.heard == messages
-
-
-async def test_whoever_has_stopped_listening_hears_no_more(bus: Any) -> None:
-    early, late = Ear(), Ear()
-    stop: Callable[[], None] = bus.subscribe(early)
-    bus.subscribe(late)
-    first, second = a_message(), a_message()
-    await bus.publish([first])
-    await late.until(first)
-    stop()
-    stop()
-    await bus.publish([second])
-    await late.until(second)
-    assert early.heard == [first]
-
-
-async def test_a_listener_that_listens_twice_hears_twice_and_stops_once(bus: Any) -> None:
-    ear, witness = Ear(), Ear()
-    stop: Callable[[], None] = bus.subscribe(ear)
-    bus.subscribe(ear)
-    stop()
-    bus.subscribe(witness)
-    message = a_message()
-    await bus.publish([message])
-    await witness.until(message)
-    assert ear.heard == [message]
-
-
-async def test_a_listener_may_stop_while_it_hears(bus: Any) -> None:
-    stops: list[Callable[[], None]] = []
-    witness = Ear()
-    heard: list[Message] = []
-
-    def once(message: Message) -> None:
-        heard.append(message)
-        stops[0]()
-
-    stops.append(bus.subscribe(once))
-    bus.subscribe(witness)
-    messages = [a_message(), a_message()]
-    await bus.publish(messages)
-    await witness.until(messages[-1])
-    assert (heard, witness.heard) == (messages[:1], messages)
+class TestEveryBus(BusContract):
+    """Within one process, and between several."""
 
 
 async def test_two_buses_hear_each_other(redis_url: str) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import unquote
 
 from litestar import Litestar
 
@@ -18,6 +20,7 @@ class Answer:
 
     status: int
     text: str
+    headers: Sequence[tuple[str, str]] = ()
 
     @property
     def code(self) -> str:
@@ -75,7 +78,8 @@ async def call(
     with suppress(asyncio.CancelledError):
         await task
     text = b"".join(message.get("body", b"") for message in sent).decode()
-    return Answer(status=sent[0]["status"], text=text)
+    names = [(name.decode(), value.decode("latin-1")) for name, value in sent[0]["headers"]]
+    return Answer(status=sent[0]["status"], text=text, headers=names)
 
 
 def _scope(
@@ -88,7 +92,7 @@ def _scope(
         "http_version": "1.1",
         "method": method,
         "scheme": "http",
-        "path": path,
+        "path": unquote(path),
         "raw_path": path.encode(),
         "root_path": "",
         "query_string": query.encode(),

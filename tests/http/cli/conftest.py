@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from inventiv_http.cli import api, demo, following, operating
+from inventiv_http.cli import demo, following, operating, session
 from inventiv_http.cli.main import app
+from inventiv_http.client import Patience
 from tests.http.cli.little_server import TOKEN, LittleServer
 
 NO_ENVIRONMENT = {
@@ -63,8 +64,11 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
     config, data = tmp_path / "config", tmp_path / "data"
     monkeypatch.setattr("platformdirs.user_config_path", lambda name: config)
     monkeypatch.setattr("platformdirs.user_data_path", lambda name: data)
-    monkeypatch.setattr(api, "RETRY_PAUSES_S", (0.0, 0.0))
-    monkeypatch.setattr(api, "RECONNECT_PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr(
+        session, "PATIENCE", Patience(retry_pauses_s=(0, 0), reconnect_pauses_s=(0, 0))
+    )
+    # It would be the standard error of a command, for as long as this process lives.
+    monkeypatch.setattr("inventiv_http.cli.serve.set_up", lambda: None)
     monkeypatch.setattr(demo, "ROUTED_PAUSE_S", 0.0)
     monkeypatch.setattr(operating, "POLL_S", 0.0)
     # Long enough that a test which relies on it is seen to: events are what drives.

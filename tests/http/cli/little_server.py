@@ -399,7 +399,7 @@ class LittleServer:
                 "request_id": "r-1",
             }
             return web.json_response(refused, status=401)
-        response = web.json_response({"user_id": "u-1", "email": "ada@example.org"})
+        response = web.json_response({"user_id": "u-1", "email": "ada@example.org", "role": "user"})
         response.set_cookie("other", "nothing")
         response.set_cookie("inventiv_session", TOKEN, httponly=True, secure=True)
         return response

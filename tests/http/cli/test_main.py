@@ -60,7 +60,7 @@ def test_the_client_needs_nothing_of_the_server() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["serve", "orchestrate", "mock", "db", "secrets", "reset-password"]
+    "name", ["serve", "orchestrate", "mock", "db", "secrets", "reset-password", "environment"]
 )
 @pytest.mark.parametrize("missing", ["litestar", "psycopg.rows"])
 def test_a_missing_server_says_what_to_install(

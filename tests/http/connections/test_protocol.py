@@ -9,8 +9,9 @@ from typing import Any, Final
 import pytest
 from litestar.datastructures import State
 
+from inventiv_http.connections.lanes import connecting
 from inventiv_http.connections.outbox import Outbox
-from inventiv_http.connections.protocol import LINE, connecting
+from inventiv_http.connections.protocol import LINE
 from tests.http.server import eventually, served
 
 SHORT: Final = "/short"

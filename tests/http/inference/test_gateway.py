@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from aiohttp import web
+from litestar import Litestar
 
 from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_core.identity.access import PLATFORM
@@ -262,10 +263,23 @@ async def test_calls_need_a_session_and_an_organization(
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "no_current_organization")
 
 
+async def test_the_route_of_calls_hands_them_to_the_gateway(
+    app: Litestar,
+    owner: httpx.AsyncClient,
+    engine: Engine,
+    worker: Worker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await worker(engine.port)
+    monkeypatch.setattr(app, "asgi_handler", app.asgi_router)  # past what takes them before it
+    answer = await owner.post(CHAT, json=asking())
+    assert (answer.status_code, answer.json()) == (200, engine.body)
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 async def test_calls_are_posted(owner: httpx.AsyncClient, method: str) -> None:
     answer = await owner.request(method, CHAT)
-    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST, OPTIONS")
     assert answer.json()["error"]["code"] == "method_not_allowed"
 
 

@@ -118,6 +118,13 @@ def test_an_event_that_never_ends_is_not_kept_for_ever() -> None:
     assert relay.feed(chunk("one")) == chunk("one")
 
 
+@pytest.mark.parametrize("said", [b"[" * 5000, b'{"\xff":1}', b'{"x":"\xff"}', b'"\xff"'])
+def test_what_cannot_be_read_of_an_answer_passes_and_counts_for_nothing(said: bytes) -> None:
+    event = b'data: {"choices":' + said + b',"usage":{}}\n\n'
+    assert relayed([event], hide_usage=True) == (event, None)
+    assert wire.token_counts(said) is None
+
+
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
@@ -276,7 +283,22 @@ def test_a_body_that_needs_no_change_is_not_touched(options: bytes) -> None:
     assert wire.rewritten(body, model_id="same", asked=wire.head(body)) is body
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"model":1}', b'{"stream":"no"}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"model":1}',
+        b'{"stream":"no"}',
+        b'{"model":"\xff"}',
+        b'{"model":"m","\xff":1}',
+        b'{"model":"m","messages":["\xff"]}',
+        b'\xef\xbb\xbf{"model":"m"}',
+        '{"model":"m"}'.encode("utf-16"),
+        b'{"model":"m","messages":' + b"[" * 5000,
+    ],
+)
 def test_what_cannot_be_read_is_refused(body: bytes) -> None:
     with pytest.raises(msgspec.MsgspecError):
         wire.head(body)

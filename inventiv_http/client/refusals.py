@@ -1,41 +1,28 @@
-"""A refusal of the server, as a sentence and what to do about it."""
+"""A refusal of the server, as a sentence, codes, and what its log calls it."""
 
 import json
 from collections.abc import Iterator
-from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import httpx
 
-from inventiv_http.cli.errors import Refused
+from inventiv_http.client.errors import Refused
 
-LONGEST_SENTENCE = 500
-ADVICE = {
-    400: "Correct the request; `--help` says what the command takes.",
-    403: "Ask an owner of the organization for this right, or sign in as someone else.",
-    404: "Check the name, and that you are signed in to the right server.",
-    429: "Wait a moment and try again.",
-}
-ADVICE_BY_CODE = {
-    "invalid_credentials": "Check the username and the password.",
-    "no_ready_worker": "Deploy the model first, or wait until its instance is ready.",
-}
+LONGEST_SENTENCE: Final = 500
 
 
 def refusal(response: httpx.Response) -> Refused:
-    """Turn an answer that is not a success into an error for people."""
+    """Turn an answer that is not a success into an error."""
     body = _body(response)
-    codes = list(_codes(body))
     sentence = next(_sentences(body), "") or _plain(response)
     if problem := next(_texts(body, "problem"), ""):
         place = next(_texts(body, "place", "field"), "")
         sentence = f"{sentence} {place}: {problem}" if place else f"{sentence} {problem}"
-    request_id = next(_texts(body, "request_id"), "")
     return Refused(
         sentence=sentence if sentence.endswith(".") else f"{sentence}.",
-        advice=_advice(response, codes) + (f" (request {request_id})" if request_id else ""),
         status=response.status_code,
-        codes=frozenset(codes),
+        codes=frozenset(_codes(body)),
+        request_id=next(_texts(body, "request_id"), ""),
     )
 
 
@@ -75,14 +62,3 @@ def _plain(response: httpx.Response) -> str:
     if text and "html" not in response.headers.get("content-type", ""):
         return text[:LONGEST_SENTENCE]
     return f"The server answered {response.status_code} {response.reason_phrase}".strip()
-
-
-def _advice(response: httpx.Response, codes: list[str]) -> str:
-    for code in codes:
-        if code in ADVICE_BY_CODE:
-            return ADVICE_BY_CODE[code]
-    if response.status_code == HTTPStatus.UNAUTHORIZED:
-        return "Run `inventiv login`."
-    if response.is_server_error:
-        return "Try again in a moment; the server's log tells more."
-    return ADVICE.get(response.status_code, "")

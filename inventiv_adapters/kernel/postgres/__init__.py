@@ -3,16 +3,16 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, LiteralString, TypeAlias, TypeVar
+from typing import Any, Final, LiteralString, TypeAlias, TypeVar
 from uuid import UUID
 
 import msgspec
-from psycopg import AsyncConnection, InterfaceError, OperationalError
+from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
-from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from inventiv_adapters.kernel.events import revive
+from inventiv_adapters.kernel.postgres.pool import Connection, Pool
 from inventiv_core.kernel.bus import Message, Relay
 from inventiv_core.kernel.events import DomainEvent, Outbox, TenantEvent
 from inventiv_core.kernel.idempotency import (
@@ -24,33 +24,12 @@ from inventiv_core.kernel.idempotency import (
 from inventiv_core.kernel.pagination import Rows, Window
 from inventiv_core.kernel.seeding import SeedRecord
 
-Connection: TypeAlias = AsyncConnection[Any]
-Pool: TypeAlias = AsyncConnectionPool[Connection]
 Row = TypeVar("Row")
 
-OUTAGES = (OperationalError, InterfaceError, PoolTimeout, PoolClosed)
-"""What is raised while the database cannot be reached."""
+__all__ = ["Connection", "Pool"]  # beside what is below: whoever has statements needs them
 
 _RELAY_LOCK = 0x1_52_45_4C_41_59  # any number, as long as it is always this one
 _RELAYED_AT_ONCE = 500
-
-
-def open_later(url: str, *, max_connections: int, wait_s: float = 10.0) -> Pool:
-    """Return a pool that connects only when it is entered.
-
-    Connections are in autocommit: a transaction exists where code says so. Statements
-    are prepared at their second use. Whoever waits longer than ``wait_s`` for a
-    connection gets an error instead.
-    """
-    return AsyncConnectionPool(
-        url,
-        open=False,
-        min_size=1,
-        max_size=max_connections,
-        timeout=wait_s,
-        kwargs={"autocommit": True, "prepare_threshold": 1, "options": "-c TimeZone=UTC"},
-        check=AsyncConnectionPool.check_connection,
-    )
 
 
 def as_json(value: object) -> Jsonb:
@@ -281,6 +260,13 @@ _FORGET = """
 """
 
 _LISTEN = "LISTEN inventiv_outbox"
+_LISTENING_WITHIN_S: Final = 5.0
+# who only listens would not notice that nobody is there any more
+_NOTICES_DEATH: Final[Mapping[str, Any]] = {
+    "keepalives_idle": 20,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
 
 
 class PostgresOutbox(Outbox):
@@ -359,6 +345,12 @@ class PostgresRelay(Relay):
 
     async def _listening(self) -> Connection:
         if self._listener is None:
-            self._listener = await AsyncConnection.connect(self._url, autocommit=True)
-            await self._listener.execute(_LISTEN)
+            try:
+                async with asyncio.timeout(_LISTENING_WITHIN_S):
+                    self._listener = await AsyncConnection.connect(
+                        self._url, autocommit=True, **_NOTICES_DEATH
+                    )
+                    await self._listener.execute(_LISTEN)
+            except TimeoutError as error:
+                raise OperationalError from error
         return self._listener
