@@ -561,7 +561,11 @@ BEGIN
         RETURN;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtext(name));
-    IF to_regclass(quote_ident(name)) IS NULL THEN
+    -- what somebody else has made meanwhile is in the table already, and not yet in our cache of it
+    IF NOT EXISTS (
+        SELECT FROM pg_class
+        WHERE relname = name AND relnamespace = current_schema()::regnamespace
+    ) THEN
         EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', name, parent);
         EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
                        parent, name, begins, ends);
