@@ -8,13 +8,16 @@ from typing import Any, Final, Literal, TypeAlias
 
 from psycopg import AsyncConnection, InterfaceError, OperationalError
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.errors import ReadOnlySqlTransaction
+from psycopg.errors import IdleInTransactionSessionTimeout, ReadOnlySqlTransaction
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 Connection: TypeAlias = AsyncConnection[Any]
 Pool: TypeAlias = AsyncConnectionPool[Connection]
 
-OUTAGES = (OperationalError, InterfaceError, PoolTimeout, PoolClosed, ReadOnlySqlTransaction)
+OUTAGES = (
+    OperationalError, InterfaceError, PoolTimeout, PoolClosed, ReadOnlySqlTransaction,
+    IdleInTransactionSessionTimeout,
+)  # fmt: skip
 """What is raised while the database cannot be reached, or is not the one to write to."""
 
 Pooler: TypeAlias = Literal["session", "transaction", "transaction_prepared"]
@@ -32,6 +35,10 @@ _IN_UTC = "SET TimeZone TO 'UTC'"
 
 
 _CONNECT_S: Final = 5
+_IDLE_S: Final = 30
+"""After how long the server ends a transaction in which nobody says anything, such as that of a
+process that is frozen: else others would wait for its locks for as long as it is."""
+_IDLE: Final = "idle_in_transaction_session_timeout"
 _GIVE_UP_S: Final = 2.0
 """After how long a connection that cannot be made is no longer counted on. The pauses between
 attempts double until then: the sooner it begins anew, the sooner one is found to be back."""
@@ -110,7 +117,8 @@ def _manners(url: str, pooler: Pooler | None) -> dict[str, Any]:
         "connect_timeout": known.get("connect_timeout") or _CONNECT_S,
     }
     if pooler is None:
-        manners["options"] = f"{known.get('options') or ''} -c TimeZone=UTC".strip()
+        chosen = known.get("options") or ""
+        manners["options"] = f"-c {_IDLE}={_IDLE_S}s {chosen} -c TimeZone=UTC"
     return manners
 
 

@@ -10,7 +10,7 @@ from time import monotonic, sleep
 from typing import Any, LiteralString
 
 import pytest
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from inventiv_adapters.embedded.server import EmbeddedPostgres
 from inventiv_adapters.kernel.postgres.pool import OUTAGES, Pool, open_later
@@ -174,3 +174,26 @@ async def test_a_backend_that_says_nothing_any_more_is_given_up(primary: Primary
             assert await ask(pool, "SELECT pg_backend_pid()") != (frozen,)
         finally:
             os.kill(frozen, signal.SIGCONT)
+
+
+async def test_whoever_falls_silent_in_a_transaction_keeps_nobody_waiting_for_long(
+    primary: Primary,
+) -> None:
+    url = make_conninfo(primary.url, options="-c idle_in_transaction_session_timeout=200ms")
+    async with open_later(url, max_connections=2, patience_s=5) as pool:
+
+        async def fall_silent() -> None:
+            async with pool.connection() as frozen, frozen.transaction():
+                await frozen.execute("LOCK TABLE written")
+                await asyncio.wait_for(ask(pool, WRITE), 4)  # which has to wait, but not for ever
+                await frozen.execute("SELECT 1")
+
+        with pytest.raises(OUTAGES):
+            await fall_silent()
+
+
+async def test_silence_in_a_transaction_is_bounded_where_nobody_has_said_how(
+    primary: Primary,
+) -> None:
+    async with open_later(primary.url, max_connections=1) as pool:
+        assert await ask(pool, "SHOW idle_in_transaction_session_timeout") == ("30s",)
