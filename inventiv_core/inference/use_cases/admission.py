@@ -30,8 +30,9 @@ from inventiv_core.models.entities import Price, TokenUsage
 MOST_UNKNOWN: Final = 10_000
 """How many budgets may wait for what was used of them."""
 
-LOOKS: Final = 3
-"""How often it is looked up what was used: what has just ended is stored a moment later."""
+LOOKS: Final = 10
+"""How often it is looked up what was used: what has just ended is stored a moment later, by some
+other process perhaps, which has much to do."""
 
 _SECOND_MS: Final = 1000
 
