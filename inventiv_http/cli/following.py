@@ -17,7 +17,7 @@ MOST_ACTIONS = 1000
 READY = frozenset({"ready"})
 GONE = frozenset({"terminated", "archived"})
 BROKEN = frozenset({"failed", "startup_failed", "provisioning_failed"})
-LEAVING = GONE | {"terminating"}
+LEAVING = GONE | {"draining", "terminating"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,11 +89,14 @@ def test_a_machine_that_fails_ends_the_demo(ada: Cli, server: LittleServer, stat
     assert server.calls[-1] == DELETE
 
 
-def test_a_machine_someone_else_terminates_ends_the_demo(ada: Cli, server: LittleServer) -> None:
-    server.coming = ["booting", "terminated"]
+@pytest.mark.parametrize("status", ["draining", "terminating", "terminated"])
+def test_a_machine_someone_else_terminates_ends_the_demo(
+    ada: Cli, server: LittleServer, status: str
+) -> None:
+    server.coming = ["booting", status]
     result = ada("demo")
     assert result.exit_code == 1
-    assert "ended as terminated: the server gives no reason." in result.stderr
+    assert f"ended as {status}: the server gives no reason." in result.stderr
 
 
 def test_an_answer_that_fails_gives_the_machine_back(ada: Cli, server: LittleServer) -> None:
