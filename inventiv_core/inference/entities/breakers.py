@@ -7,7 +7,8 @@ from typing import Final
 FAILURES: Final = 3
 """How many calls in a row must fail before a worker is left alone."""
 FIRST_REST: Final = timedelta(seconds=1)
-LONGEST_REST: Final = timedelta(seconds=30)
+LONGEST_REST: Final = timedelta(seconds=5)
+"""Whoever has no other worker is refused for so long, at most, though it is back."""
 
 
 @dataclass(slots=True)
