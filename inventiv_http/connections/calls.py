@@ -32,7 +32,6 @@ class Call(RequestResponseCycle):
         self.more_body = True
         self.response_started = False
         self.response_complete = False
-        self.message_event: Any = self  # for the protocol, which sets it
         self._default_headers = connection.server_state.default_headers
         self.on_leave: Callable[[], None] | None = None
         """Called when whoever has asked hangs up before the answer is over."""
@@ -40,6 +39,11 @@ class Call(RequestResponseCycle):
         self._waiter: asyncio.Future[None] | None = None
         self._missing_bytes: int | None = None
         """Of an answer that has a length: how much of it is still to come."""
+
+    @property
+    def message_event(self) -> Any:  # type: ignore[override]  # nobody sets it
+        """What the protocol sets. No attribute: whatever names itself waits for the collector."""
+        return self
 
     def set(self) -> None:
         """Something has come, or there is nobody left."""

@@ -62,6 +62,12 @@ class Connection(HttpToolsProtocol):
         super().connection_made(cast("asyncio.Transport", LateTransport(transport, self._outbox)))
         self.flow = Flow(self.transport)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        super().connection_lost(exc)
+        # else these would name each other until the garbage is collected
+        self.cycle = self.scope = cast("Any", None)
+
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()

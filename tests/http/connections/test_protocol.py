@@ -1,7 +1,9 @@
 """Requests on the short way: the same on the wire as on the long one."""
 
 import asyncio
+import gc
 import logging
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -286,3 +288,27 @@ async def test_proxies_are_believed_as_on_the_long_way(trusted: str, seen: bytes
     async with line_to(Site(who, trusted_proxies=trusted)) as (reader, writer):
         writer.write(request(more="X-Forwarded-For: 10.1.2.3\r\n"))
         assert (await answer(reader))[2] == seen
+
+
+async def test_requests_leave_nothing_for_the_collector() -> None:
+    async with served(Site(echo)) as url:
+        host, port = url.removeprefix("http://").split(":")
+
+        async def ask(times: int) -> None:
+            reader, writer = await asyncio.open_connection(host, int(port))
+            for _ in range(times):
+                writer.write(request(b"x"))
+                await answer(reader)
+            writer.close()
+            await writer.wait_closed()
+            await asyncio.sleep(0.01)  # until it is noticed on the other side
+
+        await ask(1)
+        gc.collect()
+        gc.disable()
+        try:
+            await ask(50)
+            kinds = Counter(type(each).__name__ for each in gc.get_objects())
+        finally:
+            gc.enable()
+        assert kinds["Call"] == kinds["PatientConnection"] == 0
