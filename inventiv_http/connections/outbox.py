@@ -24,6 +24,13 @@ class Outbox:
             asyncio.get_running_loop().call_soon(self.flush)
         self._waiting.append((transport, data))
 
+    def write_now(self, transport: asyncio.WriteTransport, data: bytes) -> None:
+        """Send, at once: for who has many to write to, one after the other, as it is."""
+        if self._waiting:
+            self.write(transport, data)  # what waits goes first
+        elif not transport.is_closing():
+            transport.write(data)
+
     def flush(self) -> None:
         """Send, now: what goes to one and the same, and in a row, in one piece."""
         waiting, self._waiting = self._waiting, []

@@ -104,7 +104,7 @@ class Connection(HttpToolsProtocol):
     def write(self, data: bytes) -> None:
         """Send a part of an answer that is under way, as it goes over the wire."""
         if self._line is not None:
-            self._outbox.write(self._line, data)
+            self._outbox.write_now(self._line, data)
 
     def abort(self) -> None:
         """Cut the line, with whatever has not been read."""

@@ -21,7 +21,7 @@ from inventiv_http.realtime.readers import Part, Reader
 
 KEEP_ALIVE_S = 15.0
 """The longest silence; a third of it is how late the end of a session may be noticed."""
-COALESCE_S = 0.05
+COALESCE_S = 0.03
 """What happens within this time goes out together: commits come in bursts."""
 LOOK_S = 3.0
 """How often to look into the log for what the bus has lost without a trace."""

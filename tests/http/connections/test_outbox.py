@@ -90,6 +90,19 @@ async def test_a_line_that_is_gone_does_not_keep_the_others_waiting(
     assert lines[1 - position].written == [b"news"]
 
 
+async def test_what_is_written_at_once_comes_after_what_waits(line: Line, outbox: Outbox) -> None:
+    one = cast("Any", line)
+    outbox.write_now(one, b"1")
+    assert line.written == [b"1"]
+    outbox.write(one, b"2")
+    outbox.write_now(one, b"3")
+    assert line.written == [b"1"]
+    await asyncio.sleep(0)
+    assert b"".join(line.written) == b"123"
+    line.close()
+    outbox.write_now(one, b"4")  # nobody is there any more
+
+
 async def test_what_is_written_while_it_is_sent_is_sent_next(line: Line, outbox: Outbox) -> None:
     class Answering(Line):
         def write(self, data: bytes) -> None:
