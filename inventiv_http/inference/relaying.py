@@ -117,9 +117,11 @@ class Relaying:
             headers.append((b"content-length", b"%d" % reply.content_length))
         if reply.retry_after is not None:
             headers.append((b"retry-after", reply.retry_after.encode()))
-        headers += [
-            (name.encode(), value.encode()) for name, value in headroom_headers(exchange.headroom)
-        ]
+        if exchange.headroom:
+            headers += [
+                (name.encode(), value.encode())
+                for name, value in headroom_headers(exchange.headroom)
+            ]
         self.has_begun = True
         self._lane.answered(self._scope, reply.status_code, self._began_s)
         await self._send(
