@@ -128,6 +128,21 @@ def name_of(url: str) -> str:
     return str(conninfo_to_dict(url)["dbname"])
 
 
+@contextmanager
+def slow_disk(url: str) -> Generator[None]:
+    """Have each commit take a tenth of a second, as where the disk of the log is that slow."""
+    settings = ("commit_siblings = 0", "commit_delay = 100000")
+    for setting in (f"ALTER SYSTEM SET {setting}" for setting in settings):
+        run(url, setting)
+    run(url, "SELECT pg_reload_conf()")
+    try:
+        yield
+    finally:
+        for setting in settings:
+            run(url, f"ALTER SYSTEM RESET {setting.partition(' ')[0]}")
+        run(url, "SELECT pg_reload_conf()")
+
+
 def snapshot(url: str, *statements: LiteralString) -> list[list[tuple[Any, ...]]]:
     """Return what each statement finds, all at the same moment."""
     with psycopg.connect(url) as connection:

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from redis import Redis
 
-from tests import disk
+from tests import disk, postgres
 from tests.acceptance.server import eventually
 from tests.faults.cloud import EVERYBODY
 from tests.faults.network import Link, State
@@ -24,6 +24,10 @@ _HOLE_S: Final = 2.0
 _LITTLE_BYTES: Final = 2000
 _PUT_DOWN_S: Final = 1.5
 """How long usage may wait in memory, where a crash loses it, once there is room on the disk."""
+_SLOW_S: Final = 2.0
+_COMMITS: Final = 5
+_SLOW_COMMIT_S: Final = 0.05
+"""How long one takes on average, at least: some find that others have waited for them."""
 _NOT_ON_DISK: Final = "usage_not_on_disk"
 _REST_S: Final = 2.2
 """How long workers are left alone, at most, that were all away for `_CUT_S`."""
@@ -184,6 +188,17 @@ def full_disk(site: Site, dice: Random) -> None:
     time.sleep(_PUT_DOWN_S)
 
 
+def slow_disk(site: Site, dice: Random) -> None:
+    """Have the database wait for its disk at each commit."""
+    with postgres.slow_disk(site.database_url):
+        time.sleep(_SLOW_S / 2)
+        began_s = time.monotonic()
+        for _ in range(_COMMITS):
+            postgres.run(site.database_url, "SELECT pg_logical_emit_message(true, 'slow', '')")
+        assert time.monotonic() - began_s >= _COMMITS * _SLOW_COMMIT_S, "the disk was not slow"
+        time.sleep(_SLOW_S / 2)
+
+
 def files_that_may_not_grow(site: Site, dice: Random) -> None:
     """Have a process write no more than the beginning of a file, its log included."""
     api = dice.choice(site.apis)
@@ -199,7 +214,7 @@ NETWORKS: Final = (
     slow_network, cut_api_from_postgres, postgres_in_a_hole, cut_everybody_from_redis,
     redis_in_a_hole, cut_one_engine, one_engine_in_a_hole, cut_all_engines,
 )  # fmt: skip
-DISKS: Final = (full_disk, files_that_may_not_grow)
+DISKS: Final = (full_disk, files_that_may_not_grow, slow_disk)
 ALL: Final[tuple[Fault, ...]] = (*PROCESSES, *STORES, *NETWORKS, *DISKS)
 SLOW: Final[tuple[Fault, ...]] = (postgres_away,)
 """What takes so long that it is left to the long form."""
