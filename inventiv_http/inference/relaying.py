@@ -16,6 +16,7 @@ from inventiv_core.kernel.clock import Clock
 from inventiv_http.inference import wire
 from inventiv_http.inference.admission import headroom_headers
 from inventiv_http.inference.presence import Presence
+from inventiv_http.kernel.answers import part
 from inventiv_http.kernel.errors import openai_body
 from inventiv_http.kernel.lanes import Lane
 from inventiv_http.kernel.request_ids import HEADER, request_id
@@ -97,7 +98,7 @@ class Relaying:
 
         A server's ``send`` waits only while its buffer is too full, and mostly need not.
         """
-        sending = self._send(_part(body, is_last=is_last))
+        sending = self._send(part(body, is_last=is_last))
         try:
             waits_for = sending.send(None)
         except StopIteration:
@@ -137,7 +138,7 @@ class Relaying:
             message = "the engine broke off in the middle of its answer"
             raise ConnectionError(message)
         body = openai_body(502, "upstream_read_failed", "The worker broke off in mid-answer.")
-        await self._send(_part(wire.error_event(body), is_last=True))
+        await self._send(part(wire.error_event(body), is_last=True))
 
 
 class _Passage:
@@ -198,7 +199,3 @@ class _Rest:
 @lru_cache(1024)
 def _text(instance_id: UUID) -> bytes:
     return str(instance_id).encode()
-
-
-def _part(body: bytes, *, is_last: bool = False) -> dict[str, object]:
-    return {"type": "http.response.body", "body": body, "more_body": not is_last}

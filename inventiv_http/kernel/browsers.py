@@ -11,6 +11,7 @@ import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from inventiv_http.kernel.answers import reply
 from inventiv_http.kernel.errors import openai_body
 from inventiv_http.kernel.lanes import Lane
 from inventiv_http.kernel.metrics import NO_ROUTE
@@ -131,7 +132,7 @@ class _Browsers:
         known = request_id(scope)
         text = b"" if body is None else msgspec.json.encode({**body, "request_id": known})
         self._lane.answered(scope, status, began_s, route=NO_ROUTE)
-        await _reply(send, status, [*headers, (HEADER, known.encode())], text)
+        await reply(send, status, [*headers, (HEADER, known.encode())], text)
 
     def _permission(self, origin: bytes) -> tuple[Header, ...]:
         """Return what tells the browser that the page may read the answer; nothing if not."""
@@ -187,15 +188,3 @@ def _with(send: Send, headers: tuple[Header, ...]) -> Send:
         await send(message)
 
     return reply
-
-
-async def _reply(send: Send, status: int, headers: Iterable[Header], body: bytes = b"") -> None:
-    length = [] if status == 204 else [(b"content-length", b"%d" % len(body))]  # noqa: PLR2004
-    start: Any = {
-        "type": "http.response.start",
-        "status": status,
-        "headers": [*headers, *length],
-    }
-    end: Any = {"type": "http.response.body", "body": body, "more_body": False}
-    await send(start)
-    await send(end)

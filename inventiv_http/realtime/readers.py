@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 
 from inventiv_core.realtime.entities import Watch
+from inventiv_http.kernel.answers import part
 
 Send: TypeAlias = Callable[[Any], Coroutine[Any, Any, None]]
 
@@ -38,7 +39,7 @@ class Part:
     __slots__ = ("chunk", "message")
 
     def __init__(self, body: bytes, *, is_last: bool = False) -> None:
-        self.message = {"type": "http.response.body", "body": body, "more_body": not is_last}
+        self.message = part(body, is_last=is_last)
         """As ASGI has it."""
         self.chunk = b"%x\r\n%b\r\n" % (len(body), body)
         """As it goes over the wire, where answers have no length (RFC 9112, section 7.1)."""

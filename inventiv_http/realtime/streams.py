@@ -15,9 +15,10 @@ from litestar.types import Receive, Scope
 from inventiv_core.kernel.bus import Stretch
 from inventiv_core.realtime.entities import Watch
 from inventiv_http.connections.protocol import LINE
+from inventiv_http.kernel.answers import part
 from inventiv_http.realtime.feed import Feed
 from inventiv_http.realtime.frames import hello
-from inventiv_http.realtime.readers import Part, Reader, Send
+from inventiv_http.realtime.readers import Reader, Send
 
 STALL_S = 30.0
 """How long somebody who reads what was missed may take for one page of it."""
@@ -91,11 +92,11 @@ class LiveEvents:
         # of this answer alone: on its way, its id is added to it
         await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
         if self._last_id is not None and reader.watch is not None:
-            await send(Part(hello()).message)
+            await send(part(hello()))
             replay = partial(subscription.replay, reader.watch)
             await self._catch_up(reader, replay, self._last_id, receive, send)
         elif reader.has_ended:
-            await send(Part(hello()).message)
+            await send(part(hello()))
         else:
             self._feed.greet(reader)
 
@@ -127,7 +128,7 @@ class LiveEvents:
                     return
                 if page.messages:
                     async with asyncio.timeout(STALL_S):
-                        await send(Part(self._feed.encode(page.messages, until=page.until)).message)
+                        await send(part(self._feed.encode(page.messages, until=page.until)))
                     known = page.until
                 after = page.until
         except TimeoutError:

@@ -9,6 +9,7 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Send
 from inventiv_core.instances.entities import InstanceId
 from inventiv_core.workers.entities import WorkerCaller
 from inventiv_core.workers.use_cases.heartbeats import Heartbeat
+from inventiv_http.kernel.answers import reply
 from inventiv_http.kernel.auth import address_of, bearer_of
 from inventiv_http.kernel.lanes import Fields, Lane
 from inventiv_http.kernel.request_ids import HEADER, request_id
@@ -52,18 +53,9 @@ class HeartbeatIntake:
             await self.lane.refuse(error, scope, receive, send, began_s)
             return
         self.lane.answered(scope, 200, began_s)
-        await _say(HeardBody(status="ok", new_token=heard.new_token), scope, send)
-
-
-async def _say(heard: HeardBody, scope: HTTPScope, send: Any) -> None:
-    body = _encode(heard)
-    headers = [
-        (b"content-type", _JSON),
-        (b"content-length", b"%d" % len(body)),
-        (HEADER, request_id(scope).encode()),
-    ]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+        body = _encode(HeardBody(status="ok", new_token=heard.new_token))
+        headers = ((b"content-type", _JSON), (HEADER, request_id(scope).encode()))
+        await reply(send, 200, headers, body)
 
 
 def _is_plain(fields: Fields) -> bool:
