@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -190,3 +190,17 @@ def content(lines: Iterator[str]) -> Iterator[str]:
             for choice in json.loads(line.removeprefix("data: "))["choices"]:
                 if choice["delta"].get("content"):
                     yield choice["delta"]["content"]
+
+
+@contextmanager
+def api_and_worker(directory: Path, settings: dict[str, str]) -> Generator[tuple[Server, Server]]:
+    """Run an API that leaves the background work to another process, which yield, too."""
+    port = free_port()
+    shared = {**settings, "INVENTIV_PUBLIC_URL": f"http://127.0.0.1:{port}"}
+    api = Server(directory / "api", {**shared, "INVENTIV_BACKGROUND": "false"}, port)
+    worker = Server(directory / "worker", shared, words=("orchestrate",))
+    with ExitStack() as stack:
+        for process in (api, worker):
+            process.start()
+            stack.callback(process.stop)
+        yield api, worker

@@ -12,7 +12,7 @@ import pytest
 
 from inventiv_adapters.embedded.server import EmbeddedPostgres
 from tests import postgres, redis
-from tests.acceptance.server import Server, deploy, eventually, free_port, wait_for
+from tests.acceptance.server import Server, api_and_worker, deploy, eventually, wait_for
 from tests.acceptance.test_several_processes import PASSWORD, signed_in
 
 AWAY_S = float(os.environ.get("TEST_OUTAGE_S", "3"))
@@ -31,21 +31,15 @@ def database(tmp_path: Path) -> Generator[EmbeddedPostgres]:
 @pytest.fixture
 def processes(database: EmbeddedPostgres, tmp_path: Path) -> Generator[tuple[Server, Server]]:
     """An API, and the background work."""
-    with ExitStack() as stack:
-        port = free_port()
-        shared = {
+    with redis.server(tmp_path) as redis_url:
+        settings = {
             "DATABASE_URL": database.url,
-            "REDIS_URL": stack.enter_context(redis.server(tmp_path)),
+            "REDIS_URL": redis_url,
             "JWT_SECRET": "the same long secret for every process",
             "INVENTIV_ADMIN_PASSWORD": PASSWORD,
-            "INVENTIV_PUBLIC_URL": f"http://127.0.0.1:{port}",
         }
-        api = Server(tmp_path / "api", {**shared, "INVENTIV_BACKGROUND": "false"}, port)
-        worker = Server(tmp_path / "worker", shared, words=("orchestrate",))
-        for process in (api, worker):
-            process.start()
-            stack.callback(process.stop)
-        yield api, worker
+        with api_and_worker(tmp_path, settings) as both:
+            yield both
 
 
 class Reader(Thread):

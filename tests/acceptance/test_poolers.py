@@ -1,13 +1,12 @@
 """Everything through a pooler in transaction mode that has two connections for all processes."""
 
 from collections.abc import Generator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests import postgres, redis
-from tests.acceptance.server import Server, content, deploy, eventually, free_port, wait_for
+from tests.acceptance.server import Server, api_and_worker, content, deploy, eventually, wait_for
 from tests.acceptance.test_refused_starts import refusal
 from tests.acceptance.test_several_processes import PASSWORD, events, signed_in
 from tests.pooler import pooler
@@ -32,22 +31,16 @@ def through(directly: str, tmp_path: Path) -> Generator[str]:
 @pytest.fixture
 def fleet(directly: str, through: str, tmp_path: Path) -> Generator[Server]:
     """An API and the background work, each with more connections than there are."""
-    with ExitStack() as stack:
-        port = free_port()
-        shared = {
+    with redis.server(tmp_path) as redis_url:
+        settings = {
             "DATABASE_URL": through,
             "INVENTIV_DATABASE_DIRECT_URL": directly,
-            "REDIS_URL": stack.enter_context(redis.server(tmp_path)),
+            "REDIS_URL": redis_url,
             "JWT_SECRET": SECRET,
             "INVENTIV_ADMIN_PASSWORD": PASSWORD,
-            "INVENTIV_PUBLIC_URL": f"http://127.0.0.1:{port}",
         }
-        api = Server(tmp_path / "api", {**shared, "INVENTIV_BACKGROUND": "false"}, port)
-        worker = Server(tmp_path / "worker", shared, words=("orchestrate",))
-        for process in (api, worker):
-            process.start()
-            stack.callback(process.stop)
-        yield api
+        with api_and_worker(tmp_path, settings) as (api, worker):
+            yield api
     for process in (api, worker):
         said = process.log.read_text()
         assert "database_unavailable" not in said

@@ -68,28 +68,26 @@ def freeze_orchestrator(site: Site, dice: Random) -> None:
     _freeze(site, dice.choice(site.orchestrators))
 
 
+def _without_postgres(site: Site, number: signal.Signals, seconds: float) -> None:
+    with site.outage("postgres"):
+        site.database.kill(number)
+        time.sleep(seconds)
+        site.database.start()
+
+
 def restart_postgres(site: Site, dice: Random) -> None:
     """Have the database end at once, without tidying up."""
-    with site.outage("postgres"):
-        site.database.kill(signal.SIGQUIT)
-        time.sleep(dice.uniform(0, 1))
-        site.database.start()
+    _without_postgres(site, signal.SIGQUIT, dice.uniform(0, 1))
 
 
 def kill_postgres(site: Site, dice: Random) -> None:
     """Kill the database."""
-    with site.outage("postgres"):
-        site.database.kill()
-        time.sleep(dice.uniform(0, 2))
-        site.database.start()
+    _without_postgres(site, signal.SIGKILL, dice.uniform(0, 2))
 
 
 def postgres_away(site: Site, dice: Random) -> None:
     """Have the database be away for longer than anybody waits for a connection."""
-    with site.outage("postgres"):
-        site.database.kill(signal.SIGQUIT)
-        time.sleep(_LONG_S)
-        site.database.start()
+    _without_postgres(site, signal.SIGQUIT, _LONG_S)
 
 
 def kill_redis(site: Site, dice: Random) -> None:
