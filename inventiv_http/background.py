@@ -40,6 +40,8 @@ _HOURLY_S: Final = 3600.0
 _HEARTBEATS_S: Final = 0.5
 """How late it may be stored how workers are. With `_ROUTES_S` it bounds how old the router's
 knowledge of their queues is."""
+_USAGE_S: Final = 0.25
+"""How late it may be stored what was used: more at once takes less, and too much is felt."""
 _SAMPLES_S: Final = 1.0
 _ROUTES_S: Final = 1.0
 _BUDGETS_S: Final = 1.0
@@ -127,7 +129,7 @@ class Background:
             Periodic("routes", self._as_platform("refresh_routes"), _ROUTES_S, self._routes),
             Periodic("budgets", self._as_platform("seed_budgets"), _BUDGETS_S),
             Periodic("holds", self._as_platform("renew_holds"), _HOLDS_S),
-            Periodic("usage", self._as_platform("flush_usage"), 1.0),
+            Periodic("usage", self._as_platform("flush_usage"), _USAGE_S),
             Periodic("heartbeats", self._as_platform("flush_heartbeats"), _HEARTBEATS_S),
             Periodic("samples", self._as_platform("flush_measurements"), _SAMPLES_S),
             Periodic("uses", self._as_platform("store_uses"), _USES_S),

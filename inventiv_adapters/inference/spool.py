@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -27,6 +28,12 @@ _decode = msgspec.json.Decoder(InferenceUsage).decode
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    path: Path
+    usages: list[InferenceUsage]
+
+
 class FileSpool(UsageSpool):
     """Lines of JSON in files of a directory, each written with one call, at once.
 
@@ -43,7 +50,8 @@ class FileSpool(UsageSpool):
         self._size = 0
         self._full: deque[Path] = deque()
         """Files that nothing is written to any more, the oldest first."""
-        self._batch: list[InferenceUsage] = []
+        self._read: deque[_Segment] = deque()
+        """The oldest files, with what of them is not forgotten."""
         self._kept: deque[InferenceUsage] = deque(maxlen=_MOST_KEPT)
         self._is_lent = False
         """Whether what is kept in memory was taken, and may be forgotten next."""
@@ -64,7 +72,7 @@ class FileSpool(UsageSpool):
             if descriptor is not None:
                 os.close(descriptor)
         self._file = self._lock = None
-        if not self._full and not self._size:
+        if not self._read and not self._full and not self._size:
             for mine in self._directory.glob(f"{self._owner}*"):
                 mine.unlink()
 
@@ -80,16 +88,11 @@ class FileSpool(UsageSpool):
         self._is_lent = False
         with suppress(OSError):  # it is still full: what is kept is taken from memory
             self._put_down()
-        if not self._batch:
-            if not self._full and self._size:
-                self._rotate()
-            if self._full:
-                self._batch = _read(self._full[0])
-                if not self._batch:
-                    self._full.popleft().unlink(missing_ok=True)
-                    return self.take(limit)
-        self._is_lent = not self._batch and bool(self._kept)
-        return self._batch[:limit] or list(self._kept)[:limit]
+        while sum(len(segment.usages) for segment in self._read) < limit and self._read_on():
+            pass
+        usages = [usage for segment in self._read for usage in segment.usages][:limit]
+        self._is_lent = not usages and bool(self._kept)
+        return usages or list(self._kept)[:limit]
 
     def forget(self, count: int) -> None:
         if self._is_lent:
@@ -97,9 +100,28 @@ class FileSpool(UsageSpool):
                 self._kept.popleft()
             self._is_lent = False
             return
-        del self._batch[:count]
-        if not self._batch:
-            self._full.popleft().unlink(missing_ok=True)
+        while count:
+            segment = self._read[0]
+            here = min(count, len(segment.usages))
+            del segment.usages[:here]
+            count -= here
+            if not segment.usages:
+                self._read.popleft()
+                segment.path.unlink(missing_ok=True)
+
+    def _read_on(self) -> bool:
+        """Read one more file, and tell whether there was one."""
+        if not self._full and self._size:
+            self._rotate()
+        if not self._full:
+            return False
+        segment = _Segment(self._full[0], _read(self._full[0]))
+        self._full.popleft()
+        if segment.usages:
+            self._read.append(segment)
+        else:
+            segment.path.unlink(missing_ok=True)
+        return True
 
     def _put_down(self) -> None:
         """Write what is kept in memory, unless somebody has it: a crash would lose it."""

@@ -109,7 +109,7 @@ class UsageSpool(Protocol):
         ...
 
     def take(self, limit: int) -> Sequence[InferenceUsage]:
-        """Return the oldest calls. They stay until they are `forget`-ten."""
+        """Return the oldest calls: so many, or all. They stay until they are `forget`-ten."""
         ...
 
     def forget(self, count: int) -> None:

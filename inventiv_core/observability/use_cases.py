@@ -207,6 +207,8 @@ class FlushMeasurements:
                 raise
             queue.pace.succeeded()
             stored += sum(measured.size for measured in fresh)
+            if len(queue) < queue.pace.limit:
+                break  # a few have come meanwhile, and will be more next time
         return stored
 
 

@@ -37,4 +37,6 @@ class FlushUsage:
             await self.charge_usage(tokens, actor=actor)
             self.usage_spool.forget(len(usages))
             stored += len(usages)
+            if len(usages) < _FLUSH_ROWS:
+                break  # a few have come meanwhile, and will be more next time
         return stored

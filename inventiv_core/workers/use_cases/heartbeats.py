@@ -250,7 +250,7 @@ class FlushHeartbeats:
         """
         actor.must(Permission.OPERATE)
         stored = dropped = 0
-        while taken := self.roster.take(self.roster.pace.limit):
+        while taken := self.roster.take(limit := self.roster.pace.limit):
             try:
                 quiet, news = await self._store(taken)
             except Exception:
@@ -266,6 +266,8 @@ class FlushHeartbeats:
             for heard in news:
                 quiet += await self._act_on(heard)
             stored, dropped = stored + quiet, dropped + len(taken) - quiet
+            if len(taken) < limit:
+                break  # a few have come meanwhile, and will be more next time
         return Flushed(stored=stored, dropped=dropped)
 
     async def _store(self, taken: Sequence[Heard]) -> tuple[int, Sequence[Heard]]:
