@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,29 +19,62 @@ class Deadlines:
     """From the call to the end of the answer."""
 
 
+_LOOKS: Final = 10
+"""How often an answer is looked at, at least, before it is too late."""
+_LONGEST_S: Final = 1.0
+_SHORTEST_S: Final = 0.005
+
+
+class Watches:
+    """Looks at all answers that are under way, now and then: none has a timer of its own."""
+
+    def __init__(self, deadlines: Deadlines) -> None:
+        self.deadlines = deadlines
+        shortest_s = min(deadlines.first_byte_s, deadlines.idle_s, deadlines.total_s)
+        self._pause_s = max(_SHORTEST_S, min(_LONGEST_S, shortest_s / _LOOKS))
+        self._watches: set[Watch] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, watch: "Watch") -> None:
+        """Look at one more, until it is discarded."""
+        self._watches.add(watch)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._pause_s, self._look)
+
+    def discard(self, watch: "Watch") -> None:
+        """Look at it no more."""
+        self._watches.discard(watch)
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for watch in list(self._watches):
+            watch.look(now)
+        self._timer = loop.call_later(self._pause_s, self._look) if self._watches else None
+
+
 class Watch:
-    """Ends an answer that takes too long. One timer for all of it, and none for each piece.
+    """Ends an answer that takes too long.
 
     ``expire`` is told why. At first, the beginning of the answer is waited for.
     """
 
-    def __init__(
-        self, deadlines: Deadlines, began: float, *, expire: Callable[[str], None]
-    ) -> None:
-        self._loop = asyncio.get_running_loop()
+    __slots__ = ("_due", "_end", "_expire", "_has_begun", "_idle_s", "_watches")
+
+    def __init__(self, watches: Watches, began: float, *, expire: Callable[[str], None]) -> None:
+        self._watches = watches
+        deadlines = watches.deadlines
         self._idle_s = deadlines.idle_s
         self._end = began + deadlines.total_s
         self._expire = expire
         self._due: float | None = began + deadlines.first_byte_s
         """When what is waited for must be there; ``None`` while nothing is."""
         self._has_begun = False
-        self._timer: asyncio.TimerHandle | None = self._loop.call_at(
-            min(self._due, self._end), self._look
-        )
+        watches.add(self)
 
     def wait(self) -> None:
         """The next piece is waited for from now on."""
-        self._due = self._loop.time() + self._idle_s
+        self._due = asyncio.get_running_loop().time() + self._idle_s
 
     def rest(self) -> None:
         """Nothing is waited for."""
@@ -49,12 +83,10 @@ class Watch:
 
     def stop(self) -> None:
         """End the watch."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._watches.discard(self)
 
-    def _look(self) -> None:
-        now = self._loop.time()
+    def look(self, now: float) -> None:
+        """End the answer, if it is late."""
         if now >= self._end:
             self._expire("the answer takes too long")
         elif self._due is not None and now >= self._due:
@@ -62,7 +94,5 @@ class Watch:
                 "the engine has fallen silent" if self._has_begun else "the engine does not answer"
             )
         else:
-            due = now + self._idle_s if self._due is None else self._due
-            self._timer = self._loop.call_at(min(due, self._end), self._look)
             return
-        self._timer = None
+        self.stop()

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from inventiv_adapters.inference.deadlines import Deadlines, Watch
+from inventiv_adapters.inference.deadlines import Deadlines, Watch, Watches
 from inventiv_core.inference.entities.routes import Route
 from inventiv_core.inference.ports import EngineCall, EngineNotReached, EngineReply, Engines, Sink
 from inventiv_core.kernel.secrets import Secret
@@ -27,12 +27,9 @@ _HEAD_BYTES: Final = 64 * 1024
 _BODILESS: Final = frozenset({204, 304})
 _CLOSED: Final = "the engine has closed the connection"
 _UNSENDABLE: Final = re.compile(r"[\r\n\0]")
+_UNWRITABLE: Final = "the call cannot be written as a request"
 _UNAUTHORIZED: Final = 401
 _LOCKED_OUT: Final = "the engine does not take the key that we know of it"
-
-
-class _Stale(Exception):
-    """The engine has closed a connection that was idle, just as it was used again."""
 
 
 class Writer(Protocol):
@@ -58,11 +55,11 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._is_paused = False
         self.idle_since: float | None = None
+        self._parser = HttpResponseParser(self)
         self._forget()
 
     def _forget(self) -> None:
         """Be ready for the next answer."""
-        self._parser = HttpResponseParser(self)
         self._waiter: asyncio.Future[Awaitable[None] | None] | None = None
         self._sink: Sink | None = None
         self._pieces: list[bytes] = []
@@ -161,14 +158,10 @@ class _Connection(asyncio.Protocol):
         if self._transport is not None:
             self._writer.write(self._transport, request)
 
-    async def head(self, *, is_used: bool) -> None:
-        """Return when the head of the answer is there."""
-        while not self.has_head:
-            if self.error is not None:
-                if is_used and not self._head_bytes and self.error == _CLOSED:
-                    raise _Stale
-                raise EngineNotReached(self.error)
-            await self.news()
+    @property
+    def is_stale(self) -> bool:
+        """Whether the engine has closed it unused, just as it was to be used again."""
+        return self.error == _CLOSED and not self._head_bytes
 
     def take(self) -> bytes:
         """Return what has come and was not taken yet."""
@@ -178,24 +171,18 @@ class _Connection(asyncio.Protocol):
         pieces, self._pieces = self._pieces, []
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    async def news(self) -> None:
-        """Wait until there is something new."""
-        await self._wait()
+    def news(self) -> Awaitable[Awaitable[None] | None]:
+        """Return what to wait for until there is something new."""
+        self._waiter = self._loop.create_future()
+        return self._waiter
 
-    async def flow(self, sink: Sink) -> Awaitable[None] | None:
+    def flow(self, sink: Sink) -> Awaitable[Awaitable[None] | None]:
         """Have the sink take what comes, as it comes, until it is over or the sink is full.
 
-        Return what the sink is to be waited for with, if that is what has ended it.
+        Return what to wait for: it has what the sink is to be waited for with, if that was it.
         """
         self._sink = sink
-        return await self._wait()
-
-    async def _wait(self) -> Awaitable[None] | None:
-        self._waiter = self._loop.create_future()
-        try:
-            return await self._waiter
-        finally:
-            self._waiter = self._sink = None
+        return self.news()
 
     def release(self) -> None:
         """Let others use the connection, if they can; otherwise hang up."""
@@ -218,23 +205,23 @@ class _Connection(asyncio.Protocol):
 
     def _pass_on(self) -> None:
         """Give what has come to whoever takes it: no task is woken for a piece of an answer."""
-        if self._sink is None or not self._pieces:
+        waiter = self._waiter
+        if self._sink is None or not self._pieces or waiter is None or waiter.done():
             self._wake()
             return
         try:
             room = self._sink(self.take())
         except Exception as error:  # noqa: BLE001 - it is the business of who waits
-            if self._waiter is not None and not self._waiter.done():
-                self._waiter.set_exception(error)
+            waiter.set_exception(error)
             self._sink = None
             return
         if room is not None or self.is_complete or self.error is not None:
             self._wake(room)
 
     def _wake(self, room: Awaitable[None] | None = None) -> None:
-        self._sink = None
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(room)
+        waiter, self._waiter, self._sink = self._waiter, None, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(room)
 
 
 class _Pool:
@@ -253,6 +240,8 @@ class _Pool:
         self.path = parts.path.rstrip("/")
         self.netloc = parts.netloc
         self._idle: deque[_Connection] = deque()
+        self._starts: dict[tuple[str, str], tuple[Secret | None, bytes]] = {}
+        """Of requests by path and type, with the key that is in them."""
 
     def get(self, now: float) -> _Connection | None:
         """Return a connection that may be used again."""
@@ -284,47 +273,57 @@ class _Pool:
 
     def request(self, call: EngineCall, engine_key: Secret | None) -> bytes:
         """Return a call as it goes over the wire: nothing in it tells who the caller is."""
-        key = "" if engine_key is None else f"Authorization: Bearer {engine_key.reveal()}\r\n"
-        session = "" if call.session is None else f"X-Inventiv-Session: {call.session}\r\n"
-        if _UNSENDABLE.search(f"{call.path}{call.accept}{call.request_id}{call.session}"):
-            message = "the call cannot be written as a request"
-            raise EngineNotReached(message)
+        start = self._starts.get((call.path, call.accept))
+        if start is None or start[0] is not engine_key:
+            start = self._starts[call.path, call.accept] = (
+                engine_key,
+                self._start(call, "" if engine_key is None else engine_key.reveal()),
+            )
+        if _UNSENDABLE.search(call.request_id):
+            raise EngineNotReached(_UNWRITABLE)
+        return b"%bX-Request-ID: %b\r\n%bContent-Length: %d\r\n\r\n%b" % (
+            start[1],
+            call.request_id.encode("latin-1", "replace"),
+            b"" if call.session is None else _session(call.session),
+            len(call.body),
+            call.body,
+        )
+
+    def _start(self, call: EngineCall, key: str) -> bytes:
+        """Return what the heads of many calls have in common."""
+        if _UNSENDABLE.search(f"{call.path}{call.accept}{key}"):
+            raise EngineNotReached(_UNWRITABLE)
+        authorization = f"Authorization: Bearer {key}\r\n" if key else ""
         head = (
             f"POST {self.path}{call.path} HTTP/1.1\r\nHost: {self.netloc}\r\n"
             f"Accept: {call.accept}\r\nAccept-Encoding: identity\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(call.body)}\r\n"
-            f"X-Request-ID: {call.request_id}\r\n{key}{session}\r\n"
+            f"Content-Type: application/json\r\n{authorization}"
         )
-        return head.encode("latin-1", "replace") + call.body
+        return head.encode("latin-1", "replace")
+
+
+def _session(session: str) -> bytes:
+    if _UNSENDABLE.search(session):
+        raise EngineNotReached(_UNWRITABLE)
+    return f"X-Inventiv-Session: {session}\r\n".encode("latin-1", "replace")
 
 
 class Http1Reply(EngineReply):
     """An answer on its way."""
 
+    __slots__ = (
+        "_connection", "_is_closed", "_watch", "content_length", "content_type", "retry_after",
+        "status_code",
+    )  # fmt: skip
+
     def __init__(self, connection: _Connection, watch: Watch) -> None:
         self._connection = connection
         self._watch = watch
         self._is_closed = False
-        self._status_code = connection.status_code
-        self._content_type = connection.content_type
-        self._content_length = connection.content_length
-        self._retry_after = connection.retry_after
-
-    @property
-    def status_code(self) -> int:
-        return self._status_code
-
-    @property
-    def content_type(self) -> str:
-        return self._content_type
-
-    @property
-    def content_length(self) -> int | None:
-        return self._content_length
-
-    @property
-    def retry_after(self) -> str | None:
-        return self._retry_after
+        self.status_code = connection.status_code
+        self.content_type = connection.content_type
+        self.content_length = connection.content_length
+        self.retry_after = connection.retry_after
 
     @property
     def has_come(self) -> bool:
@@ -340,7 +339,7 @@ class Http1Reply(EngineReply):
         while True:
             piece = connection.take()
             room = sink(piece) if piece else None
-            if room is None and not piece:
+            if room is None:
                 if connection.is_complete:
                     return
                 if connection.error is not None:
@@ -362,7 +361,7 @@ class Http1Engines(Engines):
     """Connections to all engines, each opened when it is needed."""
 
     def __init__(self, deadlines: Deadlines, writer: Writer | None = None) -> None:
-        self._deadlines = deadlines
+        self._watches = Watches(deadlines)
         self._writer = writer or _AtOnce()
         self._pools: dict[str, _Pool] | None = None
 
@@ -376,7 +375,8 @@ class Http1Engines(Engines):
         for pool in pools.values():
             pool.close()
 
-    async def send(self, route: Route, call: EngineCall) -> EngineReply:
+    # no coroutine of its own: one more for each call is felt
+    def send(self, route: Route, call: EngineCall) -> Awaitable[EngineReply]:
         if self._pools is None:
             message = "the client is not open"
             raise EngineNotReached(message)
@@ -384,27 +384,25 @@ class Http1Engines(Engines):
         if pool is None:
             pool = self._pools[route.base_url] = _Pool(route.base_url)
         began, request = asyncio.get_running_loop().time(), pool.request(call, route.engine_key)
-        try:
-            idle = pool.get(began)
-            if idle is not None:
-                try:
-                    return await self._ask(idle, request, began, is_used=True)
-                except _Stale:
-                    pass  # it was closed while nobody used it: a new one will do
-            return await self._ask(await self._connect(pool), request, began, is_used=False)
-        except (TimeoutError, OSError, UnicodeError) as error:
-            raise EngineNotReached(str(error)) from error
+        return self._ask(pool, pool.get(began), request, began)
 
     async def _ask(
-        self, connection: _Connection, request: bytes, began: float, *, is_used: bool
+        self, pool: _Pool, idle: _Connection | None, request: bytes, began: float
     ) -> EngineReply:
-        watch = Watch(self._deadlines, began, expire=connection.fail)
+        connection = idle or await self._connect(pool)
+        watch = Watch(self._watches, began, expire=connection.fail)
         try:
             connection.write(request)
-            await connection.head(is_used=is_used)
-        except BaseException:
+            while not connection.has_head:
+                if connection.error is not None:
+                    raise EngineNotReached(connection.error)  # noqa: TRY301 - as if it were told
+                await connection.news()
+        except BaseException as error:
             watch.stop()
             connection.abort()
+            is_stale = idle is not None and connection.is_stale
+            if is_stale and isinstance(error, EngineNotReached):  # a new one will do
+                return await self._ask(pool, None, request, began)
             raise
         watch.rest()
         if connection.status_code == _UNAUTHORIZED:  # that is about us, not about the caller
@@ -414,8 +412,11 @@ class Http1Engines(Engines):
         return Http1Reply(connection, watch)
 
     async def _connect(self, pool: _Pool) -> _Connection:
-        async with asyncio.timeout(self._deadlines.connect_s):
-            _, connection = await asyncio.get_running_loop().create_connection(
-                lambda: _Connection(pool, self._writer), pool.host, pool.port
-            )
+        try:
+            async with asyncio.timeout(self._watches.deadlines.connect_s):
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    lambda: _Connection(pool, self._writer), pool.host, pool.port
+                )
+        except (TimeoutError, OSError, UnicodeError) as error:
+            raise EngineNotReached(str(error)) from error
         return connection

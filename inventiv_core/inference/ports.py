@@ -49,19 +49,12 @@ Sink: TypeAlias = Callable[[bytes], Awaitable[None] | None]
 class EngineReply(Protocol):
     """An engine's answer, of which the body may still be on its way."""
 
-    @property
-    def status_code(self) -> int: ...
-    @property
-    def content_type(self) -> str: ...
-    @property
-    def retry_after(self) -> str | None:
-        """When to come back, as the engine says it."""
-        ...
-
-    @property
-    def content_length(self) -> int | None:
-        """How many bytes the body has, if the engine says so."""
-        ...
+    status_code: int
+    content_type: str
+    retry_after: str | None
+    """When to come back, as the engine says it."""
+    content_length: int | None
+    """How many bytes the body has, if the engine says so."""
 
     @property
     def has_come(self) -> bool:
@@ -89,8 +82,8 @@ class EngineNotReached(Exception):
 class Engines(Protocol):
     """Forwards calls to engines."""
 
-    async def send(self, route: Route, call: EngineCall) -> EngineReply:
-        """Post the call and return when the answer begins.
+    def send(self, route: Route, call: EngineCall) -> Awaitable[EngineReply]:
+        """Post the call; return what to wait for until the answer begins.
 
         Raises:
             EngineNotReached: No connection, or no answer within the deadline.

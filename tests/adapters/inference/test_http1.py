@@ -456,7 +456,7 @@ async def test_an_engine_writes_no_faster_than_the_caller_reads(
 
 
 async def test_whoever_waits_no_longer_hangs_up(engines: Http1Engines, wire: Wire) -> None:
-    calling = asyncio.create_task(engines.send(to(wire.url), a_call("/call")))
+    calling = asyncio.ensure_future(engines.send(to(wire.url), a_call("/call")))
     await wire.heard.wait()
     calling.cancel()
     with suppress(asyncio.CancelledError):
