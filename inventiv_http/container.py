@@ -454,11 +454,12 @@ def mock_directory(data_dir: str | Path | None) -> Path:
     return Path(data_dir).expanduser() / "mock-cloud"
 
 
-def _usage_spool(settings: Settings, new_id: NewId) -> FileSpool | MemorySpool:
+def _usage_spool(settings: Settings, new_id: NewId, outbox: Outbox) -> FileSpool | MemorySpool:
     """Return what keeps usage until it is in the database: on disk, where there is one."""
     if settings.data_dir is None:
         return MemorySpool()
-    return FileSpool(Path(settings.data_dir).expanduser() / "usage", new_id=new_id)
+    directory = Path(settings.data_dir).expanduser() / "usage"
+    return FileSpool(directory, new_id=new_id, before=outbox.before)
 
 
 def mail_directory(settings: Settings) -> Path | None:
@@ -815,7 +816,7 @@ class PostgresAdapters(_Common):
     boot_queries = Singleton(PostgresBootQueries, pool)
     situation_queries = Singleton(PostgresSituationQueries, pool)
     routing_queries = Singleton(PostgresRoutingQueries, pool)
-    usage_spool = Singleton(_usage_spool, _Common.settings, _Common.new_id)
+    usage_spool = Singleton(_usage_spool, _Common.settings, _Common.new_id, _Common.outbox)
     limit_queries = Singleton(PostgresLimitQueries, pool)
     limiter = Singleton(_limiter, _Common.settings, _Common.clock)
     admission = Singleton(

@@ -4,47 +4,92 @@ On a busy server a write is a system call that wakes somebody up, on another pro
 more than all else that is done for a small answer. Written one after the other, the first of them
 wakes, and the others find whoever reads awake; and a head and the beginning of its body, which
 uvicorn writes apart, are one packet.
+
+While there is but one who is written to in each turn, nobody is kept waiting for that.
 """
 
 import asyncio
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+_ALONE: Final = 4
+"""After so many turns in a row with one who was written to, the next is written to at once."""
 
 
 class Outbox:
     """Keeps what is written until the loop's next turn. One for each process."""
 
-    __slots__ = ("_waiting",)
+    __slots__ = ("_alone", "_at_once", "_errands", "_is_due", "_waiting")
 
     def __init__(self) -> None:
+        self._alone = 0
+        self._at_once: asyncio.WriteTransport | None = None
+        """Who was written to at once in this turn."""
+        self._is_due = False
+        self._errands: list[Callable[[], None]] = []
         self._waiting: list[tuple[asyncio.WriteTransport, bytes]] = []
 
     def write(self, transport: asyncio.WriteTransport, data: bytes) -> None:
         """Send, soon."""
-        if not self._waiting:
-            asyncio.get_running_loop().call_soon(self.flush)
-        self._waiting.append((transport, data))
+        self._be_due()
+        if self._alone < _ALONE or self._waiting or self._at_once not in {None, transport}:
+            self._waiting.append((transport, data))
+        elif not transport.is_closing():
+            self._at_once = transport
+            transport.write(data)
+
+    def before(self, errand: Callable[[], None]) -> None:
+        """Have something done before anything is sent that was written in this turn.
+
+        Of what is written at once, uvloop sends nothing before whoever writes has returned.
+        """
+        if self._at_once is not None and not self._waiting:
+            errand()
+            return
+        self._be_due()
+        self._errands.append(errand)
 
     def write_now(self, transport: asyncio.WriteTransport, data: bytes) -> None:
         """Send, at once: for who has many to write to, one after the other, as it is."""
-        if self._waiting:
+        if self._waiting or self._errands:
             self.write(transport, data)  # what waits goes first
         elif not transport.is_closing():
             transport.write(data)
 
     def flush(self) -> None:
         """Send, now: what goes to one and the same, and in a row, in one piece."""
+        at_once, self._at_once, self._is_due = self._at_once, None, False
+        errands, self._errands = self._errands, []
         waiting, self._waiting = self._waiting, []
-        last: asyncio.WriteTransport | None = None
-        held = b""
-        for transport, data in waiting:
-            if transport is last:
-                held += data
-                continue
-            if last is not None and not last.is_closing():
-                last.write(held)
-            last, held = transport, data
+        try:
+            for errand in errands:
+                errand()
+        finally:
+            written_to = _send(waiting) + (at_once is not None)
+            self._alone = self._alone + 1 if written_to <= 1 else 0
+
+    def _be_due(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self.flush)
+
+
+def _send(waiting: Iterable[tuple[asyncio.WriteTransport, bytes]]) -> int:
+    """Return to how many; whoever comes up again counts again."""
+    last: asyncio.WriteTransport | None = None
+    held = b""
+    written_to = 0
+    for transport, data in waiting:
+        if transport is last:
+            held += data
+            continue
         if last is not None and not last.is_closing():
             last.write(held)
+        last, held = transport, data
+        written_to += 1
+    if last is not None and not last.is_closing():
+        last.write(held)
+    return written_to
 
 
 class LateTransport:
