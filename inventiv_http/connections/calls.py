@@ -5,9 +5,10 @@ names that are ours, an event for each request, a log of accesses.
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Awaitable, Callable, MutableSet
+from typing import TYPE_CHECKING, Any, Final, cast
 
+from litestar.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Call(RequestResponseCycle):
         self.response_started = False
         self.response_complete = False
         self._default_headers = connection.server_state.default_headers
+        self.task: asyncio.Task[None] | None = None
+        """What answers it."""
         self.on_leave: Callable[[], None] | None = None
         """Called when whoever has asked hangs up before the answer is over."""
         self._has_news = False
@@ -53,6 +56,24 @@ class Call(RequestResponseCycle):
         if self.disconnected and self.on_leave is not None:
             self.on_leave()
 
+    async def run(self, lane: ASGIApp, tasks: MutableSet[asyncio.Task[None]]) -> None:
+        """Have the request answered, come what may."""
+        try:
+            await lane(self.scope, cast("Any", self.receive), cast("Any", self.send))  # type: ignore[arg-type]
+            if not self.response_complete and not self.disconnected:
+                error = "The answer is not whole."
+                raise RuntimeError(error)  # noqa: TRY301 - whoever has made it is no more to be told
+        except BaseException:  # whoever has asked is not to wait for ever
+            self.logger.exception("Exception in ASGI application\n")
+            if self.response_started:
+                self.transport.close()
+            else:
+                await self.send_500_response()
+        finally:
+            if self.task is not None:
+                tasks.discard(self.task)
+            self.task = None
+
     async def receive(self) -> Any:
         """Return what has come of the request, once there is something new."""
         if not (self._has_news or self.disconnected or self.response_complete):
@@ -68,38 +89,58 @@ class Call(RequestResponseCycle):
 
     async def send(self, message: Any) -> None:
         """Send a part of the answer. Waits only while there is no room for it."""
-        if self.flow.write_paused and not self.disconnected:
-            await self.flow.drain()
         if self.disconnected:
             return
         if not self.response_started:
-            self._start(message["status"], message["headers"])
-        elif not self.response_complete:
-            self._go_on(message["body"], is_last=not message.get("more_body", False))
-        else:
+            self.start(message["status"], message["headers"])
+            return
+        room = self.push(message["body"], is_last=not message.get("more_body", False))
+        if room is not None:
+            await room
+
+    def start(self, status: int, headers: Any) -> None:
+        """Begin the answer."""
+        if not self.disconnected:
+            self._start(status, headers)
+
+    def push(self, body: bytes, *, is_last: bool = False) -> Awaitable[None] | None:
+        """Send a part of the answer; return what to wait for, if there is no room for it."""
+        if self.disconnected:
+            return None
+        if self.flow.write_paused:
+            return self._push_later(body, is_last=is_last)
+        if self.response_complete:
             error = "The answer is over."
             raise RuntimeError(error)
+        self._go_on(body, is_last=is_last)
+        return None
+
+    async def _push_later(self, body: bytes, *, is_last: bool) -> None:
+        await self.flow.drain()
+        room = self.push(body, is_last=is_last)
+        if room is not None:
+            await room
 
     def _start(self, status: int, headers: Any) -> None:
         self.response_started = True
         parts = [STATUS_LINE[status]]
-        for name, value in (*self._default_headers, *headers):
+        for name, value in self._default_headers:
+            parts.append(b"%b: %b\r\n" % (name, value))
+        for name, value in headers:
             if name == b"content-length":
                 self._missing_bytes = int(value)
             elif name == b"connection":  # nothing but "close" is ever said here
                 self.keep_alive = False
                 continue
-            parts += name, b": ", value, b"\r\n"
-        lines = 2 + (len(parts) - 1) // 4
+            parts.append(b"%b: %b\r\n" % (name, value))
         if not self.keep_alive:
             parts.append(b"connection: close\r\n")
-            lines += 1
         if status in _BODILESS:
             self._missing_bytes = 0
         elif self._missing_bytes is None:
             parts.append(b"transfer-encoding: chunked\r\n")
-            lines += 1
         parts.append(b"\r\n")
+        lines = len(parts)
         head = b"".join(parts)
         if head.count(b"\n") != lines or head.count(b"\r") != lines or b"\0" in head:
             self.response_started = False

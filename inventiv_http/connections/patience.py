@@ -25,6 +25,8 @@ _LOOKS: Final = 10
 class _Waits(StrEnum):
     """What a client is waited for."""
 
+    NEXT = "next"
+    """The next request. Nobody has promised one."""
     HEAD = "head"
     BODY = "body"
     TAKING = "taking"
@@ -95,6 +97,10 @@ class PatientConnection(Connection):
             self._had_bytes = self._received_bytes
             return
         waited_s = now - self._since
+        if waits is _Waits.NEXT:
+            if waited_s > self.timeout_keep_alive:
+                self.transport.close()
+            return
         if waits is _Waits.TAKING:
             if waited_s > self._patience.takes_s:
                 self.transport.abort()
@@ -108,7 +114,9 @@ class PatientConnection(Connection):
         """Return what the client is waited for; nothing if it is us who take our time."""
         if self.flow.write_paused or self.transport.is_closing():
             return _Waits.TAKING
-        if self.timeout_keep_alive_task is not None or self.flow.read_paused:
+        if self.is_idle:
+            return _Waits.NEXT
+        if self.flow.read_paused:
             return None
         cycle: Any = self.cycle
         if cycle is None or (cycle.response_complete and not cycle.more_body):
@@ -119,6 +127,8 @@ class PatientConnection(Connection):
         """Return something that changes when the client has done what it is waited for."""
         if waits is _Waits.TAKING:
             return self.transport.get_write_buffer_size()
+        if waits is _Waits.NEXT:
+            return self._received_bytes
         return id(self.cycle)
 
     def _refuse(self, status: bytes, sentence: bytes) -> None:

@@ -46,7 +46,7 @@ class Connection(HttpToolsProtocol):
     """One connection: what is posted to one of the ``lanes`` is taken there, without a detour."""
 
     # uvicorn's own attributes are as many as objects of one class can share the names of
-    __slots__ = ("_lanes", "_line", "_outbox")
+    __slots__ = ("_lanes", "_line", "_outbox", "is_idle")
 
     def __init__(
         self, *args: Any, lanes: Mapping[bytes, ASGIApp], outbox: Outbox, **options: Any
@@ -55,6 +55,8 @@ class Connection(HttpToolsProtocol):
         self._lanes = lanes
         self._outbox = outbox
         self._line: asyncio.Transport | None = None
+        self.is_idle = False
+        """Whether the last answer is over, and nothing has come since."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin."""
@@ -91,8 +93,25 @@ class Connection(HttpToolsProtocol):
         scope["method"] = "POST"
         scope["path"] = self.url.decode("ascii")
         scope["raw_path"], scope["query_string"] = self.url, b""
-        self.cycle = Call(self, scope, keep_alive=parser.should_keep_alive())
-        self._start_asgi_task(self.cycle, cast("Any", lane))
+        self.cycle = call = Call(self, scope, keep_alive=parser.should_keep_alive())
+        call.task = self.loop.create_task(call.run(lane, self.tasks))
+        self.tasks.add(call.task)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has come."""
+        self.is_idle = False
+        super().data_received(data)
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request. How long it may take to come needs no timer of its own."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self.is_idle = True
 
     # what those do who write to a connection without being asked
 

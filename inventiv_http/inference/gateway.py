@@ -12,16 +12,17 @@ import msgspec
 from litestar.exceptions import HTTPException
 from litestar.types import HTTPScope, Receive
 
-from inventiv_core.identity.access import Actor, Permission
+from inventiv_core.identity.access import Permission
 from inventiv_core.identity.entities.sessions import Caller
 from inventiv_core.identity.use_cases.callers import RecogniseCaller
 from inventiv_core.inference.entities.affinity import Affinity
 from inventiv_core.inference.use_cases.forwarding import ForwardInference, InferenceCall
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.errors import Invalid
+from inventiv_http.connections.line import Send, line_of
 from inventiv_http.inference import wire
 from inventiv_http.inference.presence import Presence
-from inventiv_http.inference.relaying import Relaying, Send
+from inventiv_http.inference.relaying import Relaying
 from inventiv_http.kernel.auth import address_of, presented
 from inventiv_http.kernel.lanes import Fields, Lane
 from inventiv_http.kernel.request_ids import request_id
@@ -62,10 +63,14 @@ class Gateway:
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         number, fields, began_s = self.lane.enter(scope)
-        relaying = Relaying(self.clock, self.lane, scope, send, began_s=began_s)
+        relaying = Relaying(self.clock, self.lane, scope, line_of(receive, send), began_s=began_s)
         try:
-            actor = await self._recognise(scope, fields)
-            call, asked = await self._read(number, scope, fields, receive)
+            shown = presented(fields, cookie_name=self.cookie_name)
+            actor = await self.recognise_caller(shown, actor=Caller(ip_address=address_of(scope)))
+            actor.must(Permission.INFER)  # before anything of the body is read
+            body = await self._body(fields, receive)
+            asked = _asked(body)
+            call = self._call(number, scope, fields, body, asked)
             with Presence(receive) as caller:
                 exchange = await self.forward_inference(call, actor=actor)
                 await relaying.relay(exchange, asked, caller)
@@ -76,26 +81,11 @@ class Gateway:
         finally:
             relaying.end()
 
-    async def _recognise(self, scope: HTTPScope, fields: Fields) -> Actor:
-        """Find out who calls, before anything of the body is read."""
-        shown = presented(fields, cookie_name=self.cookie_name)
-        actor = await self.recognise_caller(shown, actor=Caller(ip_address=address_of(scope)))
-        actor.must(Permission.INFER)
-        return actor
-
-    async def _read(
-        self, number: UUID, scope: HTTPScope, fields: Fields, receive: Receive
-    ) -> tuple[InferenceCall, wire.Head]:
-        length = fields.get(b"content-length", b"")
-        if length.isdigit() and int(length) > self.body_limit_bytes:
-            raise self._too_large()
-        body = await self._body(receive)
-        try:
-            asked = wire.head(body)
-        except msgspec.MsgspecError as error:
-            raise InvalidJson(reason=str(error)) from error
+    def _call(
+        self, number: UUID, scope: HTTPScope, fields: Fields, body: bytes, asked: wire.Head
+    ) -> InferenceCall:
         path = scope["path"]
-        call = InferenceCall(
+        return InferenceCall(
             id=number,
             path=path,
             model=asked.model,
@@ -111,10 +101,12 @@ class Gateway:
                 beginning=lambda: wire.beginning(asked, size_bytes=self.prefix_bytes),
             ),
         )
-        return call, asked
 
-    async def _body(self, receive: Receive) -> bytes:
+    async def _body(self, fields: Fields, receive: Receive) -> bytes:
         """Read the whole request, up to the limit."""
+        length = fields.get(b"content-length", b"")
+        if length.isdigit() and int(length) > self.body_limit_bytes:
+            raise self._too_large()
         parts: list[bytes] = []
         size = 0
         while True:
@@ -137,8 +129,17 @@ class Gateway:
         )
 
 
+def _asked(body: bytes) -> wire.Head:
+    try:
+        return wire.head(body)
+    except msgspec.MsgspecError as error:
+        raise InvalidJson(reason=str(error)) from error
+
+
 def _session(fields: Fields) -> str | None:
     """Return what the caller calls a conversation."""
-    session = fields.get(b"x-inventiv-session", b"")
+    session = fields.get(b"x-inventiv-session")
+    if session is None:
+        return None
     is_one = session.strip() and len(session) <= _LONGEST_SESSION
     return session.decode("latin-1") if is_one else None

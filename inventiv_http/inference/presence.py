@@ -6,7 +6,7 @@ from typing import Final, Self
 
 from litestar.types import Receive
 
-from inventiv_http.connections.calls import Call
+from inventiv_http.connections.line import call_of
 
 _GLANCE_S: Final = 0.05
 """When it is first looked whether the caller is still there, at a server that does not say it by
@@ -21,7 +21,7 @@ class Presence:
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
-        self._call = _call(receive)
+        self._call = call_of(receive)
         self._timer: asyncio.TimerHandle | None = None
         self._is_over = False
         self._watch: asyncio.Task[None] | None = None
@@ -29,14 +29,15 @@ class Presence:
         """Whether the caller has left before the answer was over."""
 
     def __enter__(self) -> Self:
-        loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task(loop)
-        if self._call is not None:
-            self._call.on_leave = self._leave
-            if self._call.disconnected:
+        call = self._call
+        if call is not None:
+            self._task = call.task
+            call.on_leave = self._leave
+            if call.disconnected:
                 self._leave()
         else:
-            self._timer = loop.call_later(_GLANCE_S, self._begin)
+            self._task = asyncio.current_task()
+            self._timer = asyncio.get_running_loop().call_later(_GLANCE_S, self._begin)
         return self
 
     def __exit__(
@@ -79,9 +80,3 @@ class Presence:
         self.has_left = True
         if self._task is not None:
             self._task.cancel()
-
-
-def _call(receive: Receive) -> Call | None:
-    """Return what the messages come from, if that tells by itself who leaves."""
-    call = getattr(receive, "__self__", None)
-    return call if isinstance(call, Call) else None

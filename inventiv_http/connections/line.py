@@ -1,0 +1,80 @@
+"""Where an answer goes: to a connection of ours, or to whatever server there is."""
+
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
+from typing import Any, Protocol, TypeAlias
+
+from litestar.types import Receive
+
+from inventiv_http.connections.calls import Call
+from inventiv_http.kernel.answers import part
+
+Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
+Send: TypeAlias = Callable[[Any], Coroutine[Any, Any, None]]
+"""Sends ASGI messages: plain dictionaries here, for they are made by the thousand."""
+
+
+class Line(Protocol):
+    """Takes an answer. What has no room for a part says what to wait for, and sends it then."""
+
+    def start(self, status: int, headers: Headers) -> Awaitable[None] | None:
+        """Begin the answer."""
+        ...
+
+    def push(self, body: bytes, *, is_last: bool = False) -> Awaitable[None] | None:
+        """Send a part of it."""
+        ...
+
+
+def line_of(receive: Receive, send: Send) -> Line:
+    """Return the connection that both belong to, if it is one of ours."""
+    call = call_of(receive)
+    return call if call is not None and send == call.send else AsgiLine(send)
+
+
+def call_of(receive: Receive) -> Call | None:
+    """Return what the messages come from, if that tells by itself who leaves."""
+    call = getattr(receive, "__self__", None)
+    return call if isinstance(call, Call) else None
+
+
+class AsgiLine(Line):
+    """Any server's ``send``: it waits only while a buffer is too full, and mostly need not."""
+
+    __slots__ = ("_send",)
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    def start(self, status: int, headers: Headers) -> Awaitable[None] | None:
+        """Begin the answer."""
+        return _begun(
+            self._send({"type": "http.response.start", "status": status, "headers": [*headers]})
+        )
+
+    def push(self, body: bytes, *, is_last: bool = False) -> Awaitable[None] | None:
+        """Send a part of it."""
+        return _begun(self._send(part(body, is_last=is_last)))
+
+
+def _begun(sending: Coroutine[Any, Any, None]) -> Awaitable[None] | None:
+    try:
+        waits_for = sending.send(None)
+    except StopIteration:
+        return None
+    return _Rest(sending, waits_for)
+
+
+class _Rest:
+    """What is left of a coroutine that has begun already, and waits for something."""
+
+    def __init__(self, begun: Coroutine[Any, Any, None], waits_for: Any) -> None:
+        self._begun = begun
+        self._waits_for = waits_for
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        try:
+            yield self._waits_for
+        except BaseException:
+            self._begun.close()
+            raise
+        yield from self._begun.__await__()
