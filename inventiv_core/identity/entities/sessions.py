@@ -7,7 +7,7 @@ from typing import Final
 from inventiv_core.identity.access import OrganizationId, SessionId, UserId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: one for each call, at half the price
 class Caller:
     """Where a call comes from, as far as it can be trusted."""
 

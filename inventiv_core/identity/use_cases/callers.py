@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import Enum, auto
+from enum import StrEnum
 from typing import Final, TypeAlias
 
 from inventiv_core.identity.access import KEY_PERMISSIONS, ROLE_PERMISSIONS, Actor, UserId
@@ -38,11 +38,11 @@ class Presented:
     """A session token or an API key."""
 
 
-class Way(Enum):
+class Way(StrEnum):
     """A way in."""
 
-    SESSION = auto()
-    API_KEY = auto()
+    SESSION = "session"
+    API_KEY = "api_key"
 
 
 Credential: TypeAlias = tuple[Way, str]
@@ -98,11 +98,12 @@ class KnownCallers:
 
     def find(self, credential: Credential, *, now: datetime) -> KnownCaller | None:
         """Return who has the credential, if that is known and still to be believed."""
-        known = self.recall(credential, now=now)
-        if known is None or not self._is_good(known, now, self._longest):
-            return None
-        self._known.move_to_end(credential)
-        return known
+        known = self._known.get(credential)
+        if known is not None and self._is_good(known, now, self._longest):
+            self._known.move_to_end(credential)
+            return known
+        self.recall(credential, now=now)  # which forgets what is good for nothing any more
+        return None
 
     def recall(self, credential: Credential, *, now: datetime) -> KnownCaller | None:
         """Return who had the credential lately, for when the database cannot be asked."""
@@ -184,6 +185,34 @@ class RecogniseCaller:
             ApiKeyOrLoginRequired: None of them is good.
         """
         now = self.clock.now()
+        known = self._remembered(presented, now) or await self._found(presented, now)
+        if known is None:
+            raise ApiKeyOrLoginRequired
+        self._note(known, now)
+        return known.at(actor.ip_address)
+
+    def _remembered(self, presented: Presented, now: datetime) -> KnownCaller | None:
+        """Return who has the first of the credentials, if that is known: mostly, it is."""
+        bearer = presented.bearer
+        if presented.cookie:
+            credential = self._session(presented.cookie)
+        elif presented.api_key:
+            credential = self._key(presented.api_key)
+        elif bearer:
+            credential = self._key(bearer) or self._session(bearer)
+        else:
+            return None
+        return None if credential is None else self.known_callers.find(credential, now=now)
+
+    def _session(self, token: str) -> Credential | None:
+        if is_api_key(token):  # no key is a session token: none is signed
+            return None
+        return Way.SESSION, self.session_tokens.hash(token)
+
+    def _key(self, key: str) -> Credential | None:
+        return (Way.API_KEY, self.api_key_secrets.hash(key)) if is_api_key(key) else None
+
+    async def _found(self, presented: Presented, now: datetime) -> KnownCaller | None:
         known, bearer = None, presented.bearer
         if presented.cookie:
             known = await self._by_token(presented.cookie, now)
@@ -192,16 +221,12 @@ class RecogniseCaller:
         if known is None and bearer:
             by = self._by_key if is_api_key(bearer) else self._by_token
             known = await by(bearer, now)
-        if known is None:
-            raise ApiKeyOrLoginRequired
-        self._note(known, now)
-        return known.at(actor.ip_address)
+        return known
 
     async def _by_token(self, token: str, now: datetime) -> KnownCaller | None:
-        if is_api_key(token):  # no key is a session token: none is signed
+        credential = self._session(token)
+        if credential is None:
             return None
-        token_hash = self.session_tokens.hash(token)
-        credential = Way.SESSION, token_hash
         known = self.known_callers.find(credential, now=now)
         if known is not None:
             return known
@@ -211,7 +236,7 @@ class RecogniseCaller:
             return None
 
         async def ask() -> KnownCaller | None:
-            session = await self.session_queries.find(token_hash, now=now)
+            session = await self.session_queries.find(credential[1], now=now)
             if session is None:
                 return None
             return KnownCaller(
@@ -224,16 +249,15 @@ class RecogniseCaller:
         return await self._ask(credential, ask, now)
 
     async def _by_key(self, key: str, now: datetime) -> KnownCaller | None:
-        if not is_api_key(key):
+        credential = self._key(key)
+        if credential is None:
             return None
-        key_hash = self.api_key_secrets.hash(key)
-        credential = Way.API_KEY, key_hash
         known = self.known_callers.find(credential, now=now)
         if known is not None:
             return known
 
         async def ask() -> KnownCaller | None:
-            details = await self.api_key_queries.find(key_hash, now=now)
+            details = await self.api_key_queries.find(credential[1], now=now)
             if details is None:
                 return None
             return KnownCaller(

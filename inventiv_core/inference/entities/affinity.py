@@ -12,7 +12,7 @@ def _nothing() -> bytes:
     return b""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)  # not frozen: one for each call, at half the price
 class Affinity:
     """What calls that should meet at the same worker have in common."""
 

@@ -27,6 +27,8 @@ class Standings:
         If there are more than are kept in memory, who is not among them is trusted: rather
         serve somebody who does not pay, and owes it, than refuse somebody who does.
         """
+        if not self.known:
+            return NO_STANDING
         unknown = NO_STANDING if len(self.known) < MOST_STANDINGS else _TRUSTED
         payer = actor.organization_id or actor.user_id
         return unknown if payer is None else self.known.get(payer, unknown)

@@ -1,6 +1,6 @@
 """Having a model answer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -82,11 +82,27 @@ class Exchange:
     """A call that an engine is answering. Whoever has it must finish it, come what may."""
 
     reply: EngineReply
-    route: Route
-    finish: Callable[[Delivery], None]
-    """Counts the call off, with what of the answer has gone out."""
-    headroom: Sequence[Headroom] = ()
-    """What is left of what the caller may use; nothing where there is no limit."""
+    attempt: Attempt
+    meter: "_Meter"
+    router: Router
+
+    @property
+    def route(self) -> Route:
+        """Who is answering."""
+        return self.attempt.route
+
+    @property
+    def headroom(self) -> Sequence[Headroom]:
+        """What is left of what the caller may use; nothing where there is no limit."""
+        admitted = self.meter.admitted
+        return () if admitted is None else admitted.headroom
+
+    def finish(self, delivery: Delivery) -> None:
+        """Count the call off, with what of the answer has gone out."""
+        if delivery.broke_off:
+            self.router.fail(self.attempt, now=self.meter.clock.now())
+        self.router.end(self.attempt)
+        self.meter.finish(delivery, self.reply.status_code)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,12 +160,7 @@ class ForwardInference:
         except BaseException:  # the caller has left
             meter.leave()
             raise
-        return Exchange(
-            reply=reply,
-            route=attempt.route,
-            finish=self._finisher(meter, attempt, reply),
-            headroom=() if meter.admitted is None else meter.admitted.headroom,
-        )
+        return Exchange(reply=reply, attempt=attempt, meter=meter, router=self.router)
 
     def _target(self, call: InferenceCall, actor: Actor, now: datetime) -> Target:
         name = (call.model or "").strip()
@@ -179,11 +190,11 @@ class ForwardInference:
             session=call.affinity.session,
         )
         self.retry_budget.pay()
-        tried: set[InstanceId] = set()
-        route = self._next(target, call, tried)
+        tried: tuple[InstanceId, ...] = ()
+        route = self._next(target, call, tried, meter.began_at)
         while True:
             meter.instance_id = route.instance_id
-            tried.add(route.instance_id)
+            tried += (route.instance_id,)
             attempt = self.router.begin(route)
             try:
                 reply = await self.engines.send(route, asked)
@@ -210,7 +221,7 @@ class ForwardInference:
         reply: EngineReply,
         target: Target,
         call: InferenceCall,
-        tried: set[InstanceId],
+        tried: Collection[InstanceId],
         meter: "_Meter",
     ) -> Route | None:
         """Note how the worker is; return who may do better, if anybody may."""
@@ -224,37 +235,29 @@ class ForwardInference:
         return another if another is not None and self.retry_budget.take() else None
 
     def _another(
-        self, target: Target, call: InferenceCall, tried: set[InstanceId], meter: "_Meter"
+        self, target: Target, call: InferenceCall, tried: Collection[InstanceId], meter: "_Meter"
     ) -> Route | None:
         """Return a worker that was not tried, if it is not too late to try one."""
-        is_late = self.clock.now() - meter.began_at > self.failover_for
+        now = self.clock.now()
+        is_late = now - meter.began_at > self.failover_for
         if is_late or len(tried) >= MAX_ATTEMPTS:
             return None
         try:
-            return self._next(target, call, tried)
+            return self._next(target, call, tried, now)
         except NoReadyWorker:
             return None
 
-    def _next(self, target: Target, call: InferenceCall, tried: set[InstanceId]) -> Route:
+    def _next(
+        self, target: Target, call: InferenceCall, tried: Collection[InstanceId], now: datetime
+    ) -> Route:
         return self.router.choose(
             target.model_id,
             owner=target.owner,
             tried=tried,
             chance=self.chance,
-            now=self.clock.now(),
+            now=now,
             affinity=call.affinity,
         )
-
-    def _finisher(
-        self, meter: "_Meter", attempt: Attempt, reply: EngineReply
-    ) -> Callable[[Delivery], None]:
-        def finish(delivery: Delivery) -> None:
-            if delivery.broke_off:
-                self.router.fail(attempt, now=self.clock.now())
-            self.router.end(attempt)
-            meter.finish(delivery, reply.status_code)
-
-        return finish
 
 
 @dataclass(slots=True, kw_only=True)
