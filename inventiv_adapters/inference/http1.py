@@ -35,13 +35,13 @@ _LOCKED_OUT: Final = "the engine does not take the key that we know of it"
 class Writer(Protocol):
     """Sends what is to be sent: at once, or together with what else there is to send."""
 
-    def write(self, transport: asyncio.WriteTransport, data: bytes) -> None:
-        """Send, soon."""
+    def post(self, transport: asyncio.WriteTransport, data: bytes) -> None:
+        """Send a whole message, soon."""
         ...
 
 
 class _AtOnce(Writer):
-    def write(self, transport: asyncio.WriteTransport, data: bytes) -> None:
+    def post(self, transport: asyncio.WriteTransport, data: bytes) -> None:
         transport.write(data)
 
 
@@ -156,7 +156,12 @@ class _Connection(asyncio.Protocol):
         """Send a request."""
         self.idle_since = None
         if self._transport is not None:
-            self._writer.write(self._transport, request)
+            self._writer.post(self._transport, request)
+
+    @property
+    def has_some(self) -> bool:
+        """Whether something has come that was not taken yet."""
+        return bool(self._pieces)
 
     @property
     def is_stale(self) -> bool:
@@ -324,6 +329,10 @@ class Http1Reply(EngineReply):
         self.content_type = connection.content_type
         self.content_length = connection.content_length
         self.retry_after = connection.retry_after
+
+    @property
+    def has_begun(self) -> bool:
+        return not self._is_closed and self._connection.has_some
 
     @property
     def has_come(self) -> bool:

@@ -57,6 +57,11 @@ class EngineReply(Protocol):
     """How many bytes the body has, if the engine says so."""
 
     @property
+    def has_begun(self) -> bool:
+        """Whether some of the body has come that was not poured yet."""
+        ...
+
+    @property
     def has_come(self) -> bool:
         """Whether the engine has sent all of the body."""
         ...

@@ -24,6 +24,7 @@ class Call(RequestResponseCycle):
     def __init__(self, connection: "Connection", scope: Any, *, keep_alive: bool) -> None:
         self.scope = scope
         self.transport = connection.transport
+        self._post = connection.outgoing.post
         self.flow = connection.flow
         self.logger = connection.logger
         self.on_response = connection.on_response_complete
@@ -40,6 +41,8 @@ class Call(RequestResponseCycle):
         """Called when whoever has asked hangs up before the answer is over."""
         self._has_news = False
         self._waiter: asyncio.Future[None] | None = None
+        self._head = b""
+        """What waits for the beginning of the body, to be sent together."""
         self._missing_bytes: int | None = None
         """Of an answer that has a length: how much of it is still to come."""
 
@@ -98,10 +101,14 @@ class Call(RequestResponseCycle):
         if room is not None:
             await room
 
-    def start(self, status: int, headers: Any) -> None:
-        """Begin the answer."""
+    def start(self, status: int, headers: Any, *, more: bool = False) -> None:
+        """Begin the answer; with ``more``, together with what is pushed next, in one packet."""
         if not self.disconnected:
-            self._start(status, headers)
+            head = self._started(status, headers)
+            if more:
+                self._head = head
+            else:
+                self.transport.write(head)
 
     def push(self, body: bytes, *, is_last: bool = False) -> Awaitable[None] | None:
         """Send a part of the answer; return what to wait for, if there is no room for it."""
@@ -121,7 +128,7 @@ class Call(RequestResponseCycle):
         if room is not None:
             await room
 
-    def _start(self, status: int, headers: Any) -> None:
+    def _started(self, status: int, headers: Any) -> bytes:
         self.response_started = True
         parts = [STATUS_LINE[status]]
         for name, value in self._default_headers:
@@ -146,26 +153,26 @@ class Call(RequestResponseCycle):
             self.response_started = False
             error = "A header has a line break in it."
             raise RuntimeError(error)
-        self.transport.write(head)
+        return head
 
     def _go_on(self, body: bytes, *, is_last: bool) -> None:
-        missing = self._missing_bytes
-        if missing is None:
-            if body:
-                end = _LAST_CHUNK if is_last else b""
-                self.transport.write(b"%x\r\n%b\r\n%b" % (len(body), body, end))
-            elif is_last:
-                self.transport.write(_LAST_CHUNK)
-        else:
-            self._missing_bytes = missing = missing - len(body)
-            if missing < 0 or (is_last and missing):
-                error = "The answer is not as long as it was said to be."
-                raise RuntimeError(error)
-            if body:
-                self.transport.write(body)
+        head, self._head = self._head, b""
+        if data := head + self._framed(body, is_last=is_last):
+            self._post(data)
         if is_last:
             self.response_complete = True
             self.set()
             if not self.keep_alive:
                 self.transport.close()
             self.on_response()
+
+    def _framed(self, body: bytes, *, is_last: bool) -> bytes:
+        missing = self._missing_bytes
+        if missing is not None:
+            self._missing_bytes = missing = missing - len(body)
+            if missing < 0 or (is_last and missing):
+                error = "The answer is not as long as it was said to be."
+                raise RuntimeError(error)
+            return body
+        end = _LAST_CHUNK if is_last else b""
+        return b"%x\r\n%b\r\n%b" % (len(body), body, end) if body else end

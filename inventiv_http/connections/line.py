@@ -16,8 +16,8 @@ Send: TypeAlias = Callable[[Any], Coroutine[Any, Any, None]]
 class Line(Protocol):
     """Takes an answer. What has no room for a part says what to wait for, and sends it then."""
 
-    def start(self, status: int, headers: Headers) -> Awaitable[None] | None:
-        """Begin the answer."""
+    def start(self, status: int, headers: Headers, *, more: bool = False) -> Awaitable[None] | None:
+        """Begin the answer; with ``more``, together with what is pushed next, if that is better."""
         ...
 
     def push(self, body: bytes, *, is_last: bool = False) -> Awaitable[None] | None:
@@ -45,7 +45,13 @@ class AsgiLine(Line):
     def __init__(self, send: Send) -> None:
         self._send = send
 
-    def start(self, status: int, headers: Headers) -> Awaitable[None] | None:
+    def start(
+        self,
+        status: int,
+        headers: Headers,
+        *,
+        more: bool = False,  # noqa: ARG002 - servers do what they do
+    ) -> Awaitable[None] | None:
         """Begin the answer."""
         return _begun(
             self._send({"type": "http.response.start", "status": status, "headers": [*headers]})

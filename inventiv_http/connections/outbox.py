@@ -19,9 +19,11 @@ _ALONE: Final = 4
 class Outbox:
     """Keeps what is written until the loop's next turn. One for each process."""
 
-    __slots__ = ("_alone", "_at_once", "_errands", "_is_due", "_waiting")
+    __slots__ = ("_alone", "_at_once", "_errands", "_is_due", "_waiting", "has_lines")
 
     def __init__(self) -> None:
+        self.has_lines = False
+        """Whether answers go out by way of it: another server has ways of its own."""
         self._alone = 0
         self._at_once: asyncio.WriteTransport | None = None
         """Who was written to at once in this turn."""
@@ -30,20 +32,24 @@ class Outbox:
         self._waiting: list[tuple[asyncio.WriteTransport, bytes]] = []
 
     def write(self, transport: asyncio.WriteTransport, data: bytes) -> None:
-        """Send, soon."""
+        """Send, soon: perhaps more follows, and is one packet with it."""
+        self._be_due()
+        self._waiting.append((transport, data))
+
+    def post(self, transport: asyncio.WriteTransport, data: bytes) -> None:
+        """Send a whole message, soon; at once if nobody else is written to these days."""
         self._be_due()
         if self._alone < _ALONE or self._waiting or self._at_once not in {None, transport}:
             self._waiting.append((transport, data))
-        elif not transport.is_closing():
-            self._at_once = transport
+            return
+        self._at_once = transport
+        self._do_errands()
+        if not transport.is_closing():
             transport.write(data)
 
     def before(self, errand: Callable[[], None]) -> None:
-        """Have something done before anything is sent that was written in this turn.
-
-        Of what is written at once, uvloop sends nothing before whoever writes has returned.
-        """
-        if self._at_once is not None and not self._waiting:
+        """Have something done before anything is sent that is written from now on."""
+        if not self.has_lines:
             errand()
             return
         self._be_due()
@@ -59,14 +65,17 @@ class Outbox:
     def flush(self) -> None:
         """Send, now: what goes to one and the same, and in a row, in one piece."""
         at_once, self._at_once, self._is_due = self._at_once, None, False
-        errands, self._errands = self._errands, []
         waiting, self._waiting = self._waiting, []
         try:
-            for errand in errands:
-                errand()
+            self._do_errands()
         finally:
             written_to = _send(waiting) + (at_once is not None)
             self._alone = self._alone + 1 if written_to <= 1 else 0
+
+    def _do_errands(self) -> None:
+        errands, self._errands = self._errands, []
+        for errand in errands:
+            errand()
 
     def _be_due(self) -> None:
         if not self._is_due:
@@ -100,15 +109,25 @@ class LateTransport:
     def __init__(self, transport: asyncio.Transport, outbox: Outbox) -> None:
         self._transport = transport
         self._outbox = outbox
+        outbox.has_lines = True
 
     def write(self, data: bytes) -> None:
         """Send, soon."""
         self._outbox.write(self._transport, data)
 
+    def post(self, data: bytes) -> None:
+        """Send a whole message."""
+        self._outbox.post(self._transport, data)
+
     def close(self) -> None:
         """Close the connection when all is sent."""
         self._outbox.flush()
         self._transport.close()
+
+    def write_eof(self) -> None:
+        """Send all there is, and say that it is all."""
+        self._outbox.flush()
+        self._transport.write_eof()
 
     def is_closing(self) -> bool:
         """Tell whether nothing can be sent any more."""

@@ -31,6 +31,8 @@ class _Waits(StrEnum):
     BODY = "body"
     TAKING = "taking"
     """That it takes what is there for it."""
+    LEAVING = "leaving"
+    """That it has read why it was refused, and hangs up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,14 +51,15 @@ class PatientConnection(Connection):
     """A connection that knows whether its client is still worth waiting for."""
 
     __slots__ = (
-        "_had_bytes", "_has_begun", "_patience", "_received_bytes", "_request_bytes", "_since",
-        "_waited_for",
+        "_had_bytes", "_has_begun", "_is_refused", "_patience", "_received_bytes",
+        "_request_bytes", "_since", "_waited_for",
     )  # fmt: skip
 
     def __init__(self, *args: Any, patience: Patience, **options: Any) -> None:
         super().__init__(*args, **options)
         self._patience = patience
         self._has_begun = False
+        self._is_refused = False
         self._request_bytes = self._received_bytes = self._had_bytes = 0
         self._waited_for: tuple[_Waits, int] | None = None
         self._since = 0.0
@@ -68,6 +71,8 @@ class PatientConnection(Connection):
 
     def data_received(self, data: bytes) -> None:
         """Take what has come, and see that it is not too much."""
+        if self._is_refused:
+            return
         super().data_received(data)
         size = len(data)
         self._received_bytes += size
@@ -101,6 +106,9 @@ class PatientConnection(Connection):
             if waited_s > self.timeout_keep_alive:
                 self.transport.close()
             return
+        if waits is _Waits.LEAVING:
+            self.transport.abort()
+            return
         if waits is _Waits.TAKING:
             if waited_s > self._patience.takes_s:
                 self.transport.abort()
@@ -112,6 +120,8 @@ class PatientConnection(Connection):
 
     def _waits(self) -> _Waits | None:
         """Return what the client is waited for; nothing if it is us who take our time."""
+        if self._is_refused:
+            return _Waits.LEAVING
         if self.flow.write_paused or self.transport.is_closing():
             return _Waits.TAKING
         if self.is_idle:
@@ -132,8 +142,9 @@ class PatientConnection(Connection):
         return id(self.cycle)
 
     def _refuse(self, status: bytes, sentence: bytes) -> None:
-        """Say why, if no answer has begun, and hang up.
+        """Say why, if no answer has begun, and hang up: with who may still be sending, not at once.
 
+        Whoever is cut off while they send may never read what they were told (RFC 9112, 9.6).
         Who has not said a word is not answered: browsers open connections that they may need, and
         would take it for the answer to what they send on them next.
         """
@@ -143,12 +154,19 @@ class PatientConnection(Connection):
         if not self._received_bytes:
             self.transport.close()
             return
-        if self._waits() is _Waits.HEAD or not cycle.response_started:
-            self.transport.write(
-                b"HTTP/1.1 %s\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\n"
-                b"content-length: %d\r\n\r\n%s" % (status, len(sentence), sentence)
-            )
-        self.transport.close()
+        if self._waits() is not _Waits.HEAD and cycle.response_started:
+            self.transport.close()
+            return
+        self.outgoing.write(
+            b"HTTP/1.1 %s\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\n"
+            b"content-length: %d\r\n\r\n%s" % (status, len(sentence), sentence)
+        )
+        self.outgoing.write_eof()
+        self._is_refused = True
+        self.flow.resume_reading()
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
 
 
 async def watch(connections: Collection[Any], patience: Patience) -> None:

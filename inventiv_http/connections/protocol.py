@@ -46,7 +46,10 @@ class Connection(HttpToolsProtocol):
     """One connection: what is posted to one of the ``lanes`` is taken there, without a detour."""
 
     # uvicorn's own attributes are as many as objects of one class can share the names of
-    __slots__ = ("_lanes", "_line", "_outbox", "is_idle")
+    __slots__ = ("_lanes", "_line", "_outbox", "is_idle", "outgoing")
+
+    outgoing: LateTransport
+    """What it is written to by way of."""
 
     def __init__(
         self, *args: Any, lanes: Mapping[bytes, ASGIApp], outbox: Outbox, **options: Any
@@ -61,7 +64,8 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin."""
         self._line = transport
-        super().connection_made(cast("asyncio.Transport", LateTransport(transport, self._outbox)))
+        self.outgoing = LateTransport(transport, self._outbox)
+        super().connection_made(cast("asyncio.Transport", self.outgoing))
         self.flow = Flow(self.transport)
 
     def connection_lost(self, exc: Exception | None) -> None:

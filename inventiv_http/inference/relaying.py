@@ -28,11 +28,12 @@ class Relaying:
     """Relays one answer, and counts it."""
 
     __slots__ = (
-        "_began_s", "_caller", "_clock", "_first_byte_at", "_is_over", "_lane", "_line",
-        "_metrics", "_relay", "_reply", "_scope", "has_begun",
+        "_began_s", "_caller", "_clock", "_exchange", "_first_byte_at", "_is_over", "_lane",
+        "_line", "_metrics", "_relay", "_reply", "_scope", "has_begun",
     )  # fmt: skip
 
     _relay: wire.PlainRelay | wire.EventRelay
+    _exchange: Exchange
     _reply: EngineReply
     _caller: Presence
 
@@ -57,41 +58,34 @@ class Relaying:
 
     async def relay(self, exchange: Exchange, asked: wire.Head, caller: Presence) -> None:
         """Send the answer as it comes, and finish the exchange, come what may."""
+        self._exchange = exchange
         reply = self._reply = exchange.reply
         is_stream = reply.content_type.startswith(_EVENTS)
-        relay = self._relay = (
+        self._relay = (
             wire.EventRelay(hide_usage=not wire.wants_usage(asked))
             if is_stream
             else wire.PlainRelay()
         )
         self._caller = caller
-        is_whole = broke_off = False
         try:
             room = self._start(exchange, is_stream=is_stream)
             if room is not None:
                 await room
             try:
                 await reply.pour(self._take)
-                is_whole = True
-                await self._finish()
+                if not self._is_over:
+                    room = self._end(b"")
+                    if room is not None:
+                        await room
             except EngineNotReached:
-                broke_off = True
                 caller.over()
+                self._is_over = True
+                self._finish(is_whole=False, broke_off=True)
                 await self._break_off(is_stream=is_stream)
         finally:
             reply.close()
-            used = relay.used
-            exchange.finish(
-                Delivery(
-                    is_whole=is_whole,
-                    broke_off=broke_off,
-                    used=used,
-                    first_byte_at=self._first_byte_at,
-                    events=relay.events,
-                    size_bytes=relay.size_bytes,
-                )
-            )
-            self._metrics.called(self._scope["path"], reply.status_code, used)
+            if not self._is_over:
+                self._finish(is_whole=False, broke_off=False)
 
     def _start(self, exchange: Exchange, *, is_stream: bool) -> Awaitable[None] | None:
         reply = exchange.reply
@@ -113,7 +107,7 @@ class Relaying:
             ]
         self.has_begun = True
         self._lane.answered(self._scope, reply.status_code, self._began_s)
-        return self._line.start(reply.status_code, headers)
+        return self._line.start(reply.status_code, headers, more=reply.has_begun)
 
     def _take(self, piece: bytes) -> Awaitable[None] | None:
         """Send a piece on; the last one together with the end."""
@@ -122,18 +116,31 @@ class Relaying:
             self._first_byte_at = self._clock.now()
         passing = self._relay.feed(piece)
         if self._reply.has_come:
-            self._caller.over()
-            self._is_over = True
-            return self._line.push(passing + self._relay.rest(), is_last=True)
+            return self._end(passing)
         return self._line.push(passing) if passing else None
 
-    async def _finish(self) -> None:
-        """Send the end, if it was not known to be the end."""
-        if not self._is_over:
-            self._caller.over()
-            room = self._line.push(self._relay.rest(), is_last=True)
-            if room is not None:
-                await room
+    def _end(self, passing: bytes) -> Awaitable[None] | None:
+        """Send the end. What was used is on its way to the disk before: nothing is free."""
+        self._caller.over()
+        self._is_over = True
+        last = passing + self._relay.rest()
+        self._finish(is_whole=True, broke_off=False)
+        return self._line.push(last, is_last=True)
+
+    def _finish(self, *, is_whole: bool, broke_off: bool) -> None:
+        relay = self._relay
+        used = relay.used
+        self._exchange.finish(
+            Delivery(
+                is_whole=is_whole,
+                broke_off=broke_off,
+                used=used,
+                first_byte_at=self._first_byte_at,
+                events=relay.events,
+                size_bytes=relay.size_bytes,
+            )
+        )
+        self._metrics.called(self._scope["path"], self._reply.status_code, used)
 
     async def _break_off(self, *, is_stream: bool) -> None:
         """End an answer whose status is sent already, and say so where that is possible.

@@ -33,7 +33,9 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def served(app: Any, *, patience: Patience = USUAL) -> AsyncGenerator[str]:
+async def served(
+    app: Any, *, patience: Patience = USUAL, keep_alive_s: int = 5
+) -> AsyncGenerator[str]:
     """Serve an application on loopback; yield its address."""
     listener = listen("127.0.0.1", 0)
     config = uvicorn.Config(
@@ -43,6 +45,7 @@ async def served(app: Any, *, patience: Patience = USUAL) -> AsyncGenerator[str]
         lifespan="off",
         log_config=None,
         access_log=False,
+        timeout_keep_alive=keep_alive_s,
         timeout_graceful_shutdown=1,
     )
     server = _Server(config)

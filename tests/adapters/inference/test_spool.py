@@ -163,3 +163,60 @@ def test_what_is_taken_from_memory_is_what_is_forgotten(opens: Opens, directory:
     spool.forget(len(left))
     left += spool.take(9)
     assert sorted(left, key=lambda usage: usage.id) == sorted(usages[2:], key=lambda u: u.id)
+
+
+class Turn:
+    """What is done before anything is sent of what one turn of a loop has brought."""
+
+    def __init__(self) -> None:
+        self.errands: list[Callable[[], None]] = []
+
+    def before(self, errand: Callable[[], None]) -> None:
+        """Take something to do."""
+        self.errands.append(errand)
+
+    def end(self) -> None:
+        """Do it."""
+        errands, self.errands = self.errands, []
+        for errand in errands:
+            errand()
+
+
+def test_what_ends_in_one_turn_is_written_in_one_piece(directory: Path) -> None:
+    turn, usages = Turn(), [a_usage() for _ in range(3)]
+    spool = FileSpool(directory, new_id=Uuid7(), before=turn.before)
+    spool.open()
+    for usage in usages[:2]:
+        spool.put(usage)
+    assert (len(turn.errands), list(directory.glob("*.jsonl"))) == (1, [])
+    turn.end()
+    [file] = directory.glob("*.jsonl")
+    assert file.read_bytes().count(b"\n") == 2
+    spool.put(usages[2])
+    assert len(turn.errands) == 1
+    assert spool.take(9) == usages, "whoever takes need not wait for the turn to end"
+    turn.end()
+    spool.forget(3)
+    assert not spool.take(9)
+    spool.close()
+
+
+def test_what_waits_for_the_end_of_a_turn_is_there_after_a_clean_end(
+    directory: Path, opens: Opens
+) -> None:
+    spool, usage = FileSpool(directory, new_id=Uuid7(), before=Turn().before), a_usage()
+    spool.open()
+    spool.put(usage)
+    spool.close()
+    assert opens().take(9) == [usage]
+
+
+def test_what_is_known_without_reading_is_what_the_files_say(opens: Opens, directory: Path) -> None:
+    spool, usages = opens(), [a_usage() for _ in range(9000)]
+    for usage in usages:
+        spool.put(usage)
+    assert len(list(directory.glob("*.jsonl"))) > 3
+    assert spool.take(9000) == usages
+    assert opens().take(1) == [], "they are not the other's"
+    spool.close()
+    assert opens().take(9000) == usages

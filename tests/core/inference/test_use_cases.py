@@ -100,6 +100,7 @@ class Reply(EngineReply):
     status_code: int = 200
     content_type: str = "application/json"
     content_length: int | None = None
+    has_begun: bool = True
     has_come: bool = True
     retry_after: str | None = None
     closed: bool = False

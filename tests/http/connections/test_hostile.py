@@ -117,6 +117,29 @@ async def test_who_dribbles_is_told_so_and_hung_up_on(address: tuple[str, int]) 
         assert is_told == (name != "silence"), (name, answer)
 
 
+async def test_who_asks_for_nothing_more_is_hung_up_on_without_a_word(app: Litestar) -> None:
+    request = b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
+    async with served(app, patience=SHORT, keep_alive_s=0) as url:
+        parts = urlsplit(url)
+        answer = await said((str(parts.hostname), int(parts.port or 0)), request)
+    assert answer.count(b"HTTP/1.1") == 1
+    assert b"408" not in answer
+
+
+async def test_who_asks_again_in_time_is_answered(app: Litestar) -> None:
+    request = b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
+    async with served(app, patience=SHORT, keep_alive_s=5) as url:
+        parts = urlsplit(url)
+        async with line((str(parts.hostname), int(parts.port or 0))) as (reader, writer):
+            for _ in range(2):
+                writer.write(request)
+                async with asyncio.timeout(PATIENCE_S):
+                    head = await reader.readuntil(b"\r\n\r\n")
+                    length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+                    await reader.readexactly(length)
+                await asyncio.sleep(2 * SHORT.sends_s)  # longer than anything else may take
+
+
 async def test_a_body_that_comes_slowly_but_surely_is_waited_for(address: tuple[str, int]) -> None:
     body = b'{"email":"nobody","password":"' + b"x" * 8000 + b'"}'
     async with line(address) as (reader, writer):

@@ -37,7 +37,9 @@ class Line:
 
 @pytest.fixture
 def outbox() -> Outbox:
-    return Outbox()
+    outbox = Outbox()
+    outbox.has_lines = True
+    return outbox
 
 
 @pytest.fixture
@@ -113,6 +115,86 @@ async def test_what_is_written_while_it_is_sent_is_sent_next(line: Line, outbox:
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert line.written == [b"so it is"]
+
+
+@pytest.fixture
+async def alone(outbox: Outbox) -> Line:
+    """A line that has been the only one to be written to, for some turns."""
+    line = Line()
+    for _ in range(5):
+        outbox.post(cast("Any", line), b"")
+        await asyncio.sleep(0)
+    line.written.clear()
+    return line
+
+
+async def test_who_is_alone_is_written_to_at_once_and_who_comes_after_that_waits(
+    outbox: Outbox, alone: Line, line: Line
+) -> None:
+    for one in (alone, alone, line, alone, line):
+        outbox.post(cast("Any", one), b".")
+    assert (alone.written, line.written) == ([b".", b"."], [])
+    await asyncio.sleep(0)
+    assert (b"".join(alone.written), b"".join(line.written)) == (b"...", b"..")
+    outbox.post(cast("Any", alone), b"!")  # but nobody is alone now
+    assert alone.written[-1] != b"!"
+    await asyncio.sleep(0)
+    assert alone.written[-1] == b"!"
+
+
+async def test_who_was_alone_and_is_gone_is_not_written_to(outbox: Outbox, alone: Line) -> None:
+    alone.close()
+    outbox.post(cast("Any", alone), b".")
+    await asyncio.sleep(0)
+    assert alone.written == []
+
+
+async def test_what_must_come_before_what_is_sent_does(line: Line, outbox: Outbox) -> None:
+    def errand() -> None:
+        assert line.written == []
+        done.append(True)
+
+    done: list[bool] = []
+    outbox.post(cast("Any", line), b"1")
+    outbox.before(errand)
+    outbox.write_now(cast("Any", line), b"2")
+    assert not done
+    await asyncio.sleep(0)
+    assert (done, line.written) == ([True], [b"12"])
+    line.written.clear()
+    outbox.before(errand)  # though nothing is to be sent at all
+    await asyncio.sleep(0)
+    assert done == [True, True]
+
+
+async def test_what_is_sent_at_once_waits_for_what_must_come_before(
+    outbox: Outbox, alone: Line
+) -> None:
+    done: list[int] = []
+    outbox.before(lambda: done.append(len(alone.written)))
+    assert not done
+    outbox.post(cast("Any", alone), b".")
+    assert (done, alone.written) == ([0], [b"."])
+    await asyncio.sleep(0)
+    assert done == [0]
+
+
+def test_before_nothing_that_is_sent_there_is_nothing_to_wait_for() -> None:
+    done: list[bool] = []
+    Outbox().before(lambda: done.append(True))
+    assert done == [True]
+
+
+async def test_an_errand_that_fails_keeps_nobody_waiting(line: Line, outbox: Outbox) -> None:
+    def fail() -> None:
+        raise OSError
+
+    failures: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+    outbox.post(cast("Any", line), b"1")
+    outbox.before(fail)
+    await asyncio.sleep(0)
+    assert (line.written, len(failures)) == ([b"1"], 1)
 
 
 async def test_it_is_the_line_in_all_else(transport: LateTransport) -> None:
