@@ -579,6 +579,26 @@ async def test_usage_is_stored_and_charged_in_order_and_once() -> None:
     assert await books.flush(actor=PLATFORM) == 0
 
 
+async def test_what_comes_while_usage_is_stored_is_stored_next_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    books = Books()
+    usages = await books.used(4)
+    books.spool.forget(1)
+    forget = books.spool.forget
+
+    ending = usages[:1] * 5
+
+    def busy(count: int) -> None:
+        forget(count)
+        if ending:
+            books.spool.put(ending.pop())  # one call ends in the time that it takes
+
+    monkeypatch.setattr(books.spool, "forget", busy)
+    assert await books.flush(actor=PLATFORM) == 3
+    assert list(books.spool.take(10)) == [usages[0]]
+
+
 async def test_usage_that_cannot_be_stored_waits_in_its_place(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

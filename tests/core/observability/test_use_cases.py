@@ -108,6 +108,24 @@ async def station() -> Station:
     return await Station().build()
 
 
+async def test_what_comes_while_measurements_are_stored_is_stored_next_time(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station.measure(1, ago=timedelta(0))
+    succeeded = station.queue.pace.succeeded
+
+    coming = [2, 3, 4]
+
+    def busy() -> None:
+        succeeded()
+        if coming:
+            station.measure(coming.pop(), ago=timedelta(0))
+
+    monkeypatch.setattr(station.queue.pace, "succeeded", busy)
+    assert await station.flush(actor=PLATFORM) == 2  # of a card, and of the machine
+    assert len(station.queue) == 2
+
+
 values = st.none() | st.integers(0, 100).map(float)
 steps = st.one_of(
     st.tuples(

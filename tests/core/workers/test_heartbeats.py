@@ -212,6 +212,27 @@ async def test_no_more_wait_for_the_database_than_there_are_places(world: World)
         await crowded(instance.id, READY, actor=caller)
 
 
+async def test_what_is_heard_while_heartbeats_are_stored_is_stored_next_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance, caller = await known(world)
+    await world.heartbeat(instance.id, READY, actor=caller)
+    [heard] = world.roster.take(10)
+    world.roster.hear(heard)
+    succeeded = world.roster.pace.succeeded
+
+    coming = [heard] * 3
+
+    def busy() -> None:
+        succeeded()
+        if coming:
+            world.roster.hear(coming.pop())
+
+    monkeypatch.setattr(world.roster.pace, "succeeded", busy)
+    assert await flush(world) == Flushed(stored=1)
+    assert world.roster.waiting == 1
+
+
 async def test_a_roster_is_bounded(world: World) -> None:
     small = Roster(capacity=1)
     beat = replace(world.heartbeat, roster=small)
