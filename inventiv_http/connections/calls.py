@@ -77,10 +77,18 @@ class Call(RequestResponseCycle):
                 tasks.discard(self.task)
             self.task = None
 
+    def take_whole(self) -> bytes | None:
+        """Return the whole body, if it has come; ``None`` if it is to be `receive`-d."""
+        if self.more_body or self.disconnected:
+            return None
+        body, self.body = self.body, b""
+        self._has_news = False
+        self.flow.resume_reading()  # else nobody would notice who leaves
+        return bytes(body)
+
     async def receive(self) -> Any:
         """Return what has come of the request, once there is something new."""
         if not (self._has_news or self.disconnected or self.response_complete):
-            self.flow.resume_reading()
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
             self._waiter = None
@@ -88,6 +96,7 @@ class Call(RequestResponseCycle):
         if self.disconnected or self.response_complete:
             return {"type": "http.disconnect"}
         body, self.body = self.body, b""
+        self.flow.resume_reading()  # for more of it, and to notice who leaves
         return {"type": "http.request", "body": body, "more_body": self.more_body}
 
     async def send(self, message: Any) -> None:

@@ -25,12 +25,6 @@ class Line(Protocol):
         ...
 
 
-def line_of(receive: Receive, send: Send) -> Line:
-    """Return the connection that both belong to, if it is one of ours."""
-    call = call_of(receive)
-    return call if call is not None and send == call.send else AsgiLine(send)
-
-
 def call_of(receive: Receive) -> Call | None:
     """Return what the messages come from, if that tells by itself who leaves."""
     call = getattr(receive, "__self__", None)

@@ -19,7 +19,7 @@ from inventiv_core.inference.entities.affinity import Affinity
 from inventiv_core.inference.use_cases.forwarding import ForwardInference, InferenceCall
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.errors import Invalid
-from inventiv_http.connections.line import Send, line_of
+from inventiv_http.connections.line import AsgiLine, Send, call_of
 from inventiv_http.inference import wire
 from inventiv_http.inference.presence import Presence
 from inventiv_http.inference.relaying import Relaying
@@ -63,16 +63,22 @@ class Gateway:
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         number, fields, began_s = self.lane.enter(scope)
-        relaying = Relaying(self.clock, self.lane, scope, line_of(receive, send), began_s=began_s)
+        call = call_of(receive)
+        line = AsgiLine(send) if call is None or send != call.send else call
+        relaying = Relaying(self.clock, self.lane, scope, line, began_s=began_s)
         try:
             shown = presented(fields, cookie_name=self.cookie_name)
             actor = await self.recognise_caller(shown, actor=Caller(ip_address=address_of(scope)))
             actor.must(Permission.INFER)  # before anything of the body is read
-            body = await self._body(fields, receive)
+            body = None if call is None else call.take_whole()
+            if body is None:
+                body = await self._body(fields, receive)
+            if len(body) > self.body_limit_bytes:
+                raise self._too_large()  # noqa: TRY301 - as everything else that is wrong
             asked = _asked(body)
-            call = self._call(number, scope, fields, body, asked)
-            with Presence(receive) as caller:
-                exchange = await self.forward_inference(call, actor=actor)
+            wanted = self._call(number, scope, fields, body, asked)
+            with Presence(receive, call) as caller:
+                exchange = await self.forward_inference(wanted, actor=actor)
                 await relaying.relay(exchange, asked, caller)
         except Exception as error:
             if relaying.has_begun:

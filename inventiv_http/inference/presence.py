@@ -6,7 +6,7 @@ from typing import Final, Self
 
 from litestar.types import Receive
 
-from inventiv_http.connections.line import call_of
+from inventiv_http.connections.calls import Call
 
 _GLANCE_S: Final = 0.05
 """When it is first looked whether the caller is still there, at a server that does not say it by
@@ -19,9 +19,10 @@ class Presence:
     To be entered when the whole request is read: whatever comes then is the end.
     """
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, call: Call | None) -> None:
+        """Take what messages come from, and the connection, if it is one that tells who leaves."""
         self._receive = receive
-        self._call = call_of(receive)
+        self._call = call
         self._timer: asyncio.TimerHandle | None = None
         self._is_over = False
         self._watch: asyncio.Task[None] | None = None

@@ -38,8 +38,9 @@ class Breaker:
 
     def succeed(self) -> bool:
         """Note an answer. Return whether the worker has only now come back."""
-        was_open = self.is_open
-        self.failures, self.opened, self.retry_at = 0, 0, None
+        was_open = self.retry_at is not None
+        if was_open or self.failures:
+            self.failures, self.opened, self.retry_at = 0, 0, None
         return was_open
 
     def fail(self, now: datetime, *, was_probe: bool) -> None:

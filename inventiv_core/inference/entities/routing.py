@@ -14,6 +14,7 @@ from inventiv_core.inference.entities.routes import Route, ServableModel
 from inventiv_core.inference.errors import ModelNotServed, NoReadyWorker
 from inventiv_core.instances.entities import InstanceId
 from inventiv_core.kernel.chance import Chance
+from inventiv_core.kernel.clock import Clock
 
 SLOW_START: Final = timedelta(seconds=30)
 """How long a worker that is new, or back, gets less than its share: its caches are cold."""
@@ -180,10 +181,10 @@ class Router:
         if attempt.is_probe:
             attempt.lane.breaker.is_probed = False
 
-    def succeed(self, attempt: Attempt, *, now: datetime) -> None:
+    def succeed(self, attempt: Attempt, clock: Clock) -> None:
         """Note that the worker has answered: one that was left alone comes back slowly."""
         if attempt.lane.breaker.succeed():
-            attempt.lane.began_at = now
+            attempt.lane.began_at = clock.now()
 
     def fail(self, attempt: Attempt, *, now: datetime) -> None:
         """Note that the worker has not answered, or broken off."""

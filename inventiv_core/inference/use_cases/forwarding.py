@@ -228,7 +228,7 @@ class ForwardInference:
         if reply.status_code in BROKEN:
             self.router.fail(attempt, now=self.clock.now())
         else:
-            self.router.succeed(attempt, now=self.clock.now())
+            self.router.succeed(attempt, self.clock)
         if reply.status_code not in RETRIED:
             return None
         another = self._another(target, call, tried, meter)

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inventiv_adapters.kernel.chance import SeededChance
+from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_core.inference.entities.affinity import ANYWHERE, Affinity
 from inventiv_core.inference.entities.breakers import FAILURES, LONGEST_REST
 from inventiv_core.inference.entities.routes import Route
@@ -227,7 +228,7 @@ def test_a_worker_that_keeps_failing_is_left_alone_and_probed_by_one_call_at_a_t
     router.end(probe)
     assert choose(router, now=later) is broken, "a probe whose caller left says nothing"
     probe = router.begin(broken)
-    router.succeed(probe, now=later)
+    router.succeed(probe, ManualClock(later))
     router.end(probe)
     assert choose(router, now=later + SLOW_START) is broken
 
@@ -236,7 +237,7 @@ def test_an_answer_in_between_makes_failures_none_in_a_row() -> None:
     broken, well = a_route(), a_route(queue_depth=5)
     router = a_router([broken, well])
     fails(router, broken, FAILURES - 1)
-    router.succeed(router.begin(broken), now=NOON)
+    router.succeed(router.begin(broken), ManualClock(NOON))
     fails(router, broken, FAILURES - 1)
     assert choose(router) is broken
 

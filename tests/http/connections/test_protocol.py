@@ -291,6 +291,32 @@ async def test_proxies_are_believed_as_on_the_long_way(trusted: str, seen: bytes
         assert (await answer(reader))[2] == seen
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_who_leaves_is_noticed_though_they_have_sent_much(*, at_once: bool) -> None:
+    size = 70_000  # no more is taken than that before anybody asks for it
+    has_left = asyncio.Event()
+
+    async def wait(scope: Any, receive: Any, send: Any) -> None:
+        call: Call = receive.__self__
+        while at_once and call.more_body:  # noqa: ASYNC110 - what it is about is not to ask for it
+            await asyncio.sleep(0.001)
+        body = call.take_whole() if at_once else await whole(receive)
+        assert body is not None
+        assert len(body) == size
+        call.on_leave = has_left.set
+        await has_left.wait()
+
+    async with served(Site(wait)) as url:
+        host, port = url.removeprefix("http://").split(":")
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(request(b"x" * size))
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.close()
+        async with asyncio.timeout(PATIENCE_S):
+            await has_left.wait()
+
+
 async def test_requests_leave_nothing_for_the_collector() -> None:
     async with served(Site(echo)) as url:
         host, port = url.removeprefix("http://").split(":")
