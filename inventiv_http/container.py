@@ -1,11 +1,14 @@
-"""The composition root: the only module that knows which adapter meets which port."""
+"""The composition root: the only module that knows which adapter meets which port.
+
+What only some settings need is imported where they ask for it: a library that nobody uses is
+memory of every process all the same, and a start that takes longer.
+"""
 
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import httpx
 from dependency_injector.containers import DeclarativeContainer
 from dependency_injector.providers import (
     Callable,
@@ -32,7 +35,7 @@ from inventiv_adapters.cloud.mock.datacenter import Datacenter
 from inventiv_adapters.cloud.mock.ledger import Ledger
 from inventiv_adapters.cloud.mock.provider import MockCloud
 from inventiv_adapters.cloud.scaleway.accounts import ScalewayAccounts
-from inventiv_adapters.cloud.scaleway.servers import ZONES, ScalewayChoices
+from inventiv_adapters.cloud.scaleway.choices import ZONES, ScalewayChoices
 from inventiv_adapters.commands.memory import MemoryCommandQueries
 from inventiv_adapters.commands.postgres import PostgresCommandQueries
 from inventiv_adapters.deployments.memory import MemoryQuotaQueries
@@ -63,7 +66,6 @@ from inventiv_adapters.identity.postgres.invitations import PostgresInvitationQu
 from inventiv_adapters.identity.postgres.organizations import PostgresOrganizationQueries
 from inventiv_adapters.identity.postgres.sessions import PostgresSessionQueries
 from inventiv_adapters.identity.postgres.users import PostgresUserQueries
-from inventiv_adapters.identity.smtp import SmtpMailer, SmtpServer
 from inventiv_adapters.inference.deadlines import Deadlines
 from inventiv_adapters.inference.http1 import Http1Engines
 from inventiv_adapters.inference.memory import (
@@ -76,7 +78,6 @@ from inventiv_adapters.inference.postgres import (
     PostgresLimitQueries,
     PostgresRoutingQueries,
 )
-from inventiv_adapters.inference.redis import RedisLimiter
 from inventiv_adapters.inference.spool import FileSpool
 from inventiv_adapters.instances.memory import MemoryBootQueries, MemoryInstanceQueries
 from inventiv_adapters.instances.postgres import PostgresBootQueries, PostgresInstanceQueries
@@ -92,7 +93,6 @@ from inventiv_adapters.kernel.postgres.pool import (
     must_be_the_right_line,
     open_later,
 )
-from inventiv_adapters.kernel.redis import RedisBus
 from inventiv_adapters.models.memory.models import MemoryMachineQueries, MemoryModelQueries
 from inventiv_adapters.models.memory.offerings import MemoryOfferingQueries
 from inventiv_adapters.models.postgres.models import PostgresMachineQueries, PostgresModelQueries
@@ -219,6 +219,7 @@ from inventiv_core.finops.use_cases.wallets import (
     TopUpWallet,
 )
 from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances, ResetAllowances
+from inventiv_core.identity.ports.mails import Mailer
 from inventiv_core.identity.use_cases.acceptances import (
     AcceptInvitation,
     PreviewInvitation,
@@ -406,6 +407,10 @@ from inventiv_http.kernel.metrics import Metrics
 from inventiv_http.settings import Settings, SettingsInvalid
 from inventiv_http.settings.environment import CHANGEABLE
 
+if TYPE_CHECKING:
+    from inventiv_adapters.inference.redis import RedisLimiter
+    from inventiv_adapters.kernel.redis import RedisBus
+
 __all__ = [  # what the front ends start and stop, beside the containers
     "FAULTS",
     "OUTAGES",
@@ -475,7 +480,7 @@ def mail_directory(settings: Settings) -> Path | None:
     return Path(settings.data_dir).expanduser() / "mails"
 
 
-def _mailer(settings: Settings) -> SmtpMailer | FileMailer:
+def _mailer(settings: Settings) -> Mailer:
     directory = mail_directory(settings)
     if directory is not None:
         email = settings.smtp_from_email or "inventiv@localhost"
@@ -488,6 +493,8 @@ def _mailer(settings: Settings) -> SmtpMailer | FileMailer:
     if "@" not in email:
         message = "Set INVENTIV_SMTP_FROM_EMAIL: the address that mail comes from."
         raise SettingsInvalid(message)
+    from inventiv_adapters.identity.smtp import SmtpMailer, SmtpServer  # noqa: PLC0415 - see above
+
     starts_plain = settings.smtp_starttls
     server = SmtpServer(
         host=settings.smtp_server or "",
@@ -625,23 +632,29 @@ def _words(message: Message) -> tuple[str, bytes] | None:
     return commanded(message) or enveloped(message)
 
 
-def _bus(settings: Settings) -> MemoryBus | RedisBus:
-    if settings.orchestrator_is_external:
-        if settings.redis_url is None:
+def _bus(settings: Settings) -> "MemoryBus | RedisBus":
+    if settings.redis_url is None:
+        if settings.orchestrator_is_external:
             message = (
                 "INVENTIV_ORCHESTRATOR_URL needs INVENTIV_REDIS_URL: over Redis the orchestrator "
                 "is told what to do."
             )
             raise SettingsInvalid(message)
+        return MemoryBus()
+    from inventiv_adapters.kernel.redis import RedisBus  # noqa: PLC0415 - see above
+
+    if settings.orchestrator_is_external:
         return RedisBus(settings.redis_url, told=_words, depends_on=ORCHESTRATOR_CHANNEL)
-    return (
-        MemoryBus() if settings.redis_url is None else RedisBus(settings.redis_url, told=enveloped)
-    )
+    return RedisBus(settings.redis_url, told=enveloped)
 
 
-def _limiter(settings: Settings, clock: Clock) -> MemoryLimiter | RedisLimiter:
+def _limiter(settings: Settings, clock: Clock) -> "MemoryLimiter | RedisLimiter":
     local = MemoryLimiter(clock)
-    return local if settings.redis_url is None else RedisLimiter(settings.redis_url, local, clock)
+    if settings.redis_url is None:
+        return local
+    from inventiv_adapters.inference.redis import RedisLimiter  # noqa: PLC0415 - see above
+
+    return RedisLimiter(settings.redis_url, local, clock)
 
 
 def _deadlines(settings: Settings) -> Deadlines:
@@ -842,11 +855,9 @@ class PostgresAdapters(_Common):
         new_id=_Common.new_id,
         wake=datacenter.provided.wake,
     )
-    scaleway_client = Singleton(httpx.AsyncClient)
     scaleway_choices = Singleton(_scaleway_choices, _Common.settings)
     scaleway = Singleton(
         ScalewayAccounts,
-        scaleway_client,
         base_url=Callable(_scaleway_url, _Common.settings),
         choices=scaleway_choices,
         chance=_Common.chance,

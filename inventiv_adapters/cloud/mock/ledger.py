@@ -17,7 +17,7 @@ from uuid import UUID
 
 import msgspec
 
-from inventiv_adapters.cloud.mock.behaviour import FaultKind
+from inventiv_adapters.cloud.mock.behaviour import FaultKind, MockBehaviour
 from inventiv_core.cloud.entities import Machine, MachineState, MachineTag, Volume, WorkerSetup
 
 _SCHEMA: Final = """
@@ -293,6 +293,12 @@ class Ledger:
                 fcntl.flock(turn, fcntl.LOCK_EX)
                 self._connection = _connect(file)
         return self._connection
+
+
+def boots_at(rental: Rental, behaviour: MockBehaviour) -> datetime:
+    """Return when the machine has an address: of those that were started."""
+    started_at = rental.started_at or rental.created_at
+    return started_at + behaviour.boot(slow=FaultKind.SLOW_BOOT in rental.fates)
 
 
 def _connect(file: Path) -> sqlite3.Connection:

@@ -14,6 +14,8 @@ from tests.http.cli.conftest import Cli
 
 SERVER_ONLY = sorted(main.SERVER_PACKAGES | {"inventiv_adapters", "inventiv_core"})
 
+ONLY_SOMETIMES = ("aiohttp", "aiosmtplib", "httpx", "inventiv_http.client", "redis")
+
 
 def a_module(name: str, **attributes: Any) -> ModuleType:
     module = ModuleType(name)
@@ -50,8 +52,19 @@ def test_an_unknown_command_is_a_matter_of_usage(cli: Cli) -> None:
 
 def test_the_client_needs_nothing_of_the_server() -> None:
     code = (
-        "import sys, inventiv_http.cli.main\n"
+        "import sys, inventiv_http.cli.clients, inventiv_http.cli.main\n"
         f"print([name for name in {SERVER_ONLY} if name in sys.modules])"
+    )
+    done = subprocess.run(  # noqa: S603 — our own words
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_a_server_carries_nothing_that_only_some_settings_need() -> None:
+    code = (
+        "import sys; from inventiv_http.cli.main import load; load('serve')\n"
+        f"print([name for name in {ONLY_SOMETIMES} if name in sys.modules])"
     )
     done = subprocess.run(  # noqa: S603 — our own words
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
