@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import sqlite3
 import traceback
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
@@ -126,6 +125,8 @@ class Datacenter:
 
     async def _round(self) -> None:
         """Compare the machines with the ledger, and make them agree."""
+        import sqlite3  # noqa: PLC0415 - as the ledger does
+
         try:
             rentals = await asyncio.to_thread(self._ledger.rentals)
             hosted = {rental.id: rental for rental in rentals if self._stands(rental)}
