@@ -4,9 +4,8 @@ Needs nothing but Python, as the core does.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import TypeAlias
 
 from inventiv_adapters.action_logs.memory import MemoryActionLogs, MemoryActs
 from inventiv_adapters.activations.memory import MemoryActivations
@@ -26,6 +25,7 @@ from inventiv_adapters.identity.memory.sessions import MemorySessions
 from inventiv_adapters.identity.memory.users import MemoryUsers
 from inventiv_adapters.inference.memory import MemoryLimits, MemoryUsage
 from inventiv_adapters.instances.memory import MemoryEstates, MemoryInstances, MemoryLeases
+from inventiv_adapters.kernel.hearing import Heard, by_nobody
 from inventiv_adapters.kernel.memory import (
     MemoryDatabase,
     MemoryIdempotency,
@@ -45,14 +45,6 @@ from inventiv_adapters.workbench.memory.projects import MemoryProjects
 from inventiv_adapters.workbench.memory.retention import MemoryRetention
 from inventiv_adapters.workbench.memory.runs import MemoryRuns
 from inventiv_adapters.workers.memory import MemoryWorkers, MemoryWorkerTokens
-from inventiv_core.kernel.events import DomainEvent
-
-Heard: TypeAlias = Callable[[DomainEvent], None]
-"""Is told of an event as soon as it is committed here: sooner than by the bus, and for sure."""
-
-
-def by_nobody(_: DomainEvent) -> None:
-    """Nobody wants to know."""
 
 
 class MemoryWork:

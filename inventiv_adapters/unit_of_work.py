@@ -1,4 +1,4 @@
-"""Units of work: with those in memory, the one place that knows every repository."""
+"""Units of work in PostgreSQL: with those in memory, the place that knows every repository."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -21,6 +21,7 @@ from inventiv_adapters.identity.postgres.sessions import PostgresSessions
 from inventiv_adapters.identity.postgres.users import PostgresUsers
 from inventiv_adapters.inference.postgres import PostgresLimits, PostgresUsage
 from inventiv_adapters.instances.postgres import PostgresEstates, PostgresInstances, PostgresLeases
+from inventiv_adapters.kernel.hearing import Heard, by_nobody
 from inventiv_adapters.kernel.postgres import (
     Connection,
     Pool,
@@ -28,7 +29,6 @@ from inventiv_adapters.kernel.postgres import (
     PostgresOutbox,
     PostgresSeedRecord,
 )
-from inventiv_adapters.memory import Heard, MemoryUnitOfWork, MemoryWork, by_nobody
 from inventiv_adapters.models.postgres.models import PostgresModels
 from inventiv_adapters.models.postgres.offerings import PostgresOfferings
 from inventiv_adapters.observability.postgres import (
@@ -42,8 +42,6 @@ from inventiv_adapters.workbench.postgres.projects import PostgresProjects
 from inventiv_adapters.workbench.postgres.retention import PostgresRetention
 from inventiv_adapters.workbench.postgres.runs import PostgresRuns
 from inventiv_adapters.workers.postgres import PostgresWorkers, PostgresWorkerTokens
-
-__all__ = ["MemoryUnitOfWork", "MemoryWork", "PostgresUnitOfWork", "PostgresWork"]
 
 
 class PostgresWork:

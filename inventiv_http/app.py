@@ -1,17 +1,20 @@
 """The Litestar application."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from inspect import signature
 from typing import Any
 
 from dependency_injector.providers import Factory, Provider
-from litestar import Controller, Litestar, Router
+from litestar import Controller, Litestar, get
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
+from litestar.plugins import PluginProtocol
+from litestar.plugins.core import MsgspecDIPlugin
 
 from inventiv_core.inference.errors import LimitReached
 from inventiv_core.kernel.errors import DomainError
@@ -140,7 +143,7 @@ def create_app(
         prefix_bytes=settings.gateway_prefix_bytes,
     )
     state.gateway = gateway
-    app = Litestar(
+    app = _Litestar(
         route_handlers=[
             *(_with_use_cases(controller, use_cases) for controller in _controllers(settings)),
             forward,
@@ -183,6 +186,14 @@ def create_app(
     return app
 
 
+class _Litestar(Litestar):
+    """Litestar without what it knows of other libraries' models: there are only our own here."""
+
+    @staticmethod
+    def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
+        return [*plugins, MsgspecDIPlugin()]
+
+
 def _controllers(settings: Settings) -> Iterator[type[Controller]]:
     """Yield what there is to call: an orchestrator of others listens to workers itself."""
     for controller in _CONTROLLERS:
@@ -204,11 +215,13 @@ def _documentation() -> OpenAPIConfig:
     )
 
 
-def _with_use_cases(controller: type[Controller], use_cases: Mapping[str, Provide]) -> Router:
-    """Give a controller what its handlers ask for, and no more.
+def _with_use_cases(
+    controller: type[Controller], use_cases: Mapping[str, Provide]
+) -> type[Controller]:
+    """Return a controller that has what its handlers ask for, and no more.
 
     Litestar compares all that a handler could have with each other: with every use case
-    there, starting would take seconds.
+    there, starting would take seconds. Of a router it would keep a second copy.
     """
     handlers = [
         handler
@@ -216,22 +229,41 @@ def _with_use_cases(controller: type[Controller], use_cases: Mapping[str, Provid
         if isinstance(handler := getattr(controller, name), BaseRouteHandler)
     ]
     asked = {name for handler in handlers for name in signature(handler.fn).parameters}
-    return Router(
-        path="/",
-        route_handlers=[controller],
-        dependencies={name: use_cases[name] for name in asked & use_cases.keys()},
-    )
+    dependencies = {name: use_cases[name] for name in asked & use_cases.keys()}
+    dependencies |= vars(controller).get("dependencies", {})
+    names = {"__doc__": controller.__doc__, "__module__": controller.__module__}
+    return type(controller.__name__, (controller,), {**names, "dependencies": dependencies})
 
 
 def _supply(provider: Provider[Any]) -> Provide:
     def supply() -> Any:
         return provider()
 
-    return Provide(supply, sync_to_thread=False)
+    return _asking_for_nothing(supply)
 
 
 def _supply_same(thing: Any) -> Provide:
     def supply() -> Any:
         return thing
 
-    return Provide(supply, sync_to_thread=False)
+    return _asking_for_nothing(supply)
+
+
+def _asking_for_nothing(supply: Callable[[], Any]) -> Provide:
+    """Return a dependency that has none itself: of hundreds, Litestar reads this only once."""
+    provide = Provide(supply, sync_to_thread=False)
+    like_all = _nothing()
+    provide.parsed_fn_signature = like_all.parsed_fn_signature
+    provide.signature_model = like_all.signature_model
+    return provide
+
+
+@cache
+def _nothing() -> BaseRouteHandler:
+    """Return a handler that asks for nothing."""
+
+    @get("/", sync_to_thread=False)
+    def nothing() -> Any:
+        return None
+
+    return nothing

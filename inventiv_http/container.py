@@ -1,11 +1,15 @@
-"""The composition root: the only module that knows which adapter meets which port."""
+"""The composition root: the only module that knows which adapter meets which port.
+
+What only some settings need is imported where they ask for it: a library that nobody uses is
+memory of every process all the same, and a start that takes longer. So it is with the whole
+world in memory: see `inventiv_http.container_in_memory`.
+"""
 
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import httpx
 from dependency_injector.containers import DeclarativeContainer
 from dependency_injector.providers import (
     Callable,
@@ -17,32 +21,22 @@ from dependency_injector.providers import (
     Singleton,
 )
 
-from inventiv_adapters.action_logs.memory import MemoryActionLogQueries
 from inventiv_adapters.action_logs.postgres import PostgresActionLogQueries
-from inventiv_adapters.activations.memory import MemoryActivationQueries
 from inventiv_adapters.activations.postgres import PostgresActivationQueries
-from inventiv_adapters.catalog.memory.lists import MemoryCatalogQueries
-from inventiv_adapters.catalog.memory.prices import MemoryPriceQueries
 from inventiv_adapters.catalog.postgres.lists import PostgresCatalogQueries
 from inventiv_adapters.catalog.postgres.prices import PostgresPriceQueries
 from inventiv_adapters.cloud.accounts import AccountClouds
-from inventiv_adapters.cloud.memory import FixedClouds, MemoryCloud
 from inventiv_adapters.cloud.mock.behaviour import FaultKind, MockBehaviour, parse_faults
 from inventiv_adapters.cloud.mock.datacenter import Datacenter
 from inventiv_adapters.cloud.mock.ledger import Ledger
 from inventiv_adapters.cloud.mock.provider import MockCloud
 from inventiv_adapters.cloud.scaleway.accounts import ScalewayAccounts
-from inventiv_adapters.cloud.scaleway.servers import ZONES, ScalewayChoices
-from inventiv_adapters.commands.memory import MemoryCommandQueries
+from inventiv_adapters.cloud.scaleway.choices import ZONES, ScalewayChoices
 from inventiv_adapters.commands.postgres import PostgresCommandQueries
-from inventiv_adapters.deployments.memory import MemoryQuotaQueries
 from inventiv_adapters.deployments.postgres import PostgresQuotaQueries
 from inventiv_adapters.embedded.directory import DataDirectory, DataDirectoryUnusable
 from inventiv_adapters.embedded.server import EmbeddedPostgres
 from inventiv_adapters.finops.envelopes import enveloped
-from inventiv_adapters.finops.memory.costs import MemoryCostQueries
-from inventiv_adapters.finops.memory.leaks import MemoryLeakQueries
-from inventiv_adapters.finops.memory.wallets import MemoryWalletQueries
 from inventiv_adapters.finops.postgres.costs import PostgresCostQueries
 from inventiv_adapters.finops.postgres.leaks import PostgresLeakQueries
 from inventiv_adapters.finops.postgres.wallets import PostgresWalletQueries
@@ -52,38 +46,27 @@ from inventiv_adapters.identity.keys import RandomApiKeys
 from inventiv_adapters.identity.letters import Sender
 from inventiv_adapters.identity.links import DerivedLinkTokens
 from inventiv_adapters.identity.mail_files import FileMailer
-from inventiv_adapters.identity.memory.api_keys import MemoryApiKeyQueries
-from inventiv_adapters.identity.memory.invitations import MemoryInvitationQueries
-from inventiv_adapters.identity.memory.mails import MemoryMailer
-from inventiv_adapters.identity.memory.organizations import MemoryOrganizationQueries
-from inventiv_adapters.identity.memory.sessions import MemorySessionQueries
-from inventiv_adapters.identity.memory.users import MemoryUserQueries
 from inventiv_adapters.identity.postgres.api_keys import PostgresApiKeyQueries
 from inventiv_adapters.identity.postgres.invitations import PostgresInvitationQueries
 from inventiv_adapters.identity.postgres.organizations import PostgresOrganizationQueries
 from inventiv_adapters.identity.postgres.sessions import PostgresSessionQueries
 from inventiv_adapters.identity.postgres.users import PostgresUserQueries
-from inventiv_adapters.identity.smtp import SmtpMailer, SmtpServer
 from inventiv_adapters.inference.deadlines import Deadlines
 from inventiv_adapters.inference.http1 import Http1Engines
 from inventiv_adapters.inference.memory import (
     MemoryLimiter,
-    MemoryLimitQueries,
-    MemoryRoutingQueries,
     MemorySpool,
 )
 from inventiv_adapters.inference.postgres import (
     PostgresLimitQueries,
     PostgresRoutingQueries,
 )
-from inventiv_adapters.inference.redis import RedisLimiter
 from inventiv_adapters.inference.spool import FileSpool
-from inventiv_adapters.instances.memory import MemoryBootQueries, MemoryInstanceQueries
 from inventiv_adapters.instances.postgres import PostgresBootQueries, PostgresInstanceQueries
 from inventiv_adapters.kernel.chance import SystemChance
 from inventiv_adapters.kernel.clock import SystemClock
 from inventiv_adapters.kernel.ids import Uuid7
-from inventiv_adapters.kernel.memory import MemoryBus, MemoryDatabase, MemoryRelay
+from inventiv_adapters.kernel.memory import MemoryBus
 from inventiv_adapters.kernel.postgres import PostgresRelay
 from inventiv_adapters.kernel.postgres.pool import (
     OUTAGES,
@@ -92,19 +75,13 @@ from inventiv_adapters.kernel.postgres.pool import (
     must_be_the_right_line,
     open_later,
 )
-from inventiv_adapters.kernel.redis import RedisBus
-from inventiv_adapters.models.memory.models import MemoryMachineQueries, MemoryModelQueries
-from inventiv_adapters.models.memory.offerings import MemoryOfferingQueries
 from inventiv_adapters.models.postgres.models import PostgresMachineQueries, PostgresModelQueries
 from inventiv_adapters.models.postgres.offerings import PostgresOfferingQueries
-from inventiv_adapters.observability.memory import MemoryObservabilityQueries
 from inventiv_adapters.observability.postgres import PostgresObservabilityQueries
 from inventiv_adapters.orchestration.http import HttpEngineProbe
-from inventiv_adapters.orchestration.memory import HealthyEngines, MemorySituationQueries
 from inventiv_adapters.orchestration.messages import CHANNEL as ORCHESTRATOR_CHANNEL
 from inventiv_adapters.orchestration.messages import commanded
 from inventiv_adapters.orchestration.postgres import PostgresSituationQueries
-from inventiv_adapters.realtime.memory import MemoryEventLog
 from inventiv_adapters.realtime.postgres import PostgresEventLog
 from inventiv_adapters.schema.dumps import (
     DumpFailed,
@@ -126,22 +103,15 @@ from inventiv_adapters.schema.versions import (
     shipped_schema,
 )
 from inventiv_adapters.settings.aes import AesSecretBox
-from inventiv_adapters.settings.memory import MemorySettingQueries
 from inventiv_adapters.settings.postgres import PostgresSettingQueries
-from inventiv_adapters.storages.memory import MemoryStorageQueries
 from inventiv_adapters.storages.postgres import PostgresStorageQueries
-from inventiv_adapters.unit_of_work import MemoryUnitOfWork, PostgresUnitOfWork
-from inventiv_adapters.workbench.memory.chat_models import MemoryLiveModelQueries
-from inventiv_adapters.workbench.memory.projects import MemoryProjectQueries
-from inventiv_adapters.workbench.memory.retention import MemoryRetentionQueries
-from inventiv_adapters.workbench.memory.runs import MemoryRunQueries
+from inventiv_adapters.unit_of_work import PostgresUnitOfWork
 from inventiv_adapters.workbench.postgres.chat_models import PostgresLiveModelQueries
 from inventiv_adapters.workbench.postgres.projects import PostgresProjectQueries
 from inventiv_adapters.workbench.postgres.retention import PostgresRetentionQueries
 from inventiv_adapters.workbench.postgres.runs import PostgresRunQueries
 from inventiv_adapters.workers.http import HttpOrchestrator
 from inventiv_adapters.workers.keys import DerivedEngineKeys
-from inventiv_adapters.workers.memory import MemoryWorkerQueries
 from inventiv_adapters.workers.postgres import PostgresWorkerQueries
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens
 from inventiv_core.action_logs.use_cases import (
@@ -219,6 +189,7 @@ from inventiv_core.finops.use_cases.wallets import (
     TopUpWallet,
 )
 from inventiv_core.identity.entities.attempts import Allowance, LoginAllowances, ResetAllowances
+from inventiv_core.identity.ports.mails import Mailer
 from inventiv_core.identity.use_cases.acceptances import (
     AcceptInvitation,
     PreviewInvitation,
@@ -406,6 +377,11 @@ from inventiv_http.kernel.metrics import Metrics
 from inventiv_http.settings import Settings, SettingsInvalid
 from inventiv_http.settings.environment import CHANGEABLE
 
+if TYPE_CHECKING:
+    from inventiv_adapters.inference.redis import RedisLimiter
+    from inventiv_adapters.kernel.redis import RedisBus
+    from inventiv_http.container_in_memory import MemoryAdapters
+
 __all__ = [  # what the front ends start and stop, beside the containers
     "FAULTS",
     "OUTAGES",
@@ -476,7 +452,7 @@ def mail_directory(settings: Settings) -> Path | None:
     return Path(settings.data_dir).expanduser() / "mails"
 
 
-def _mailer(settings: Settings) -> SmtpMailer | FileMailer:
+def _mailer(settings: Settings) -> Mailer:
     directory = mail_directory(settings)
     if directory is not None:
         email = settings.smtp_from_email or "inventiv@localhost"
@@ -489,6 +465,8 @@ def _mailer(settings: Settings) -> SmtpMailer | FileMailer:
     if "@" not in email:
         message = "Set INVENTIV_SMTP_FROM_EMAIL: the address that mail comes from."
         raise SettingsInvalid(message)
+    from inventiv_adapters.identity.smtp import SmtpMailer, SmtpServer  # noqa: PLC0415 - see above
+
     starts_plain = settings.smtp_starttls
     server = SmtpServer(
         host=settings.smtp_server or "",
@@ -583,10 +561,6 @@ def _behaviour(settings: Settings) -> MockBehaviour:
     )
 
 
-def _mock_only(cloud: CloudProvider) -> FixedClouds:
-    return FixedClouds({MOCK: cloud})
-
-
 def _scaleway_choices(settings: Settings) -> ScalewayChoices:
     return ScalewayChoices(
         zones=settings.zones_of_scaleway() or ZONES,
@@ -626,23 +600,29 @@ def _words(message: Message) -> tuple[str, bytes] | None:
     return commanded(message) or enveloped(message)
 
 
-def _bus(settings: Settings) -> MemoryBus | RedisBus:
-    if settings.orchestrator_is_external:
-        if settings.redis_url is None:
+def _bus(settings: Settings) -> "MemoryBus | RedisBus":
+    if settings.redis_url is None:
+        if settings.orchestrator_is_external:
             message = (
                 "INVENTIV_ORCHESTRATOR_URL needs INVENTIV_REDIS_URL: over Redis the orchestrator "
                 "is told what to do."
             )
             raise SettingsInvalid(message)
+        return MemoryBus()
+    from inventiv_adapters.kernel.redis import RedisBus  # noqa: PLC0415 - see above
+
+    if settings.orchestrator_is_external:
         return RedisBus(settings.redis_url, told=_words, depends_on=ORCHESTRATOR_CHANNEL)
-    return (
-        MemoryBus() if settings.redis_url is None else RedisBus(settings.redis_url, told=enveloped)
-    )
+    return RedisBus(settings.redis_url, told=enveloped)
 
 
-def _limiter(settings: Settings, clock: Clock) -> MemoryLimiter | RedisLimiter:
+def _limiter(settings: Settings, clock: Clock) -> "MemoryLimiter | RedisLimiter":
     local = MemoryLimiter(clock)
-    return local if settings.redis_url is None else RedisLimiter(settings.redis_url, local, clock)
+    if settings.redis_url is None:
+        return local
+    from inventiv_adapters.inference.redis import RedisLimiter  # noqa: PLC0415 - see above
+
+    return RedisLimiter(settings.redis_url, local, clock)
 
 
 def _deadlines(settings: Settings) -> Deadlines:
@@ -658,7 +638,17 @@ def _public_url(settings: Settings) -> str:
     return settings.public_url or settings.url
 
 
-class _Common(DeclarativeContainer):
+def __getattr__(name: str) -> Any:
+    """Find the world in memory once it is asked for: a server does without."""
+    if name == "MemoryAdapters":
+        from inventiv_http.container_in_memory import MemoryAdapters  # noqa: PLC0415 - as above
+
+        return MemoryAdapters
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)
+
+
+class Common(DeclarativeContainer):
     """What is the same in every world."""
 
     settings: Any = Dependency(instance_of=Settings)
@@ -713,74 +703,18 @@ class _Common(DeclarativeContainer):
     engines = Singleton(Http1Engines, Callable(_deadlines, settings), outbox)
 
 
-class MemoryAdapters(_Common):
-    """The world outside, in one process: for tests and demonstrations."""
-
-    database = Singleton(MemoryDatabase)
-    outages = Object(())
-    unit_of_work = Singleton(MemoryUnitOfWork, database, heard=_Common.known_callers.provided.note)
-    session_queries = Singleton(MemorySessionQueries, database)
-    api_key_queries = Singleton(MemoryApiKeyQueries, database)
-    user_queries = Singleton(MemoryUserQueries, database)
-    organization_queries = Singleton(MemoryOrganizationQueries, database)
-    invitation_queries = Singleton(MemoryInvitationQueries, database)
-    catalog_queries = Singleton(MemoryCatalogQueries, database)
-    price_queries = Singleton(MemoryPriceQueries, database)
-    setting_queries = Singleton(MemorySettingQueries, database)
-    effective_settings = Singleton(
-        EffectiveSettings,
-        setting_queries,
-        clock=_Common.clock,
-        environment=_Common.environment,
-    )
-    model_queries = Singleton(MemoryModelQueries, database)
-    machine_queries = Singleton(MemoryMachineQueries, database)
-    offering_queries = Singleton(MemoryOfferingQueries, database)
-    action_log_queries = Singleton(MemoryActionLogQueries, database)
-    instance_queries = Singleton(MemoryInstanceQueries, database)
-    activation_queries = Singleton(MemoryActivationQueries, database)
-    command_queries = Singleton(MemoryCommandQueries, database)
-    storage_queries = Singleton(MemoryStorageQueries, database)
-    quota_queries = Singleton(MemoryQuotaQueries, database)
-    live_model_queries = Singleton(MemoryLiveModelQueries, database)
-    project_queries = Singleton(MemoryProjectQueries, database)
-    run_queries = Singleton(MemoryRunQueries, database)
-    retention_queries = Singleton(MemoryRetentionQueries, database)
-    worker_queries = Singleton(MemoryWorkerQueries, database)
-    observability_queries = Singleton(MemoryObservabilityQueries, database)
-    wallet_queries = Singleton(MemoryWalletQueries, database)
-    cost_queries = Singleton(MemoryCostQueries, database)
-    leak_queries = Singleton(MemoryLeakQueries, database)
-    boot_queries = Singleton(MemoryBootQueries, database)
-    situation_queries = Singleton(MemorySituationQueries, database)
-    routing_queries = Singleton(MemoryRoutingQueries, database)
-    usage_spool = Singleton(MemorySpool)
-    limit_queries = Singleton(MemoryLimitQueries, database)
-    limiter = Singleton(MemoryLimiter, _Common.clock)
-    admission = Singleton(
-        Admission, _Common.limits, limiter, clock=_Common.clock, new_id=_Common.new_id
-    )
-    mailer = Singleton(MemoryMailer)
-    bus = Singleton(MemoryBus)
-    relay = Singleton(MemoryRelay, database)
-    event_log = Singleton(MemoryEventLog, database)
-    cloud = Singleton(MemoryCloud, clock=_Common.clock, new_id=_Common.new_id)
-    clouds = Singleton(_mock_only, cloud)
-    engine_probe = Singleton(HealthyEngines)
-
-
-class PostgresAdapters(_Common):
+class PostgresAdapters(Common):
     """The world outside, for real."""
 
     outages = Object(OUTAGES)
     pool: Provider[Pool] = Singleton(
         open_later,
-        _Common.settings.provided.database_url,
-        max_connections=_Common.settings.provided.database_max_connections,
-        pooler=_Common.settings.provided.pooler,
-        patience_s=_Common.settings.provided.database_patience_s,
+        Common.settings.provided.database_url,
+        max_connections=Common.settings.provided.database_max_connections,
+        pooler=Common.settings.provided.pooler,
+        patience_s=Common.settings.provided.database_patience_s,
     )
-    unit_of_work = Singleton(PostgresUnitOfWork, pool, heard=_Common.known_callers.provided.note)
+    unit_of_work = Singleton(PostgresUnitOfWork, pool, heard=Common.known_callers.provided.note)
     session_queries = Singleton(PostgresSessionQueries, pool)
     api_key_queries = Singleton(PostgresApiKeyQueries, pool)
     user_queries = Singleton(PostgresUserQueries, pool)
@@ -792,8 +726,8 @@ class PostgresAdapters(_Common):
     effective_settings = Singleton(
         EffectiveSettings,
         setting_queries,
-        clock=_Common.clock,
-        environment=_Common.environment,
+        clock=Common.clock,
+        environment=Common.environment,
     )
     model_queries = Singleton(PostgresModelQueries, pool)
     machine_queries = Singleton(PostgresMachineQueries, pool)
@@ -816,48 +750,46 @@ class PostgresAdapters(_Common):
     boot_queries = Singleton(PostgresBootQueries, pool)
     situation_queries = Singleton(PostgresSituationQueries, pool)
     routing_queries = Singleton(PostgresRoutingQueries, pool)
-    usage_spool = Singleton(_usage_spool, _Common.settings, _Common.new_id, _Common.outbox)
+    usage_spool = Singleton(_usage_spool, Common.settings, Common.new_id, Common.outbox)
     limit_queries = Singleton(PostgresLimitQueries, pool)
-    limiter = Singleton(_limiter, _Common.settings, _Common.clock)
+    limiter = Singleton(_limiter, Common.settings, Common.clock)
     admission = Singleton(
-        Admission, _Common.limits, limiter, clock=_Common.clock, new_id=_Common.new_id
+        Admission, Common.limits, limiter, clock=Common.clock, new_id=Common.new_id
     )
-    mailer = Singleton(_mailer, _Common.settings)
-    bus = Singleton(_bus, _Common.settings)
-    relay = Singleton(PostgresRelay, pool, _Common.settings.provided.listening_url)
+    mailer = Singleton(_mailer, Common.settings)
+    bus = Singleton(_bus, Common.settings)
+    relay = Singleton(PostgresRelay, pool, Common.settings.provided.listening_url)
     event_log = Singleton(PostgresEventLog, pool)
-    mock_behaviour = Singleton(_behaviour, _Common.settings)
-    mock_ledger = Singleton(Ledger, Callable(mock_directory, _Common.settings.provided.data_dir))
+    mock_behaviour = Singleton(_behaviour, Common.settings)
+    mock_ledger = Singleton(Ledger, Callable(mock_directory, Common.settings.provided.data_dir))
     datacenter = Singleton(
         Datacenter,
         mock_ledger,
         behaviour=mock_behaviour,
-        clock=_Common.clock,
-        new_id=_Common.new_id,
+        clock=Common.clock,
+        new_id=Common.new_id,
     )
     mock_cloud = Singleton(
         MockCloud,
         mock_ledger,
         behaviour=mock_behaviour,
-        clock=_Common.clock,
-        new_id=_Common.new_id,
+        clock=Common.clock,
+        new_id=Common.new_id,
         wake=datacenter.provided.wake,
     )
-    scaleway_client = Singleton(httpx.AsyncClient)
-    scaleway_choices = Singleton(_scaleway_choices, _Common.settings)
+    scaleway_choices = Singleton(_scaleway_choices, Common.settings)
     scaleway = Singleton(
         ScalewayAccounts,
-        scaleway_client,
-        base_url=Callable(_scaleway_url, _Common.settings),
+        base_url=Callable(_scaleway_url, Common.settings),
         choices=scaleway_choices,
-        chance=_Common.chance,
+        chance=Common.chance,
     )
     clouds = Singleton(
         AccountClouds,
         shared=Callable(_by_code, mock_cloud),
         makers=Callable(_makers, scaleway),
         setting_queries=setting_queries,
-        secret_box=_Common.secret_box,
+        secret_box=Common.secret_box,
     )
     engine_probe = Singleton(HttpEngineProbe)
 

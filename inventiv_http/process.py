@@ -65,7 +65,7 @@ async def running(
         stack.callback(adapters.usage_spool().close)
         await adapters.engines().open()
         stack.push_async_callback(adapters.engines().close)
-        stack.push_async_callback(adapters.scaleway_client().aclose)
+        stack.push_async_callback(adapters.scaleway().close)
         stack.callback(adapters.mock_ledger().close)
         stack.push_async_callback(adapters.external_orchestrator().close)
         if settings.orchestrator_is_external:

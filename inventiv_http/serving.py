@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any, cast
 
 import msgspec
-import platformdirs
 import uvicorn
 from litestar import Litestar
 
@@ -55,6 +54,8 @@ def with_directory(settings: Settings) -> Settings:
     """Return the settings with a data directory: by default where users' data belongs."""
     if settings.data_dir is not None:
         return settings
+    import platformdirs  # noqa: PLC0415 - only for those who leave it open
+
     return msgspec.structs.replace(settings, data_dir=str(platformdirs.user_data_path("inventiv")))
 
 
@@ -167,6 +168,7 @@ async def serve(
             access_log=False,
             log_config=None,
             http=cast("Any", partial(app.state.connect, patience=patience)),
+            ws="none",  # else it would load a library for them, where it finds one
             lifespan="off",
             server_header=False,
             timeout_graceful_shutdown=settings.drain_s,

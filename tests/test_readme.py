@@ -101,6 +101,7 @@ def test_every_setting_is_described_once() -> None:
 def command_of(words: list[str]) -> Any:
     """Return what such words run, as far as they name it; nothing if they do not."""
     found: Any = get_command(app)
+    found.list_commands(None)  # the client's are looked for only now
     for depth, word in enumerate(words):
         if not hasattr(found, "commands"):
             return found  # what follows are arguments

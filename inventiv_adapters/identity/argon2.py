@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Final
 
-import bcrypt
 from argon2 import PasswordHasher as Argon2
 from argon2.exceptions import InvalidHashError, VerificationError
 
@@ -63,6 +62,8 @@ class Argon2Passwords(PasswordHasher):
 
 
 def _matches_bcrypt(password: str, password_hash: str) -> bool:
+    import bcrypt  # noqa: PLC0415 - only databases of earlier servers have such hashes
+
     try:
         return bcrypt.checkpw(password.encode()[:_BCRYPT_BYTES], password_hash.encode())
     except ValueError:  # a damaged hash

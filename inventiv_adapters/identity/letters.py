@@ -1,14 +1,19 @@
-"""Mail in the form of the internet (RFC 5322)."""
+"""Mail in the form of the internet (RFC 5322).
+
+What writes it is imported with the first one: it reads mail as well, and is large.
+"""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
-from email.errors import MessageError
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime
+from typing import TYPE_CHECKING
 
 from inventiv_core.identity.entities.mails import Message
 from inventiv_core.identity.errors.mails import MailNotSent
+
+if TYPE_CHECKING:
+    from email.headerregistry import Address
+    from email.message import EmailMessage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +30,17 @@ def composed(message: Message, sender: Sender) -> EmailMessage:
     Raises:
         MailNotSent: An address is none; so it is not written into a header, either.
     """
+    from email.errors import MessageError  # noqa: PLC0415 - see above
+    from email.headerregistry import Address  # noqa: PLC0415
+    from email.message import EmailMessage  # noqa: PLC0415
+    from email.policy import SMTP  # noqa: PLC0415
+    from email.utils import format_datetime  # noqa: PLC0415
+
     mail = EmailMessage(policy=SMTP)
     try:
         origin = Address(display_name=sender.name, addr_spec=sender.email)
         mail["From"] = origin
-        mail["To"] = _exactly(message.recipient)
+        mail["To"] = _exactly(Address(addr_spec=message.recipient), message.recipient)
         mail["Subject"] = message.subject
     except (MessageError, ValueError, IndexError) as error:  # the parser is not made for nonsense
         raise MailNotSent(reason="One of its addresses is none.", is_final=True) from error
@@ -41,9 +52,8 @@ def composed(message: Message, sender: Sender) -> EmailMessage:
     return mail
 
 
-def _exactly(address: str) -> Address:
+def _exactly(parsed: Address, address: str) -> Address:
     """Return the address, if that is what is read of it: the parser mends what it can."""
-    parsed = Address(addr_spec=address)
     if parsed.addr_spec != address:
         raise ValueError
     return parsed

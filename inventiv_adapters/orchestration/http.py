@@ -3,7 +3,6 @@
 import asyncio
 import re
 
-import httpx
 import msgspec
 
 from inventiv_core.kernel.secrets import Secret
@@ -67,6 +66,8 @@ class HttpEngineProbe(EngineProbe):
         self, method: str, url: str, *, key: Secret, deadline_s: float, body: object = None
     ) -> bytes | None:
         """Return the body of a good answer; anything else is none."""
+        import httpx  # noqa: PLC0415 - where there is no engine, nobody needs it
+
         headers = {"Authorization": f"Bearer {key.reveal()}"}
         try:
             async with (

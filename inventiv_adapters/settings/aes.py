@@ -10,10 +10,6 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Final
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
-
 from inventiv_core.kernel.secrets import (
     SealedSecret,
     SealKeyId,
@@ -37,6 +33,10 @@ class _Key:
     """One key, and its name."""
 
     def __init__(self, text: Secret) -> None:
+        # where there is no key, or no secret, nobody needs it
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+        from cryptography.hazmat.primitives.kdf.scrypt import Scrypt  # noqa: PLC0415
+
         scrypt = Scrypt(salt=_SALT, length=_KEY_BYTES + _ID_BYTES, n=_COST, r=8, p=1)
         drawn = scrypt.derive(text.reveal().encode())
         self.cipher = AESGCM(drawn[:_KEY_BYTES])
@@ -59,6 +59,8 @@ class AesSecretBox(SecretBox):
         return SealedSecret(key_id=key.id, data=_VERSION + nonce + sealed)
 
     def open(self, sealed: SealedSecret, *, place: str) -> Secret:
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - as above
+
         self._first()
         key = self._keys.get(sealed.key_id)
         if key is None or sealed.data[:1] != _VERSION:

@@ -1,13 +1,16 @@
 """An orchestrator of others, over HTTP."""
 
-import asyncio
-from typing import Final
+from __future__ import annotations
 
-import httpx
+import asyncio
+from typing import TYPE_CHECKING, Final
 
 from inventiv_core.workers.entities import ForwardedAnswer, ForwardedMessage
 from inventiv_core.workers.errors import OrchestratorUnreachable
 from inventiv_core.workers.ports import ExternalOrchestrator
+
+if TYPE_CHECKING:
+    import httpx
 
 _DEADLINE_S: Final = 2.5
 """Agents wait for three seconds."""
@@ -29,6 +32,8 @@ class HttpOrchestrator(ExternalOrchestrator):
             await client.aclose()
 
     async def forward(self, message: ForwardedMessage) -> ForwardedAnswer:
+        import httpx  # noqa: PLC0415 - seldom is there such an orchestrator
+
         if self._client is None:
             self._client = httpx.AsyncClient(timeout=self._deadline_s, trust_env=False)
         headers = {"Content-Type": message.content_type}

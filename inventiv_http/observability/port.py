@@ -4,8 +4,6 @@ import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from aiohttp import web
-
 from inventiv_http.kernel.metrics import CONTENT_TYPE, Metrics, may_read
 from inventiv_http.serving import listen
 from inventiv_http.settings import Settings
@@ -27,6 +25,7 @@ async def metrics_port(
     if not settings.metrics_port:
         yield
         return
+    from aiohttp import web  # noqa: PLC0415 - only for those who have chosen one
 
     async def show(request: web.Request) -> web.Response:
         header = request.headers.get("Authorization", "")

@@ -6,7 +6,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from inventiv_adapters.cloud.memory import MemoryCloud
-from inventiv_adapters.unit_of_work import MemoryUnitOfWork, MemoryWork
+from inventiv_adapters.memory import MemoryUnitOfWork, MemoryWork
 from inventiv_core.cloud.entities import (
     ActionOutcome,
     CreateOutcome,

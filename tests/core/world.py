@@ -11,9 +11,9 @@ from inventiv_adapters.kernel.chance import SeededChance
 from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.ids import SerialIds
 from inventiv_adapters.kernel.memory import INSTALLATION_ID, MemoryDatabase
+from inventiv_adapters.memory import MemoryUnitOfWork
 from inventiv_adapters.orchestration.memory import HealthyEngines, MemorySituationQueries
 from inventiv_adapters.settings.memory import MemorySettingQueries
-from inventiv_adapters.unit_of_work import MemoryUnitOfWork
 from inventiv_adapters.workers.keys import DerivedEngineKeys
 from inventiv_adapters.workers.memory import MemoryWorkerQueries
 from inventiv_adapters.workers.tokens import DerivedWorkerTokens

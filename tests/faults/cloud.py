@@ -10,7 +10,7 @@ from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
 
-from inventiv_adapters.cloud.mock import datacenter
+from inventiv_adapters.cloud.mock import datacenter, machine
 from inventiv_adapters.cloud.mock.agent import Agent
 from inventiv_adapters.cloud.mock.behaviour import MockBehaviour
 from inventiv_adapters.cloud.mock.engine import Engine
@@ -68,7 +68,7 @@ async def _obey() -> None:
 
 
 async def _host(directory: Path) -> None:
-    datacenter.MockMachine = LinkedMachine  # type: ignore[attr-defined]
+    machine.MockMachine = LinkedMachine  # type: ignore[misc]
     with Ledger(directory) as ledger:
         center = datacenter.Datacenter(
             ledger, behaviour=BEHAVIOUR, clock=SystemClock(), new_id=Uuid7(), poll_s=0.05

@@ -60,6 +60,7 @@ from inventiv_adapters.kernel.ids import SerialIds, Uuid7
 from inventiv_adapters.kernel.memory import MemoryBus, MemoryRelay
 from inventiv_adapters.kernel.postgres import PostgresRelay
 from inventiv_adapters.kernel.redis import RedisBus
+from inventiv_adapters.memory import MemoryUnitOfWork
 from inventiv_adapters.models.memory.models import MemoryMachineQueries, MemoryModelQueries
 from inventiv_adapters.models.memory.offerings import MemoryOfferingQueries
 from inventiv_adapters.models.postgres.models import PostgresMachineQueries, PostgresModelQueries
@@ -76,7 +77,7 @@ from inventiv_adapters.settings.memory import MemorySettingQueries
 from inventiv_adapters.settings.postgres import PostgresSettingQueries
 from inventiv_adapters.storages.memory import MemoryStorageQueries
 from inventiv_adapters.storages.postgres import PostgresStorageQueries
-from inventiv_adapters.unit_of_work import MemoryUnitOfWork, PostgresUnitOfWork
+from inventiv_adapters.unit_of_work import PostgresUnitOfWork
 from inventiv_adapters.workbench.memory.chat_models import MemoryLiveModelQueries
 from inventiv_adapters.workbench.memory.projects import MemoryProjectQueries
 from inventiv_adapters.workbench.memory.retention import MemoryRetentionQueries

@@ -1,23 +1,27 @@
-"""Where the machines of the mock cloud stand."""
+"""Where the machines of the mock cloud stand.
+
+What these need is imported with the first one: who uses another cloud need not carry it along.
+"""
+
+from __future__ import annotations
 
 import asyncio
 import fcntl
-import sqlite3
 import traceback
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import httpx
 import structlog
 
-from inventiv_adapters.cloud.mock.agent import TIMEOUT_S
 from inventiv_adapters.cloud.mock.behaviour import FaultKind, MockBehaviour
-from inventiv_adapters.cloud.mock.ledger import Ledger, Rental, RentalState
-from inventiv_adapters.cloud.mock.machine import MockMachine, boots_at
+from inventiv_adapters.cloud.mock.ledger import Ledger, Rental, RentalState, boots_at
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
+
+if TYPE_CHECKING:
+    import httpx
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -52,6 +56,7 @@ class Datacenter:
         self._machines: dict[str, asyncio.Task[None]] = {}
         self._started_at: dict[str, datetime | None] = {}
         """When each of them was started: what was started since runs another life."""
+        self._client: httpx.AsyncClient | None = None
         self._running: asyncio.Task[None] | None = None
         self.is_host = False
         """Whether it is this datacenter that makes the ledger come true."""
@@ -74,20 +79,14 @@ class Datacenter:
 
     async def run(self) -> None:
         """Host the machines until cancelled; they stay in the ledger."""
-        async with (
-            self._turn(),
-            httpx.AsyncClient(
-                timeout=TIMEOUT_S,
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
-                trust_env=False,  # a proxy has no place between here and here
-            ) as client,
-        ):
+        async with self._turn():
             try:
                 while True:
-                    await self._round(client)
+                    await self._round()
                     await self._pause()
             finally:
                 await self._switch_off(list(self._machines))
+                await self._hang_up()
 
     async def _run_or_say_why_not(self) -> None:
         """Run where nobody looks at the outcome before the end."""
@@ -124,8 +123,10 @@ class Datacenter:
             return
         self._woken.clear()
 
-    async def _round(self, client: httpx.AsyncClient) -> None:
+    async def _round(self) -> None:
         """Compare the machines with the ledger, and make them agree."""
+        import sqlite3  # noqa: PLC0415 - as the ledger does
+
         try:
             rentals = await asyncio.to_thread(self._ledger.rentals)
             hosted = {rental.id: rental for rental in rentals if self._stands(rental)}
@@ -143,7 +144,7 @@ class Datacenter:
             _log.warning("mock ledger does not answer", trouble=str(error))
             return
         for rental in hosted.values():
-            self._switch_on(rental, client)
+            self._switch_on(rental)
 
     def _stands(self, rental: Rental) -> bool:
         """Return whether the machine is there, booting or running."""
@@ -165,8 +166,10 @@ class Datacenter:
             return self._clock.now() >= rental.stopping_at + takes
         return self._vanishes(rental)
 
-    def _switch_on(self, rental: Rental, client: httpx.AsyncClient) -> None:
+    def _switch_on(self, rental: Rental) -> None:
         """Run the machine if it does not; if it broke down, again."""
+        from inventiv_adapters.cloud.mock.machine import MockMachine  # noqa: PLC0415 - see above
+
         task = self._machines.get(rental.id)
         if task is not None:
             if not task.done():
@@ -178,11 +181,30 @@ class Datacenter:
             behaviour=self._behaviour,
             clock=self._clock,
             new_id=self._new_id,
-            client=client,
+            client=self._dialled(),
             dice=self._dice,
         )
         self._machines[rental.id] = asyncio.create_task(machine.run())
         self._started_at[rental.id] = rental.started_at
+
+    def _dialled(self) -> httpx.AsyncClient:
+        """Return what all machines call with."""
+        import httpx  # noqa: PLC0415 - see above
+
+        from inventiv_adapters.cloud.mock.agent import TIMEOUT_S  # noqa: PLC0415
+
+        if self._client is None:
+            self._client = httpx.AsyncClient(
+                timeout=TIMEOUT_S,
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
+                trust_env=False,  # a proxy has no place between here and here
+            )
+        return self._client
+
+    async def _hang_up(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
 
     async def _switch_off(self, machine_ids: Iterable[str]) -> None:
         """Close the machines, all at once; return when their ports are free."""

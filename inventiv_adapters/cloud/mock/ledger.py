@@ -3,8 +3,9 @@
 The calls block for as long as the disk takes: a coroutine runs them in a thread.
 """
 
+from __future__ import annotations
+
 import fcntl
-import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -12,13 +13,16 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final, LiteralString, Self
+from typing import TYPE_CHECKING, Any, Final, LiteralString, Self
 from uuid import UUID
 
 import msgspec
 
-from inventiv_adapters.cloud.mock.behaviour import FaultKind
+from inventiv_adapters.cloud.mock.behaviour import FaultKind, MockBehaviour
 from inventiv_core.cloud.entities import Machine, MachineState, MachineTag, Volume, WorkerSetup
+
+if TYPE_CHECKING:
+    import sqlite3
 
 _SCHEMA: Final = """
     CREATE TABLE IF NOT EXISTS machines (
@@ -295,7 +299,15 @@ class Ledger:
         return self._connection
 
 
+def boots_at(rental: Rental, behaviour: MockBehaviour) -> datetime:
+    """Return when the machine has an address: of those that were started."""
+    started_at = rental.started_at or rental.created_at
+    return started_at + behaviour.boot(slow=FaultKind.SLOW_BOOT in rental.fates)
+
+
 def _connect(file: Path) -> sqlite3.Connection:
+    import sqlite3  # noqa: PLC0415 - only for those who rent here
+
     connection = sqlite3.connect(
         file, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
     )

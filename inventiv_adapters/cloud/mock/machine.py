@@ -9,7 +9,7 @@ import httpx
 from inventiv_adapters.cloud.mock.agent import Agent
 from inventiv_adapters.cloud.mock.behaviour import SKEW, FaultKind, MockBehaviour
 from inventiv_adapters.cloud.mock.engine import Engine
-from inventiv_adapters.cloud.mock.ledger import Ledger, Rental
+from inventiv_adapters.cloud.mock.ledger import Ledger, Rental, boots_at
 from inventiv_adapters.cloud.mock.loopback import IP_ADDRESS, port_of, reserve
 from inventiv_core.kernel.clock import Clock
 from inventiv_core.kernel.ids import NewId
@@ -123,12 +123,6 @@ class _Ahead(Clock):
 
     def now(self) -> datetime:
         return self._clock.now() + SKEW
-
-
-def boots_at(rental: Rental, behaviour: MockBehaviour) -> datetime:
-    """Return when the machine has an address: of those that were started."""
-    started_at = rental.started_at or rental.created_at
-    return started_at + behaviour.boot(slow=FaultKind.SLOW_BOOT in rental.fates)
 
 
 async def _for_ever() -> None:

@@ -1,7 +1,6 @@
 """The mock cloud's front office: the API its customers call."""
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -204,6 +203,8 @@ class MockCloud(CloudProvider, SellsMachines, ChecksCredentials, ReinstallsMachi
 
     async def _ask(self, ledger: Callable[[], Answer]) -> Answer | Unknown:
         """Ask the ledger in a thread; a file that is busy or broken for long is no answer."""
+        import sqlite3  # noqa: PLC0415 - only for those who rent here
+
         try:
             return await asyncio.to_thread(ledger)
         except sqlite3.OperationalError as error:

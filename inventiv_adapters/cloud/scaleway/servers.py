@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 from uuid import UUID
@@ -15,6 +15,7 @@ from inventiv_adapters.cloud.scaleway.api import (
     ScalewayApi,
     Wanted,
 )
+from inventiv_adapters.cloud.scaleway.choices import ScalewayChoices
 from inventiv_adapters.cloud.scaleway.disks import BLOCK, LOCAL, Disks
 from inventiv_adapters.cloud.scaleway.wire import LocalImages, OneServer, Server, Servers, tag_of
 from inventiv_core.cloud.entities import (
@@ -29,34 +30,9 @@ from inventiv_core.cloud.entities import (
 
 Answer = TypeVar("Answer")
 
-ZONES: Final = (
-    "fr-par-1", "fr-par-2", "fr-par-3", "nl-ams-1", "nl-ams-2", "nl-ams-3",
-    "pl-waw-1", "pl-waw-2", "pl-waw-3",
-)  # fmt: skip
-"""Where servers can be rented (the zones that the Instance API names)."""
-
-IMAGE: Final = "ubuntu_noble_gpu_os_13_nvidia"
-"""Ubuntu with NVIDIA's driver, Docker and the toolkit that connects them."""
-
 _ZONE: Final = re.compile(r"[a-z]{2}-[a-z]{3}-[1-9]")
 _AT_ONCE: Final = 4
 """Zones that are asked at the same time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScalewayChoices:
-    """What an operator chooses once for all accounts."""
-
-    zones: Sequence[str] = ZONES
-    """Where to look for machines and offers."""
-    image: str = IMAGE
-    """An image of the marketplace by its label, or any by its id."""
-    callers: Sequence[str] = ()
-    """From which networks engines are called: nobody else is let in."""
-    create_s: float = 90.0
-    """How long it may take to make a server and everything it needs."""
-    poll_s: float = 1.0
-    """Between looks at a disk that is being made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

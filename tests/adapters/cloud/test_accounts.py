@@ -11,9 +11,9 @@ from inventiv_adapters.cloud.memory import MemoryCloud
 from inventiv_adapters.kernel.clock import SystemClock
 from inventiv_adapters.kernel.ids import SerialIds
 from inventiv_adapters.kernel.memory import MemoryDatabase
+from inventiv_adapters.memory import MemoryUnitOfWork
 from inventiv_adapters.settings.aes import AesSecretBox
 from inventiv_adapters.settings.memory import MemorySettingQueries
-from inventiv_adapters.unit_of_work import MemoryUnitOfWork
 from inventiv_core.cloud.entities import Denied, Listed
 from inventiv_core.cloud.errors import CloudNotConfigured, NoCloudAdapter
 from inventiv_core.cloud.ports import CloudProvider, ForgetsSetups

@@ -1,5 +1,8 @@
 """Session tokens."""
 
+import hmac
+import json
+from base64 import urlsafe_b64encode
 from datetime import datetime, timedelta
 
 import jwt
@@ -12,6 +15,8 @@ from tests.builders import ACME, NOON, a_number, a_user
 
 SECRET = "a secret for tests only, " * 3
 HOUR = timedelta(hours=1)
+HEADER = {"alg": "HS256", "typ": "JWT"}
+CLAIMS = {"iss": "us", "sub": "somebody", "exp": int((NOON + HOUR).timestamp())}
 TOKENS = JwtSessionTokens(SECRET, issuer="us")
 
 
@@ -26,9 +31,18 @@ def issued(*, by: JwtSessionTokens = TOKENS, at: datetime = NOON) -> str:
 
 
 def forged(algorithm: str = "HS256", **changes: object) -> str:
-    claims = {"iss": "us", "sub": "somebody", "exp": int((NOON + HOUR).timestamp())} | changes
-    kept = {name: value for name, value in claims.items() if value is not None}
+    kept = {name: value for name, value in (CLAIMS | changes).items() if value is not None}
     return jwt.encode(kept, SECRET if algorithm != "none" else "", algorithm=algorithm)
+
+
+def signed(header: object, claims: object) -> str:
+    """Return a token of any two values, or texts that stand for none, signed as ours are."""
+    parts = [
+        each if isinstance(each, bytes) else json.dumps(each).encode() for each in (header, claims)
+    ]
+    text = b".".join(urlsafe_b64encode(part).rstrip(b"=") for part in parts)
+    signature = urlsafe_b64encode(hmac.digest(SECRET.encode(), text, "sha256")).rstrip(b"=")
+    return (text + b"." + signature).decode()
 
 
 def test_a_token_that_was_issued_is_accepted() -> None:
@@ -36,7 +50,9 @@ def test_a_token_that_was_issued_is_accepted() -> None:
 
 
 def test_a_token_says_who_it_is_for() -> None:
-    claims = jwt.decode(issued(), options={"verify_signature": False})
+    claims = jwt.decode(
+        issued(), SECRET, algorithms=["HS256"], issuer="us", options={"verify_exp": False}
+    )
     assert claims["sub"] == str(a_user().id)
     assert claims["current_organization_id"] == str(ACME)
     assert claims["exp"] - claims["iat"] == HOUR.total_seconds()
@@ -71,6 +87,7 @@ def test_a_token_that_was_accepted_expires_all_the_same() -> None:
 
 def test_what_is_forged_below_would_be_accepted_unchanged() -> None:
     TOKENS.verify(forged(), now=NOON)
+    TOKENS.verify(signed(HEADER, CLAIMS), now=NOON)
 
 
 @pytest.mark.parametrize(
@@ -85,11 +102,29 @@ def test_what_is_forged_below_would_be_accepted_unchanged() -> None:
         forged(exp=None),
         forged(exp="tomorrow"),
         forged(exp=1e300),
+        forged(exp=True),
+        forged(aud="them"),
+        forged(nbf=0),
+        signed(HEADER | {"alg": "hs256"}, CLAIMS),
+        signed(HEADER | {"crit": ["exp"]}, CLAIMS),
+        signed({"typ": "JWT"}, CLAIMS),
+        signed([HEADER], CLAIMS),
+        signed(HEADER, [CLAIMS]),
+        signed(HEADER, b"\xff"),
+        signed(HEADER, b"[" * 100_000),
+        signed(b"", b""),
+        issued() + "=",
+        issued() + "\n",
+        issued().replace(".", "..", 1),
         issued()[:-2],
+        issued().rpartition(".")[0] + ".",
+        issued().rpartition(".")[0],
         "",
         "a.b.c",
         "not a token",
         "jeton à moi",
+        "a.b.\ud800",
+        "\ud800.b.c",
         "\x00",
     ],
     ids=[
@@ -102,11 +137,29 @@ def test_what_is_forged_below_would_be_accepted_unchanged() -> None:
         "no expiry",
         "expires in words",
         "much too late",
+        "expires truly",
+        "for others",
+        "not yet",
+        "an algorithm in small letters",
+        "something critical",
+        "no algorithm",
+        "a list of headers",
+        "a list of claims",
+        "not UTF-8",
+        "very deep",
+        "nothing, signed",
+        "padded",
+        "one line more",
+        "one part more",
         "cut off",
+        "an empty signature",
+        "no signature",
         "empty",
         "three letters",
         "words",
         "not ASCII",
+        "a signature of no text",
+        "of no text",
         "a NUL",
     ],
 )

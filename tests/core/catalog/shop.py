@@ -8,7 +8,7 @@ from inventiv_adapters.cloud.memory import FixedClouds, MemoryCloud
 from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.ids import SerialIds
 from inventiv_adapters.kernel.memory import MemoryDatabase
-from inventiv_adapters.unit_of_work import MemoryUnitOfWork
+from inventiv_adapters.memory import MemoryUnitOfWork
 from inventiv_core.catalog.use_cases.exchange import ExportCatalog, ImportCatalog
 from inventiv_core.catalog.use_cases.instance_types import (
     CreateInstanceType,

@@ -15,7 +15,7 @@ from inventiv_adapters.identity.memory.users import MemoryUserQueries
 from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.ids import SerialIds
 from inventiv_adapters.kernel.memory import MemoryDatabase
-from inventiv_adapters.unit_of_work import MemoryUnitOfWork, MemoryWork
+from inventiv_adapters.memory import MemoryUnitOfWork, MemoryWork
 from inventiv_core.identity.access import PLATFORM, Actor
 from inventiv_core.identity.entities.acts import Act
 from inventiv_core.identity.entities.api_keys import ApiKey, KeyScope

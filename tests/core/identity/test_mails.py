@@ -14,7 +14,7 @@ from inventiv_adapters.identity.memory.mails import MemoryMailer
 from inventiv_adapters.kernel.chance import SeededChance
 from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.memory import MemoryDatabase
-from inventiv_adapters.unit_of_work import MemoryUnitOfWork
+from inventiv_adapters.memory import MemoryUnitOfWork
 from inventiv_core.identity.access import PLATFORM
 from inventiv_core.identity.entities.mails import (
     KEEP_ENDED,

@@ -10,7 +10,7 @@ import pytest
 from inventiv_adapters.inference.memory import MemoryLimiter, MemoryLimitQueries
 from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.memory import MemoryDatabase
-from inventiv_adapters.unit_of_work import MemoryUnitOfWork
+from inventiv_adapters.memory import MemoryUnitOfWork
 from inventiv_core.identity.access import PLATFORM, ApiKeyId
 from inventiv_core.identity.errors.access import PermissionMissing
 from inventiv_core.inference.entities.gauges import Gauge, Headroom, Hold, Measure, Verdict

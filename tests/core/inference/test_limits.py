@@ -11,7 +11,7 @@ from inventiv_adapters.inference.memory import MemoryLimitQueries
 from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.ids import SerialIds
 from inventiv_adapters.kernel.memory import MemoryDatabase
-from inventiv_adapters.unit_of_work import MemoryUnitOfWork
+from inventiv_adapters.memory import MemoryUnitOfWork
 from inventiv_core.identity.access import (
     GLOBAL_PERMISSIONS,
     Actor,

@@ -20,9 +20,9 @@ from inventiv_adapters.kernel.chance import SeededChance
 from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.ids import SerialIds
 from inventiv_adapters.kernel.memory import MemoryDatabase
+from inventiv_adapters.memory import MemoryUnitOfWork
 from inventiv_adapters.models.memory.offerings import MemoryOfferingQueries
 from inventiv_adapters.settings.memory import MemorySettingQueries
-from inventiv_adapters.unit_of_work import MemoryUnitOfWork
 from inventiv_adapters.workers.keys import DerivedEngineKeys
 from inventiv_core.finops.entities.tokens import TokenCharge
 from inventiv_core.finops.ports.wallets import LedgerWork

@@ -5,10 +5,10 @@ from typing import Any
 from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.ids import SerialIds
 from inventiv_adapters.kernel.memory import MemoryDatabase
+from inventiv_adapters.memory import MemoryUnitOfWork
 from inventiv_adapters.models.memory.models import MemoryMachineQueries, MemoryModelQueries
 from inventiv_adapters.models.memory.offerings import MemoryOfferingQueries
 from inventiv_adapters.settings.memory import MemorySettingQueries
-from inventiv_adapters.unit_of_work import MemoryUnitOfWork
 from inventiv_core.identity.entities.acts import Act
 from inventiv_core.models.use_cases.fits import (
     FitArchitecture,

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.memory import MemoryDatabase
+from inventiv_adapters.memory import MemoryUnitOfWork
 from inventiv_adapters.observability.memory import MemoryObservabilityQueries
 from inventiv_adapters.settings.memory import MemorySettingQueries
-from inventiv_adapters.unit_of_work import MemoryUnitOfWork
 from inventiv_core.identity.access import PLATFORM, Role
 from inventiv_core.instances.entities import Instance, InstanceId, InstanceStatus
 from inventiv_core.observability.entities import (

@@ -7,9 +7,9 @@ from inventiv_adapters.cloud.memory import FixedClouds, MemoryCloud
 from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.ids import SerialIds
 from inventiv_adapters.kernel.memory import MemoryDatabase
+from inventiv_adapters.memory import MemoryUnitOfWork
 from inventiv_adapters.settings.aes import AesSecretBox
 from inventiv_adapters.settings.memory import MemorySettingQueries
-from inventiv_adapters.unit_of_work import MemoryUnitOfWork
 from inventiv_core.cloud.ports import CloudProvider
 from inventiv_core.identity.access import GLOBAL_PERMISSIONS, Actor
 from inventiv_core.identity.entities.acts import Act

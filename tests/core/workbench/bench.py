@@ -7,9 +7,9 @@ from inventiv_adapters.identity.memory.organizations import MemoryOrganizationQu
 from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.ids import SerialIds
 from inventiv_adapters.kernel.memory import MemoryDatabase
+from inventiv_adapters.memory import MemoryUnitOfWork
 from inventiv_adapters.models.memory.offerings import MemoryOfferingQueries
 from inventiv_adapters.settings.memory import MemorySettingQueries
-from inventiv_adapters.unit_of_work import MemoryUnitOfWork
 from inventiv_adapters.workbench.memory.chat_models import MemoryLiveModelQueries
 from inventiv_adapters.workbench.memory.projects import MemoryProjectQueries
 from inventiv_adapters.workbench.memory.retention import MemoryRetentionQueries

@@ -14,6 +14,12 @@ from tests.http.cli.conftest import Cli
 
 SERVER_ONLY = sorted(main.SERVER_PACKAGES | {"inventiv_adapters", "inventiv_core"})
 
+ONLY_SOMETIMES = (
+    "aiohttp", "aiosmtplib", "bcrypt", "cryptography", "email.headerregistry", "httpx",
+    "inventiv_adapters.memory", "inventiv_http.client", "litestar.plugins.attrs",
+    "litestar.plugins.pydantic", "platformdirs", "redis", "rich.progress", "sqlite3",
+)  # fmt: skip
+
 
 def a_module(name: str, **attributes: Any) -> ModuleType:
     module = ModuleType(name)
@@ -50,8 +56,25 @@ def test_an_unknown_command_is_a_matter_of_usage(cli: Cli) -> None:
 
 def test_the_client_needs_nothing_of_the_server() -> None:
     code = (
-        "import sys, inventiv_http.cli.main\n"
+        "import sys, inventiv_http.cli.clients, inventiv_http.cli.main\n"
         f"print([name for name in {SERVER_ONLY} if name in sys.modules])"
+    )
+    done = subprocess.run(  # noqa: S603 — our own words
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_a_server_carries_nothing_that_only_some_settings_need() -> None:
+    code = (
+        "import sys; from inventiv_http.cli.main import load; load('serve')\n"
+        "from dependency_injector.providers import Object\n"
+        "from inventiv_http.app import create_app\n"
+        "from inventiv_http.container import Application, PostgresAdapters\n"
+        "from inventiv_http.settings import Settings\n"
+        "settings = Settings(jwt_secret='for tests only', database_url='postgresql:///nowhere')\n"
+        "create_app(Application(adapters=PostgresAdapters(settings=Object(settings))))\n"
+        f"print([name for name in {ONLY_SOMETIMES} if name in sys.modules])"
     )
     done = subprocess.run(  # noqa: S603 — our own words
         [sys.executable, "-c", code], check=True, capture_output=True, text=True

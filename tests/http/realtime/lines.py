@@ -11,8 +11,8 @@ from uuid import UUID
 
 from inventiv_adapters.kernel.clock import ManualClock
 from inventiv_adapters.kernel.memory import MemoryDatabase, MemoryRelay
+from inventiv_adapters.memory import MemoryUnitOfWork
 from inventiv_adapters.realtime.memory import MemoryEventLog
-from inventiv_adapters.unit_of_work import MemoryUnitOfWork
 from inventiv_core.action_logs.events import ActionLogged
 from inventiv_core.identity.access import OrganizationId
 from inventiv_core.instances.events import InstanceChanged

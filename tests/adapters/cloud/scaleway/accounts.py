@@ -7,8 +7,9 @@ import httpx
 
 from inventiv_adapters.cloud.mock.loopback import port_of, reserve, serving
 from inventiv_adapters.cloud.scaleway.api import Politeness, ScalewayApi
+from inventiv_adapters.cloud.scaleway.choices import ScalewayChoices
 from inventiv_adapters.cloud.scaleway.provider import ScalewayCloud
-from inventiv_adapters.cloud.scaleway.servers import Project, ScalewayChoices
+from inventiv_adapters.cloud.scaleway.servers import Project
 from inventiv_core.kernel.secrets import Secret
 from tests.adapters.cloud.builders import HERE, THERE
 from tests.scaleway.simulator import KEY, PROJECT, Simulator
