@@ -1,12 +1,11 @@
 """The Litestar application."""
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from collections.abc import Iterator, Mapping
 from inspect import signature
 from typing import Any
 
 from dependency_injector.providers import Factory, Provider
-from litestar import Controller, Litestar, get
+from litestar import Controller, Litestar
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
@@ -239,31 +238,11 @@ def _supply(provider: Provider[Any]) -> Provide:
     def supply() -> Any:
         return provider()
 
-    return _asking_for_nothing(supply)
+    return Provide(supply, sync_to_thread=False)
 
 
 def _supply_same(thing: Any) -> Provide:
     def supply() -> Any:
         return thing
 
-    return _asking_for_nothing(supply)
-
-
-def _asking_for_nothing(supply: Callable[[], Any]) -> Provide:
-    """Return a dependency that has none itself: of hundreds, Litestar reads this only once."""
-    provide = Provide(supply, sync_to_thread=False)
-    like_all = _nothing()
-    provide.parsed_fn_signature = like_all.parsed_fn_signature
-    provide.signature_model = like_all.signature_model
-    return provide
-
-
-@cache
-def _nothing() -> BaseRouteHandler:
-    """Return a handler that asks for nothing."""
-
-    @get("/", sync_to_thread=False)
-    def nothing() -> Any:
-        return None
-
-    return nothing
+    return Provide(supply, sync_to_thread=False)
