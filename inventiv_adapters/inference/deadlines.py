@@ -33,24 +33,32 @@ class Watches:
         shortest_s = min(deadlines.first_byte_s, deadlines.idle_s, deadlines.total_s)
         self._pause_s = max(_SHORTEST_S, min(_LONGEST_S, shortest_s / _LOOKS))
         self._watches: set[Watch] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, watch: "Watch") -> None:
         """Look at one more, until it is discarded."""
         self._watches.add(watch)
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._pause_s, self._look)
+            self._timer = self.loop.call_later(self._pause_s, self._look)
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that all of this is in, asked for once."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop
 
     def discard(self, watch: "Watch") -> None:
         """Look at it no more."""
         self._watches.discard(watch)
 
     def _look(self) -> None:
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+        now = self.loop.time()
         for watch in list(self._watches):
             watch.look(now)
-        self._timer = loop.call_later(self._pause_s, self._look) if self._watches else None
+        again = bool(self._watches)
+        self._timer = self.loop.call_later(self._pause_s, self._look) if again else None
 
 
 class Watch:
@@ -74,7 +82,7 @@ class Watch:
 
     def wait(self) -> None:
         """The next piece is waited for from now on."""
-        self._due = asyncio.get_running_loop().time() + self._idle_s
+        self._due = self._watches.loop.time() + self._idle_s
 
     def rest(self) -> None:
         """Nothing is waited for."""

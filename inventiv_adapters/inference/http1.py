@@ -375,8 +375,9 @@ class Http1Engines(Engines):
         self._pools: dict[str, _Pool] | None = None
 
     async def open(self) -> None:
-        """Be ready to call."""
+        """Be ready to call, in the loop that this is called in."""
         self._pools = {}
+        self._watches = Watches(self._watches.deadlines)
 
     async def close(self) -> None:
         """Close all connections that nobody uses."""
@@ -392,7 +393,7 @@ class Http1Engines(Engines):
         pool = self._pools.get(route.base_url)
         if pool is None:
             pool = self._pools[route.base_url] = _Pool(route.base_url)
-        began, request = asyncio.get_running_loop().time(), pool.request(call, route.engine_key)
+        began, request = self._watches.loop.time(), pool.request(call, route.engine_key)
         return self._ask(pool, pool.get(began), request, began)
 
     async def _ask(

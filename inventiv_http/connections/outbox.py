@@ -19,11 +19,13 @@ _ALONE: Final = 4
 class Outbox:
     """Keeps what is written until the loop's next turn. One for each process."""
 
-    __slots__ = ("_alone", "_at_once", "_errands", "_is_due", "_waiting", "has_lines")
+    __slots__ = ("_alone", "_at_once", "_errands", "_is_due", "_loop", "_waiting", "has_lines")
 
     def __init__(self) -> None:
         self.has_lines = False
         """Whether answers go out by way of it: another server has ways of its own."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """Asked for once: Python asks the system each time whether the process is still itself."""
         self._alone = 0
         self._at_once: asyncio.WriteTransport | None = None
         """Who was written to at once in this turn."""
@@ -80,7 +82,9 @@ class Outbox:
     def _be_due(self) -> None:
         if not self._is_due:
             self._is_due = True
-            asyncio.get_running_loop().call_soon(self.flush)
+            if self._loop is None:
+                self._loop = asyncio.get_running_loop()
+            self._loop.call_soon(self.flush)
 
 
 def _send(waiting: Iterable[tuple[asyncio.WriteTransport, bytes]]) -> int:
