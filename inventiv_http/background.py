@@ -40,7 +40,7 @@ _HOURLY_S: Final = 3600.0
 _HEARTBEATS_S: Final = 0.5
 """How late it may be stored how workers are. With `_ROUTES_S` it bounds how old the router's
 knowledge of their queues is."""
-_USAGE_S: Final = 0.25
+_USAGE_S: Final = 0.1
 """How late it may be stored what was used: more at once takes less, and too much is felt."""
 _SAMPLES_S: Final = 1.0
 _ROUTES_S: Final = 1.0

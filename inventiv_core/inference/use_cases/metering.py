@@ -8,7 +8,7 @@ from inventiv_core.identity.access import Actor, Permission
 from inventiv_core.inference.ports import UsageSpool, UsageWork
 from inventiv_core.kernel.unit_of_work import UnitOfWork
 
-_FLUSH_ROWS: Final = 500
+_FLUSH_ROWS: Final = 600
 """At a time: calls that are under way wait while so many are put together."""
 
 
