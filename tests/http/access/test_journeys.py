@@ -32,10 +32,10 @@ from tests.http.test_routes import DOCUMENT
 
 estate = test_tenancy.estate
 
-TIMES: Final = int(os.environ.get("TEST_JOURNEYS", "15"))
+TIMES: Final = int(os.environ.get("TEST_JOURNEYS", "25"))
 """How many journeys there are, for each caller."""
 STEPS: Final = 20
-LEAST: Final = 20
+LEAST: Final = 5
 """How many steps must have led on from what an answer said: else little is tried."""
 
 CHECKED: Final = [*CHECKS, checks.use_after_free, checks.ensure_resource_availability]
