@@ -128,7 +128,7 @@ def report(subjects: list[Subject], rounds: dict[str, list[tuple[Plain, Plain, S
     for peer in (subject.name for subject in subjects if subject.name != "inventiv"):
         pairs = list(zip(ours, rounds[peer], strict=True))
         print(
-            f"to {peer}: calls {_median([a[0].per_s / b[0].per_s for a, b in pairs]):.2f}, "
+            f"to {peer}: calls {_median([a[0].per_s / b[0].per_s for a, b in pairs]):.3f}, "
             f"processor per chunk "
             f"{_median([a[2].cpu_us_per_chunk / b[2].cpu_us_per_chunk for a, b in pairs]):.2f}, "
             f"added at one client {_median([a[1].p50_ms - b[1].p50_ms for a, b in pairs]):.3f} ms"
