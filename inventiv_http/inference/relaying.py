@@ -117,7 +117,7 @@ class Relaying:
         passing = self._relay.feed(piece)
         if self._reply.has_come:
             return self._end(passing)
-        return self._line.push(passing) if passing else None
+        return self._line.push(passing)  # the head goes with it, even if nothing passes yet
 
     def _end(self, passing: bytes) -> Awaitable[None] | None:
         """Send the end. What was used is on its way to the disk before: nothing is free."""

@@ -67,6 +67,27 @@ async def test_a_model_goes_by_its_id_too_and_the_engine_hears_the_name_it_knows
     assert [body["model"] for _, _, body in engine.calls] == ["mock-echo-model"] * 3
 
 
+async def test_the_head_arrives_though_the_first_event_has_not_come_whole(
+    caller: httpx.AsyncClient, worker: Worker
+) -> None:
+    has_arrived = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        event = chunk("Hello.")
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+        writer.write(head + event[:20])  # in one packet
+        await has_arrived.wait()
+        writer.write(event[20:] + DONE)
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server, asyncio.timeout(5):
+        await worker(server.sockets[0].getsockname()[1])
+        async with caller.stream("POST", CHAT, json=asking(stream=True)) as response:
+            has_arrived.set()
+            assert await response.aread() == chunk("Hello.") + DONE
+
+
 async def test_the_first_piece_arrives_before_the_engine_has_the_last(
     caller: httpx.AsyncClient, engine: Engine, worker: Worker
 ) -> None:
