@@ -102,10 +102,12 @@ async def upgrade_schema(
 
 
 async def _look(connection: Connection, schema: Schema) -> SchemaState:
+    # asked for first: who looks while another process makes it all sees nothing, or all
+    is_empty = not await fetch_value(connection, _HAS_TABLES)
     taken = await _taken(connection, schema)
     known = [step.name for step in schema.migrations]
     return SchemaState(
-        is_empty=not await fetch_value(connection, _HAS_TABLES),
+        is_empty=is_empty,
         missing=tuple(name for name in known if name not in taken),
         unknown=tuple(sorted(taken - set(known))),
     )

@@ -9,6 +9,8 @@ from typing import Any, Final
 import psycopg
 import pytest
 
+from inventiv_adapters.kernel import postgres as kernel
+from inventiv_adapters.schema import postgres as making
 from inventiv_adapters.schema.postgres import look_at_schema, upgrade_schema
 from inventiv_adapters.schema.versions import Migration, Schema, SchemaBusy, shipped_schema
 from tests import postgres as real
@@ -37,6 +39,14 @@ def schema(*migrations: Migration, text: str = FRESH) -> Schema:
 
 FIRST = schema(THINGS, text=THINGS.text)
 LATEST = schema(THINGS, NAMES, INDEX)
+
+MADE: Final = f"""
+    BEGIN;
+    {FRESH};
+    CREATE TABLE schema_migrations (name text PRIMARY KEY, applied_at timestamptz);
+    INSERT INTO schema_migrations VALUES ('0001_things'), ('0002_names'), ('0003_index');
+    COMMIT
+"""
 
 AT_A_MOMENT: Final = timedelta(seconds=0.5)
 
@@ -143,6 +153,24 @@ async def test_an_empty_database_is_made_at_once(empty: str) -> None:
     state = await look_at_schema(empty, LATEST)
     assert (state.is_current, state.missing, state.unknown) == (True, (), ())
     assert await upgrade_schema(empty, LATEST) == ()
+
+
+@pytest.mark.parametrize("questions", range(4))
+async def test_who_looks_while_it_is_made_sees_nothing_or_all(
+    empty: str, monkeypatch: pytest.MonkeyPatch, questions: int
+) -> None:
+    asked = 0
+
+    async def fetch_value(*args: Any, **values: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked == questions + 1:
+            run(empty, MADE)
+        return await kernel.fetch_value(*args, **values)
+
+    monkeypatch.setattr(making, "fetch_value", fetch_value)
+    state = await look_at_schema(empty, LATEST)
+    assert state.is_empty or not state.missing
 
 
 async def test_what_is_missing_is_done_in_order_and_once(empty: str, other: str) -> None:
