@@ -50,11 +50,16 @@ CHECKS: Final = [
 Send = Callable[[requests.PreparedRequest], Answer]
 
 
-def operations() -> Iterator[Any]:
-    """Yield every operation that the document knows."""
+def described() -> Any:
+    """Return the API as its document describes it."""
     document = json.loads(DOCUMENT.read_text())
     document["info"]["version"] = "any"
-    for found in schemathesis.openapi.from_dict(document).get_all_operations():
+    return schemathesis.openapi.from_dict(document)
+
+
+def operations() -> Iterator[Any]:
+    """Yield every operation that the document knows."""
+    for found in described().get_all_operations():
         assert isinstance(found, Ok), found
         yield found.ok()
 
@@ -139,13 +144,16 @@ def examine(operation: Any, way: GenerationMode, estate: Estate, send: Send) -> 
             case.path_parameters = with_ids(case.path_parameters, estate)
             case.query = with_ids(case.query, estate)
             case.body = with_ids(case.body, estate)
-        request = requests.Request(
-            **case.as_transport_kwargs(base_url="http://inventiv.test")
-        ).prepare()
+        request = prepared(case)
         answer = send(request)
         case.validate_response(answered(answer, request), checks=CHECKS)
 
     each()
+
+
+def prepared(case: Any) -> requests.PreparedRequest:
+    """Return a case as it would go by wire."""
+    return requests.Request(**case.as_transport_kwargs(base_url="http://inventiv.test")).prepare()
 
 
 def with_ids(fields: Any, estate: Estate) -> Any:

@@ -5,14 +5,11 @@ operations ask for. A thing that was deleted is gone, and one that was made can 
 """
 
 import asyncio
-import json
 import os
 from collections import Counter
 from typing import Any, Final
 
 import pytest
-import requests
-import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from litestar import Litestar
 from schemathesis.core.failures import FailureGroup
@@ -26,9 +23,8 @@ from inventiv_core.identity.entities.users import User
 from inventiv_http.container import MemoryAdapters
 from tests.http.access import test_tenancy
 from tests.http.access.conftest import Credentials
-from tests.http.access.test_document import CHECKS, answered, asked
+from tests.http.access.test_document import CHECKS, answered, asked, described, prepared
 from tests.http.access.test_tenancy import Estate
-from tests.http.test_routes import DOCUMENT
 
 estate = test_tenancy.estate
 
@@ -54,10 +50,8 @@ async def test_wherever_an_answer_leads_the_next_one_is_known(
     headers = dict(credentials[caller])
     led_on: Counter[str] = Counter()
     wrong: list[str] = []
-    document = json.loads(DOCUMENT.read_text())
-    document["info"]["version"] = "any"
 
-    class Journey(schemathesis.openapi.from_dict(document).as_state_machine()):  # type: ignore[misc]
+    class Journey(described().as_state_machine()):  # type: ignore[misc]
         """One way through the API, from the same beginning."""
 
         def setup(self) -> None:
@@ -72,9 +66,7 @@ async def test_wherever_an_answer_leads_the_next_one_is_known(
             return output
 
         def call(self, case: Case[Any], **_: Any) -> Response:
-            request = requests.Request(
-                **case.as_transport_kwargs(base_url="http://inventiv.test")
-            ).prepare()
+            request = prepared(case)
             asking = asyncio.run_coroutine_threadsafe(asked(app, request, dict(headers)), loop)
             return answered(asking.result(timeout=10), request)
 
