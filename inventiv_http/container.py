@@ -8,7 +8,7 @@ world in memory: see `inventiv_http.container_in_memory`.
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from dependency_injector.containers import DeclarativeContainer
 from dependency_injector.providers import (
@@ -26,7 +26,7 @@ from inventiv_adapters.activations.postgres import PostgresActivationQueries
 from inventiv_adapters.catalog.postgres.lists import PostgresCatalogQueries
 from inventiv_adapters.catalog.postgres.prices import PostgresPriceQueries
 from inventiv_adapters.cloud.accounts import AccountClouds
-from inventiv_adapters.cloud.mock.behaviour import FaultKind, MockBehaviour, parse_faults
+from inventiv_adapters.cloud.mock.behaviour import MockBehaviour, parse_faults
 from inventiv_adapters.cloud.mock.datacenter import Datacenter
 from inventiv_adapters.cloud.mock.ledger import Ledger
 from inventiv_adapters.cloud.mock.provider import MockCloud
@@ -383,7 +383,6 @@ if TYPE_CHECKING:
     from inventiv_http.container_in_memory import MemoryAdapters
 
 __all__ = [  # what the front ends start and stop, beside the containers
-    "FAULTS",
     "OUTAGES",
     "Application",
     "DataDirectory",
@@ -410,9 +409,6 @@ __all__ = [  # what the front ends start and stop, beside the containers
     "upgrade_schema",
     "write_dump",
 ]
-
-FAULTS: Final = tuple(FaultKind)
-"""What can go wrong at the mock cloud, by name."""
 
 _SMTPS = 465
 """The port on which TLS begins at once (RFC 8314)."""

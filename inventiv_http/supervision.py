@@ -145,7 +145,7 @@ class Supervisor:
             assignment = self._assignment(slot, writing)
             inherited = (self._listener.fileno(), writing, assignment.metrics_listener)
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "inventiv_http.worker"),
+                *(sys.executable, "-m", "inventiv_http", "work"),
                 stdin=asyncio.subprocess.PIPE,
                 pass_fds=[descriptor for descriptor in inherited if descriptor is not None],
                 start_new_session=True,  # Ctrl-C is for the supervisor to hear

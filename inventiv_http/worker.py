@@ -1,4 +1,4 @@
-"""One of several processes that serve one address: ``python -m inventiv_http.worker``.
+"""One of several processes that serve one address: ``python -m inventiv_http work``.
 
 Started by `inventiv_http.supervision` alone, which says on standard input what to do.
 """
@@ -13,23 +13,17 @@ import msgspec
 from dependency_injector.providers import Object
 
 from inventiv_http.app import create_app
-from inventiv_http.cli.errors import CommandFailed
-from inventiv_http.cli.output import complain
-from inventiv_http.cli.serve import run_work, sentences
 from inventiv_http.container import Application, PostgresAdapters
 from inventiv_http.process import running
 from inventiv_http.serving import readiness, serve
+from inventiv_http.starting import run_work, sentences
 from inventiv_http.supervision import Assignment
 
 
 def main() -> None:
     """Serve until told to stop, or until nobody is there any more who could tell."""
-    try:
-        with sentences():
-            run_work(_serve(msgspec.json.decode(sys.stdin.buffer.readline(), type=Assignment)))
-    except CommandFailed as failed:
-        complain(failed)
-        sys.exit(failed.exit_code)
+    with sentences():
+        run_work(_serve(msgspec.json.decode(sys.stdin.buffer.readline(), type=Assignment)))
 
 
 async def _serve(assignment: Assignment) -> None:
@@ -63,7 +57,3 @@ def _nobody_is_there() -> None:
 def _tell(ready: int) -> None:
     os.write(ready, b"!")
     os.close(ready)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,7 @@
 """Session tokens: JSON Web Tokens (RFC 7519) signed with HMAC-SHA-256.
 
 The library is imported with the first token: it brings along what other algorithms need, ten
-megabytes of it, and who is only ever shown API keys does without.
+megabytes of it, unless whoever starts the process has seen to that before.
 """
 
 import hashlib

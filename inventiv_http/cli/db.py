@@ -11,7 +11,7 @@ import typer
 from inventiv_http.cli.errors import CommandFailed
 from inventiv_http.cli.options import AsJson
 from inventiv_http.cli.output import Bar, Output
-from inventiv_http.cli.serve import DataDir, read_settings, run_work, sentences, with_database
+from inventiv_http.cli.serve import DataDir
 from inventiv_http.container import (
     DataDirectory,
     DataDirectoryUnusable,
@@ -28,6 +28,7 @@ from inventiv_http.container import (
     write_dump,
 )
 from inventiv_http.settings import Settings
+from inventiv_http.starting import read_settings, run_work, sentences, with_database
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The file that holds the copy.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Overwrite what is there.")]

@@ -13,7 +13,7 @@ from inventiv_core.kernel.errors import DomainError
 from inventiv_http.cli.errors import CommandFailed
 from inventiv_http.cli.options import AsJson
 from inventiv_http.cli.output import Output
-from inventiv_http.cli.serve import DataDir, read_settings, run_work, sentences, with_database
+from inventiv_http.cli.serve import DataDir
 from inventiv_http.cli.users import ask_new_password, draw_password
 from inventiv_http.container import (
     Application,
@@ -22,6 +22,7 @@ from inventiv_http.container import (
 )
 from inventiv_http.process import have_schema
 from inventiv_http.settings import Settings
+from inventiv_http.starting import read_settings, run_work, sentences, with_database
 
 
 def reset_password(

@@ -12,7 +12,7 @@ from inventiv_core.settings.use_cases.rotation import Rotated
 from inventiv_http.cli.errors import CommandFailed
 from inventiv_http.cli.options import AsJson
 from inventiv_http.cli.output import Output
-from inventiv_http.cli.serve import DataDir, read_settings, run_work, sentences, with_database
+from inventiv_http.cli.serve import DataDir
 from inventiv_http.container import (
     Application,
     DataDirectory,
@@ -20,6 +20,7 @@ from inventiv_http.container import (
 )
 from inventiv_http.process import have_schema
 from inventiv_http.settings import Settings
+from inventiv_http.starting import read_settings, run_work, sentences, with_database
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 

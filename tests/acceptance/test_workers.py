@@ -32,7 +32,7 @@ def workers_of(server: Server) -> list[int]:
     return sorted(
         int(child)
         for child in children
-        if b"inventiv_http.worker" in Path(f"/proc/{child}/cmdline").read_bytes()
+        if b"inventiv_http\0work\0" in Path(f"/proc/{child}/cmdline").read_bytes()
     )
 
 

@@ -68,7 +68,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
         session, "PATIENCE", Patience(retry_pauses_s=(0, 0), reconnect_pauses_s=(0, 0))
     )
     # It would be the standard error of a command, for as long as this process lives.
-    monkeypatch.setattr("inventiv_http.cli.serve.set_up", lambda: None)
+    monkeypatch.setattr("inventiv_http.starting.set_up", lambda: None)
     monkeypatch.setattr(demo, "ROUTED_PAUSE_S", 0.0)
     monkeypatch.setattr(operating, "POLL_S", 0.0)
     # Long enough that a test which relies on it is seen to: events are what drives.

@@ -1,5 +1,6 @@
 """The entry point: what is installed, and how commands end."""
 
+import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -16,8 +17,8 @@ SERVER_ONLY = sorted(main.SERVER_PACKAGES | {"inventiv_adapters", "inventiv_core
 
 ONLY_SOMETIMES = (
     "aiohttp", "aiosmtplib", "bcrypt", "cryptography", "email.headerregistry", "httpx",
-    "inventiv_adapters.memory", "jwt", "inventiv_http.client", "litestar.plugins.attrs",
-    "litestar.plugins.pydantic", "platformdirs", "redis", "rich.progress", "sqlite3",
+    "inventiv_adapters.memory", "inventiv_http.client", "litestar.plugins.attrs",
+    "litestar.plugins.pydantic", "platformdirs", "pydantic", "redis", "rich", "sqlite3", "typer",
 )  # fmt: skip
 
 
@@ -67,19 +68,50 @@ def test_the_client_needs_nothing_of_the_server() -> None:
 
 def test_a_server_carries_nothing_that_only_some_settings_need() -> None:
     code = (
-        "import sys; from inventiv_http.cli.main import load; load('serve')\n"
+        "import sys; from inventiv_http.__main__ import import_lean; import_lean()\n"
         "from dependency_injector.providers import Object\n"
         "from inventiv_http.app import create_app\n"
         "from inventiv_http.container import Application, PostgresAdapters\n"
         "from inventiv_http.settings import Settings\n"
         "settings = Settings(jwt_secret='for tests only', database_url='postgresql:///nowhere')\n"
         "create_app(Application(adapters=PostgresAdapters(settings=Object(settings))))\n"
-        f"print([name for name in {ONLY_SOMETIMES} if name in sys.modules])"
+        "import inventiv_http.server, inventiv_http.worker\n"
+        f"print([name for name in {ONLY_SOMETIMES} if name in sys.modules])\n"
+        "import cryptography, pydantic, rich; print('there all the same')"
     )
     done = subprocess.run(  # noqa: S603 — our own words
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     )
-    assert done.stdout == "[]\n"
+    assert done.stdout == "[]\nthere all the same\n"
+
+
+@pytest.mark.parametrize("program", ["serve", "orchestrate"])
+def test_a_server_that_cannot_start_says_so_in_a_sentence(program: str) -> None:
+    done = subprocess.run(  # noqa: S603 — our own words
+        [sys.executable, "-m", "inventiv_http", program],
+        env={**os.environ, "INVENTIV_PORT": "many"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: INVENTIV_PORT")
+
+
+def test_options_are_settings_of_the_server(monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
+    became: list[tuple[list[str], dict[str, str]]] = []
+    monkeypatch.setattr(
+        "os.execve", lambda program, words, environment: became.append((words, environment))
+    )
+    monkeypatch.setenv("INVENTIV_PORT", "1")
+    monkeypatch.setenv("INVENTIV_WORKERS", "3")
+    cli("serve", "--port", "2", "--data-dir", "here")
+    [(words, environment)] = became
+    assert words == [sys.executable, "-m", "inventiv_http", "serve"]
+    assert environment["INVENTIV_PORT"] == "2"
+    assert environment["INVENTIV_WORKERS"] == "3"
+    assert environment["INVENTIV_DATA_DIR"] == "here"
+    assert "INVENTIV_HOST" not in environment
 
 
 @pytest.mark.parametrize(
