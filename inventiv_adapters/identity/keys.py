@@ -2,10 +2,13 @@
 
 import hashlib
 import secrets
+from functools import lru_cache
 
 from inventiv_core.identity.ports.api_keys import ApiKeySecrets
 
 _BYTES = 32
+_REMEMBERED = 2048
+"""How many keys, the latest ones shown, are not hashed again."""
 
 
 class RandomApiKeys(ApiKeySecrets):
@@ -15,4 +18,9 @@ class RandomApiKeys(ApiKeySecrets):
         return f"sk-inv-{secrets.token_hex(_BYTES)}"
 
     def hash(self, key: str) -> str:
-        return hashlib.sha256(key.encode()).hexdigest()
+        return _hash(key)
+
+
+@lru_cache(_REMEMBERED)
+def _hash(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()

@@ -1,9 +1,11 @@
 """How long engines may take, and the watch that is kept over one answer."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
+
+from inventiv_core.inference.ports import Sink
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,15 @@ class Watch:
     def wait(self) -> None:
         """The next piece is waited for from now on."""
         self._due = self._watches.loop.time() + self._idle_s
+
+    def awaited(self, sink: Sink) -> Sink:
+        """Return a sink that waits for the next piece after each."""
+
+        def passing(piece: bytes) -> Awaitable[None] | None:
+            self.wait()
+            return sink(piece)
+
+        return passing
 
     def rest(self) -> None:
         """Nothing is waited for."""

@@ -340,11 +340,6 @@ class Http1Reply(EngineReply):
 
     async def pour(self, sink: Sink) -> None:
         connection, watch = self._connection, self._watch
-
-        def passing(piece: bytes) -> Awaitable[None] | None:
-            watch.wait()
-            return sink(piece)
-
         while True:
             piece = connection.take()
             room = sink(piece) if piece else None
@@ -354,7 +349,7 @@ class Http1Reply(EngineReply):
                 if connection.error is not None:
                     raise EngineNotReached(connection.error)
                 watch.wait()
-                room = await connection.flow(passing)
+                room = await connection.flow(watch.awaited(sink))
             if room is not None:
                 watch.rest()  # a slow caller is none of the engine's fault
                 await room

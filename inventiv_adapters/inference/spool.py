@@ -27,7 +27,7 @@ _MOST_KNOWN: Final = 2000
 Before: TypeAlias = Callable[[Callable[[], None]], None]
 """Has something done before any answer goes out that waits to be sent."""
 
-_encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
 _decode = msgspec.json.Decoder(InferenceUsage).decode
 
 log = structlog.get_logger(__name__)
@@ -145,7 +145,7 @@ class FileSpool(UsageSpool):
         """Write what is kept in memory, unless somebody has it: a crash would lose it."""
         if not self._kept or self._is_lent:
             return
-        self._write(b"".join([_encode(usage) + b"\n" for usage in self._kept]))
+        self._write(_encode_lines(self._kept))
         if self._in_file is not None:
             self._in_file += self._kept
         self._kept.clear()

@@ -25,9 +25,9 @@ class Line(Protocol):
         ...
 
 
-def call_of(receive: Receive) -> Call | None:
-    """Return what the messages come from, if that tells by itself who leaves."""
-    call = getattr(receive, "__self__", None)
+def call_of(receive_or_send: Receive | Send) -> Call | None:
+    """Return where messages come from, or go to, if that is a call of ours."""
+    call = getattr(receive_or_send, "__self__", None)
     return call if isinstance(call, Call) else None
 
 

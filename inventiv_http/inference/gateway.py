@@ -64,7 +64,7 @@ class Gateway:
         """Answer one request."""
         number, fields, began_s = self.lane.enter(scope)
         call = call_of(receive)
-        line = AsgiLine(send) if call is None or send != call.send else call
+        line = call if call is not None and call_of(send) is call else AsgiLine(send)
         relaying = Relaying(self.clock, self.lane, scope, line, began_s=began_s)
         try:
             shown = presented(fields, cookie_name=self.cookie_name)

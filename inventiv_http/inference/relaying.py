@@ -111,23 +111,24 @@ class Relaying:
 
     def _take(self, piece: bytes) -> Awaitable[None] | None:
         """Send a piece on; the last one together with the end."""
+        now = None
         if self._first_byte_at is None:
             self._metrics.first_byte(time.perf_counter() - self._began_s)
-            self._first_byte_at = self._clock.now()
+            self._first_byte_at = now = self._clock.now()
         passing = self._relay.feed(piece)
         if self._reply.has_come:
-            return self._end(passing)
+            return self._end(passing, now)
         return self._line.push(passing)  # the head goes with it, even if nothing passes yet
 
-    def _end(self, passing: bytes) -> Awaitable[None] | None:
+    def _end(self, passing: bytes, now: datetime | None = None) -> Awaitable[None] | None:
         """Send the end. What was used is on its way to the disk before: nothing is free."""
         self._caller.over()
         self._is_over = True
         last = passing + self._relay.rest()
-        self._finish(is_whole=True, broke_off=False)
+        self._finish(is_whole=True, broke_off=False, now=now)
         return self._line.push(last, is_last=True)
 
-    def _finish(self, *, is_whole: bool, broke_off: bool) -> None:
+    def _finish(self, *, is_whole: bool, broke_off: bool, now: datetime | None = None) -> None:
         relay = self._relay
         used = relay.used
         self._exchange.finish(
@@ -136,6 +137,7 @@ class Relaying:
                 broke_off=broke_off,
                 used=used,
                 first_byte_at=self._first_byte_at,
+                over_at=now or self._clock.now(),
                 events=relay.events,
                 size_bytes=relay.size_bytes,
             )

@@ -69,6 +69,7 @@ _answers = msgspec.json.Decoder(_Answer)
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _lists = msgspec.json.Decoder(list[msgspec.Raw])
 
+_NO_CHOICE: Final = (None, None, None)
 _INCLUDE: Final = b'"include_usage":true'
 
 
@@ -88,7 +89,10 @@ def head(body: bytes) -> Head:
 
 def most_output_tokens(asked: Head) -> int:
     """Return how many tokens the answer may have; 0 if the request does not say so."""
-    for most in (asked.max_completion_tokens, asked.max_output_tokens, asked.max_tokens):
+    choices = asked.max_completion_tokens, asked.max_output_tokens, asked.max_tokens
+    if choices == _NO_CHOICE:  # mostly
+        return 0
+    for most in choices:
         if isinstance(most, int) and most > 0:
             return most
     return 0

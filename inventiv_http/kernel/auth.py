@@ -27,6 +27,7 @@ _AUTHORIZATION: Final = b"authorization"
 _API_KEY: Final = b"x-api-key"
 _COOKIE: Final = b"cookie"
 _USER_AGENT: Final = b"user-agent"
+_FIELDS: Final = "inventiv_fields"
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 _RULE = "permission"
@@ -84,8 +85,14 @@ async def _recognise(
 
 
 def fields_of(scope: Any) -> Mapping[bytes, bytes]:
-    """Return a request's headers by name. Of two of one name, the first counts."""
-    return dict(reversed(scope["headers"]))
+    """Return a request's headers by name. Of two of one name, the first counts.
+
+    They are put together once for each request: several look at them on its way.
+    """
+    fields: Mapping[bytes, bytes] | None = scope.get(_FIELDS)
+    if fields is None:
+        fields = scope[_FIELDS] = dict(reversed(scope["headers"]))
+    return fields
 
 
 def presented(fields: Mapping[bytes, bytes], *, cookie_name: str) -> Presented:

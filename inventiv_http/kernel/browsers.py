@@ -12,6 +12,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from inventiv_http.kernel.answers import reply
+from inventiv_http.kernel.auth import fields_of
 from inventiv_http.kernel.errors import openai_body
 from inventiv_http.kernel.lanes import Lane
 from inventiv_http.kernel.metrics import NO_ROUTE
@@ -82,9 +83,9 @@ class _Browsers:
         def handle(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
             if scope["type"] != ScopeType.HTTP:
                 return app(scope, receive, send)
-            for name, value in scope["headers"]:
-                if name == b"origin":
-                    return self._visit(app, scope, receive, send, value)
+            origin = fields_of(scope).get(b"origin")
+            if origin is not None:
+                return self._visit(app, scope, receive, send, origin)
             if scope["method"] == "POST" and scope["path"].startswith(_MODELS):
                 return app(scope, receive, send)
             return app(scope, receive, _with(send, self._headers(scope)))

@@ -22,9 +22,15 @@ def request_id(scope: Any) -> str:
 
 def assign(scope: Any, given: bytes, otherwise: UUID) -> str:
     """Give the request its id: the one it was given, if that is fit to be one."""
-    known = given.decode() if given and _ACCEPTED.fullmatch(given) else str(otherwise)
+    known = given.decode() if given and _ACCEPTED.fullmatch(given) else _text(otherwise)
     scope[_KEY] = known
     return known
+
+
+def _text(number: UUID) -> str:
+    """Return ``str(number)``, at half the price: one for each call."""
+    digits = number.bytes.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def with_request_ids(new_id: NewId) -> Any:

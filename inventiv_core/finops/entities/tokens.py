@@ -1,9 +1,9 @@
 """What tokens cost, and what was charged for those that were used."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
@@ -144,15 +144,15 @@ def price_of(usage: TokenUsage, prices: Iterable[TokenPrice]) -> TokenPrice | No
     return None
 
 
-def charge(usage: TokenUsage, prices: Iterable[TokenPrice], *, at: datetime) -> TokenCharge:
+def charge(usage: TokenUsage, prices: Collection[TokenPrice], *, at: datetime) -> TokenCharge:
     """Charge for one request: what was agreed, or else what the list says."""
     if usage.agreed is not None:
         amount = usage.agreed.cost(usage.counted).quantize(MICRO_EUR, rounding=ROUND_HALF_EVEN)
         return TokenCharge(usage=usage, price_id=None, amount_eur=amount, charged_at=at)
-    price = price_of(usage, prices)
+    price = price_of(usage, prices) if prices else None
     return TokenCharge(
         usage=usage,
         price_id=None if price is None else price.id,
-        amount_eur=Decimal(ZERO_EUR) if price is None else price.charge(usage),
+        amount_eur=ZERO_EUR if price is None else price.charge(usage),
         charged_at=at,
     )

@@ -54,6 +54,8 @@ class Delivery:
     """``None`` when the engine did not say, or not yet."""
     first_byte_at: datetime | None
     """``None`` when not even one came."""
+    over_at: datetime
+    """When the last one went out."""
     events: int
     """Events of a stream: engines send one for each token, or for a few."""
     size_bytes: int

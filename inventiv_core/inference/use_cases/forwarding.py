@@ -282,11 +282,11 @@ class _Meter:
 
     def fail(self, status_code: int) -> None:
         """There is no answer."""
-        self._put(Outcome.FAILED, status_code, None, None)
+        self._put(Outcome.FAILED, status_code, None, None, self.clock.now())
 
     def leave(self) -> None:
         """The caller has not waited for one."""
-        self._put(Outcome.ABORTED, LEFT, None, None)
+        self._put(Outcome.ABORTED, LEFT, None, None, self.clock.now())
 
     def finish(self, delivery: Delivery, status_code: int) -> None:
         """There is one, or as much of it as could be."""
@@ -295,7 +295,7 @@ class _Meter:
             size, longest = self.call.size_bytes, self.target.context_length
             input_tokens = estimated_input(size, context_length=longest)
             used = estimated_counts(delivery, input_tokens=input_tokens)
-        self._put(outcome, status_code, used, delivery.first_byte_at)
+        self._put(outcome, status_code, used, delivery.first_byte_at, delivery.over_at)
 
     def _put(
         self,
@@ -303,6 +303,7 @@ class _Meter:
         status_code: int,
         used: TokenCounts | None,
         first_byte_at: datetime | None,
+        over_at: datetime,
     ) -> None:
         call, target, began_at = self.call, self.target, self.began_at
         if self.admitted is not None:
@@ -332,6 +333,6 @@ class _Meter:
                 ttft_ms=None
                 if first_byte_at is None
                 else (first_byte_at - began_at) // _MILLISECOND,
-                duration_ms=(self.clock.now() - began_at) // _MILLISECOND,
+                duration_ms=(over_at - began_at) // _MILLISECOND,
             )
         )

@@ -89,7 +89,13 @@ def nothing() -> None:
 
 
 WHOLE = Delivery(
-    is_whole=True, broke_off=False, used=USED, first_byte_at=None, events=0, size_bytes=100
+    is_whole=True,
+    broke_off=False,
+    used=USED,
+    first_byte_at=None,
+    over_at=NOON,
+    events=0,
+    size_bytes=100,
 )
 
 
@@ -379,8 +385,7 @@ async def test_an_unknown_model_is_unknown() -> None:
 async def test_what_was_used_is_put_to_the_account_of_whoever_used_it() -> None:
     gateway = Gateway()
     exchange = await gateway.call(streamed=True)
-    gateway.clock.advance(3 * SECOND)
-    exchange.finish(replace(WHOLE, first_byte_at=NOON + SECOND))
+    exchange.finish(replace(WHOLE, first_byte_at=NOON + SECOND, over_at=NOON + 3 * SECOND))
     [usage] = gateway.usages
     assert usage == InferenceUsage(
         id=usage.id,
