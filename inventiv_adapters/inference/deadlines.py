@@ -64,27 +64,32 @@ class Watches:
 
 
 class Watch:
-    """Ends an answer that takes too long.
+    """Ends an answer that takes too long: one after the other, on the same connection.
 
     ``expire`` is told why. At first, the beginning of the answer is waited for.
     """
 
-    __slots__ = ("_due", "_end", "_expire", "_has_begun", "_idle_s", "_watches")
+    __slots__ = ("_due", "_end", "_expire", "_has_begun", "_watches")
 
-    def __init__(self, watches: Watches, began: float, *, expire: Callable[[str], None]) -> None:
+    def __init__(self, watches: Watches, *, expire: Callable[[str], None]) -> None:
         self._watches = watches
-        deadlines = watches.deadlines
-        self._idle_s = deadlines.idle_s
-        self._end = began + deadlines.total_s
         self._expire = expire
-        self._due: float | None = began + deadlines.first_byte_s
+        self._end = 0.0
+        self._due: float | None = None
         """When what is waited for must be there; ``None`` while nothing is."""
         self._has_begun = False
-        watches.add(self)
+
+    def begin(self, began: float) -> None:
+        """Keep watch over an answer that is waited for since then."""
+        deadlines = self._watches.deadlines
+        self._end = began + deadlines.total_s
+        self._due = began + deadlines.first_byte_s
+        self._has_begun = False
+        self._watches.add(self)
 
     def wait(self) -> None:
         """The next piece is waited for from now on."""
-        self._due = self._watches.loop.time() + self._idle_s
+        self._due = self._watches.loop.time() + self._watches.deadlines.idle_s
 
     def awaited(self, sink: Sink) -> Sink:
         """Return a sink that waits for the next piece after each."""

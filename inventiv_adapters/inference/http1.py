@@ -48,7 +48,8 @@ class _AtOnce(Writer):
 class _Connection(asyncio.Protocol):
     """One connection, with one call on it at a time."""
 
-    def __init__(self, pool: "_Pool", writer: Writer) -> None:
+    def __init__(self, pool: "_Pool", writer: Writer, watches: Watches) -> None:
+        self.watch = Watch(watches, expire=self.fail)
         self._pool = pool
         self._writer = writer
         self._loop = asyncio.get_running_loop()
@@ -355,9 +356,9 @@ class Http1Reply(EngineReply):
                 await room
 
     def close(self) -> None:
-        self._watch.stop()
         if not self._is_closed:
             self._is_closed = True
+            self._watch.stop()
             self._connection.release()
 
 
@@ -395,7 +396,8 @@ class Http1Engines(Engines):
         self, pool: _Pool, idle: _Connection | None, request: bytes, began: float
     ) -> EngineReply:
         connection = idle or await self._connect(pool)
-        watch = Watch(self._watches, began, expire=connection.fail)
+        watch = connection.watch
+        watch.begin(began)
         try:
             connection.write(request)
             while not connection.has_head:
@@ -420,7 +422,7 @@ class Http1Engines(Engines):
         try:
             async with asyncio.timeout(self._watches.deadlines.connect_s):
                 _, connection = await asyncio.get_running_loop().create_connection(
-                    lambda: _Connection(pool, self._writer), pool.host, pool.port
+                    lambda: _Connection(pool, self._writer, self._watches), pool.host, pool.port
                 )
         except (TimeoutError, OSError, UnicodeError) as error:
             raise EngineNotReached(str(error)) from error

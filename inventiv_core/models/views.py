@@ -281,7 +281,7 @@ class GrantTable:
 
     def __init__(self, models: Iterable[NamedModel], grants: Iterable[Grant]) -> None:
         """Take active models, and grants, of everybody or of one caller."""
-        self._own: dict[tuple[ModelId, OrganizationId], Grant] = {}
+        self._own: dict[OrganizationId, dict[str, Grant]] = {}
         """Made when they are asked for: the same for all calls while the table holds."""
         self._models: dict[str, NamedModel] = {}
         for model in models:
@@ -306,9 +306,12 @@ class GrantTable:
         return None
 
     def _to_itself(self, model: NamedModel, caller: OrganizationId) -> Grant:
-        grant = self._own.get((model.id, caller))
+        own = self._own.get(caller)
+        if own is None:
+            own = self._own[caller] = {}
+        grant = own.get(model.model_id)
         if grant is None:
-            grant = self._own[model.id, caller] = Grant.to_itself(model, caller)
+            grant = own[model.model_id] = Grant.to_itself(model, caller)
         return grant
 
     def usable(

@@ -73,6 +73,7 @@ class PatientConnection(Connection):
         """Take what has come, and see that it is not too much."""
         if self._is_refused:
             return
+        self.is_idle = False
         super().data_received(data)
         size = len(data)
         self._received_bytes += size

@@ -74,13 +74,9 @@ class Connection(HttpToolsProtocol):
         # else these would name each other until the garbage is collected
         self.cycle = self.scope = cast("Any", None)
 
-    def on_message_begin(self) -> None:
-        """Begin a request."""
-        super().on_message_begin()
-        cast("dict[str, Any]", self.scope)[LINE] = self
-
     def on_headers_complete(self) -> None:
         """Have somebody answer the request: who is on its way, or the application."""
+        cast("dict[str, Any]", self.scope)[LINE] = self
         lane = self._lanes.get(self.url)
         parser, before = cast("Any", self.parser), cast("Any", self.cycle)
         if (
@@ -100,11 +96,6 @@ class Connection(HttpToolsProtocol):
         self.cycle = call = Call(self, scope, keep_alive=parser.should_keep_alive())
         call.task = self.loop.create_task(call.run(lane, self.tasks))
         self.tasks.add(call.task)
-
-    def data_received(self, data: bytes) -> None:
-        """Take what has come."""
-        self.is_idle = False
-        super().data_received(data)
 
     def on_response_complete(self) -> None:
         """Go on with the next request. How long it may take to come needs no timer of its own."""

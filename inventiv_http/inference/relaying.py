@@ -92,7 +92,7 @@ class Relaying:
         headers = [
             (b"content-type", reply.content_type.encode()),
             (HEADER, request_id(self._scope).encode()),
-            (b"x-inventiv-instance", _text(exchange.route.instance_id)),
+            (b"x-inventiv-instance", _text(exchange.route.instance_id.int)),
         ]
         if is_stream:
             headers += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
@@ -159,5 +159,6 @@ class Relaying:
 
 
 @lru_cache(1024)
-def _text(instance_id: UUID) -> bytes:
-    return str(instance_id).encode()
+def _text(instance_number: int) -> bytes:
+    """Return an instance's id as it is written; by its number, for which nothing is computed."""
+    return str(UUID(int=instance_number)).encode()

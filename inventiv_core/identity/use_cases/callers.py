@@ -300,6 +300,7 @@ class RecogniseCaller:
         """Note the use, unless one of just before is known."""
         if known.last_used_at is not None and now - known.last_used_at < LAST_USED_RESOLUTION:
             return
+        known.last_used_at = now
         if known.actor.session_id is not None:
             self.uses.note_session(known.actor.session_id, now)
         if known.actor.api_key_id is not None:

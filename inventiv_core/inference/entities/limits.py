@@ -189,6 +189,8 @@ class LimitBook:
 
     def gauges(self, caller: Actor, model: str, now: datetime) -> Sequence[Gauge]:
         """Return what is counted of a call of the caller's for that model: mostly known already."""
+        if not self.limits:
+            return ()
         found: list[Gauge] = []
         for limit in self.applying(caller, model):
             place = (limit.id, caller.organization_id or caller.user_id)
