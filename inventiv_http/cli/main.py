@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Mapping
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Annotated, Any, Final
 
 import typer
@@ -22,6 +23,8 @@ SERVER_COMMANDS: Final = {
     "environment": ("inventiv_http.cli.environment", "environment"),
     "reset-password": ("inventiv_http.cli.reset_password", "reset_password"),
 }
+_SERVER: Final = "litestar"
+"""Not there where only the client is installed."""
 # What the extras beyond `client` bring; the absence of anything else is a defect.
 SERVER_PACKAGES: Final = frozenset(
     {
@@ -53,6 +56,8 @@ def load(name: str) -> Any | None:
     Only when it is called for: the client must neither need the server nor wait for it.
     """
     module_name, attribute = SERVER_COMMANDS[name]
+    if find_spec(_SERVER) is None:
+        return None
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:

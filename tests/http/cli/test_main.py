@@ -131,6 +131,13 @@ def test_a_missing_server_says_what_to_install(
     assert cli("--help").exit_code == 0
 
 
+def test_a_client_alone_becomes_no_server(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(main, "find_spec", lambda name: None)
+    result = cli("serve")
+    assert result.exit_code == 1
+    assert 'pip install "inventiv[embedded]"' in result.stderr
+
+
 def test_a_defect_of_the_server_is_not_taken_for_its_absence(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
