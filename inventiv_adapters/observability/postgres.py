@@ -237,19 +237,39 @@ _MAKE_ROOM = "SELECT make_partition(%(parent)s, %(begins)s::timestamptz, %(ends)
 _DROP = "SELECT drop_partitions(%(parent)s, %(before)s::timestamptz)"
 
 _COUNT_REQUESTS = """
+    WITH told AS (
+        SELECT r.instance_id, i.organization_id, r.model_id COLLATE "C" AS model_id, r.requests,
+               r.succeeded, r.failed, r.input_tokens, r.output_tokens, r.total_tokens, r.first_at,
+               r.last_at
+        FROM jsonb_to_recordset(%(sums)s::jsonb) AS r (
+            instance_id uuid, model_id text, requests bigint, succeeded bigint, failed bigint,
+            input_tokens bigint, output_tokens bigint, total_tokens bigint, first_at timestamptz,
+            last_at timestamptz)
+        JOIN instances i ON i.id = r.instance_id
+    ), of_models AS (
+        INSERT INTO runtime_models AS m
+            (organization_id, model_id, first_seen_at, last_seen_at, total_requests,
+             failed_requests)
+        SELECT organization_id, model_id, min(first_at), max(last_at), sum(requests)::bigint,
+               sum(failed)::bigint
+        FROM told
+        GROUP BY 1, 2
+        ORDER BY 1, 2
+        ON CONFLICT (organization_id, model_id) DO UPDATE SET
+            total_requests = m.total_requests + EXCLUDED.total_requests,
+            failed_requests = m.failed_requests + EXCLUDED.failed_requests,
+            first_seen_at = LEAST(m.first_seen_at, EXCLUDED.first_seen_at),
+            last_seen_at = GREATEST(m.last_seen_at, EXCLUDED.last_seen_at)
+    )
     INSERT INTO instance_request_metrics AS m
         (instance_id, total_requests, successful_requests, failed_requests, total_input_tokens,
          total_output_tokens, total_tokens, first_request_at, last_request_at)
-    SELECT i.id, sum(r.requests)::bigint, sum(r.succeeded)::bigint,
-           sum(r.requests - r.succeeded)::bigint, sum(r.input_tokens)::bigint,
-           sum(r.output_tokens)::bigint, sum(r.total_tokens)::bigint, min(r.first_at),
-           max(r.last_at)
-    FROM jsonb_to_recordset(%(sums)s::jsonb) AS r (
-        instance_id uuid, requests bigint, succeeded bigint, input_tokens bigint,
-        output_tokens bigint, total_tokens bigint, first_at timestamptz, last_at timestamptz)
-    JOIN instances i ON i.id = r.instance_id
-    GROUP BY i.id
-    ORDER BY i.id
+    SELECT instance_id, sum(requests)::bigint, sum(succeeded)::bigint,
+           sum(requests - succeeded)::bigint, sum(input_tokens)::bigint,
+           sum(output_tokens)::bigint, sum(total_tokens)::bigint, min(first_at), max(last_at)
+    FROM told
+    GROUP BY 1
+    ORDER BY 1
     ON CONFLICT (instance_id) DO UPDATE SET
         total_requests = m.total_requests + EXCLUDED.total_requests,
         successful_requests = m.successful_requests + EXCLUDED.successful_requests,
@@ -259,24 +279,6 @@ _COUNT_REQUESTS = """
         total_tokens = m.total_tokens + EXCLUDED.total_tokens,
         first_request_at = LEAST(m.first_request_at, EXCLUDED.first_request_at),
         last_request_at = GREATEST(m.last_request_at, EXCLUDED.last_request_at)
-"""
-
-_COUNT_MODELS = """
-    INSERT INTO runtime_models AS m
-        (organization_id, model_id, first_seen_at, last_seen_at, total_requests, failed_requests)
-    SELECT i.organization_id, r.model_id COLLATE "C", min(r.first_at), max(r.last_at),
-           sum(r.requests)::bigint, sum(r.failed)::bigint
-    FROM jsonb_to_recordset(%(sums)s::jsonb) AS r (
-        instance_id uuid, model_id text, requests bigint, failed bigint, first_at timestamptz,
-        last_at timestamptz)
-    JOIN instances i ON i.id = r.instance_id
-    GROUP BY 1, 2
-    ORDER BY 1, 2
-    ON CONFLICT (organization_id, model_id) DO UPDATE SET
-        total_requests = m.total_requests + EXCLUDED.total_requests,
-        failed_requests = m.failed_requests + EXCLUDED.failed_requests,
-        first_seen_at = LEAST(m.first_seen_at, EXCLUDED.first_seen_at),
-        last_seen_at = GREATEST(m.last_seen_at, EXCLUDED.last_seen_at)
 """
 
 _NOTE_SERVED = """
@@ -416,7 +418,6 @@ class PostgresRequestCounts(RequestCountRepository):
             return
         sums = as_json(_summed(requests))
         await self._connection.execute(_COUNT_REQUESTS, {"sums": sums})
-        await self._connection.execute(_COUNT_MODELS, {"sums": sums})
 
 
 class _Sums(msgspec.Struct):

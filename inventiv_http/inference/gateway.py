@@ -4,6 +4,7 @@ Calls are taken before Litestar's router: its layers would cost more than all th
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final, cast
 from uuid import UUID
@@ -65,10 +66,10 @@ class Gateway:
         number, fields, began_s = self.lane.enter(scope)
         call = call_of(receive)
         line = call if call is not None and call_of(send) is call else AsgiLine(send)
-        relaying = Relaying(self.clock, self.lane, scope, line, began_s=began_s)
+        relaying = Relaying(self.clock, self.lane.metrics, scope, line, began_s=began_s)
         try:
             shown = presented(fields, cookie_name=self.cookie_name)
-            actor = await self.recognise_caller(shown, actor=Caller(ip_address=address_of(scope)))
+            actor = await self.recognise_caller(shown, actor=_calling(address_of(scope)))
             actor.must(Permission.INFER)  # before anything of the body is read
             body = None if call is None else call.take_whole()
             if body is None:
@@ -140,6 +141,12 @@ def _asked(body: bytes) -> wire.Head:
         return wire.head(body)
     except msgspec.MsgspecError as error:
         raise InvalidJson(reason=str(error)) from error
+
+
+@lru_cache(1024)
+def _calling(address: str | None) -> Caller:
+    """Return where a call comes from: mostly, it is where others came from."""
+    return Caller(ip_address=address)
 
 
 def _session(fields: Fields) -> str | None:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from litestar.types import HTTPScope
 
-from inventiv_core.inference.entities.usage import Delivery
+from inventiv_core.inference.entities.usage import Delivery, TokenCounts
 from inventiv_core.inference.ports import EngineNotReached, EngineReply
 from inventiv_core.inference.use_cases.forwarding import Exchange
 from inventiv_core.kernel.clock import Clock
@@ -18,7 +18,7 @@ from inventiv_http.inference import wire
 from inventiv_http.inference.admission import headroom_headers
 from inventiv_http.inference.presence import Presence
 from inventiv_http.kernel.errors import openai_body
-from inventiv_http.kernel.lanes import Lane
+from inventiv_http.kernel.metrics import Metrics
 from inventiv_http.kernel.request_ids import HEADER, request_id
 
 _EVENTS: Final = "text/event-stream"
@@ -28,8 +28,9 @@ class Relaying:
     """Relays one answer, and counts it."""
 
     __slots__ = (
-        "_began_s", "_caller", "_clock", "_exchange", "_first_byte_at", "_is_over", "_lane",
-        "_line", "_metrics", "_relay", "_reply", "_scope", "has_begun",
+        "_began_s", "_caller", "_clock", "_exchange", "_first_byte_at", "_first_byte_s", "_head_s",
+        "_is_over", "_line", "_metrics", "_relay", "_reply", "_scope", "_status", "_used",
+        "has_begun",
     )  # fmt: skip
 
     _relay: wire.PlainRelay | wire.EventRelay
@@ -38,28 +39,41 @@ class Relaying:
     _caller: Presence
 
     def __init__(
-        self, clock: Clock, lane: Lane, scope: HTTPScope, line: Line, *, began_s: float
+        self, clock: Clock, metrics: Metrics, scope: HTTPScope, line: Line, *, began_s: float
     ) -> None:
         self._clock = clock
-        self._lane = lane
-        self._metrics = lane.metrics
+        self._metrics = metrics
         self._scope = scope
         self._line = line
         self._began_s = began_s
+        self._head_s = 0.0
+        self._first_byte_s: float | None = None
         self._first_byte_at: datetime | None = None
+        self._status: int | None = None
+        """What the engine has answered, if it has."""
+        self._used: TokenCounts | None = None
         self._is_over = False
         self.has_begun = False
         """Whether something has gone out: a status, at least."""
         self._metrics.call_begins()
 
     def end(self) -> None:
-        """The call is over."""
-        self._metrics.call_ends()
+        """The call is over: count what became of it, now that nobody waits for it any more."""
+        metrics, path = self._metrics, self._scope["path"]
+        metrics.call_ends()
+        if self._status is None:
+            return
+        if self.has_begun:
+            metrics.answered(path, self._scope["method"], self._status, self._head_s)
+        if self._first_byte_s is not None:
+            metrics.first_byte(self._first_byte_s)
+        metrics.called(path, self._status, self._used)
 
     async def relay(self, exchange: Exchange, asked: wire.Head, caller: Presence) -> None:
         """Send the answer as it comes, and finish the exchange, come what may."""
         self._exchange = exchange
         reply = self._reply = exchange.reply
+        self._status = reply.status_code
         is_stream = reply.content_type.startswith(_EVENTS)
         self._relay = (
             wire.EventRelay(hide_usage=not wire.wants_usage(asked))
@@ -106,14 +120,14 @@ class Relaying:
                 for name, value in headroom_headers(exchange.headroom)
             ]
         self.has_begun = True
-        self._lane.answered(self._scope, reply.status_code, self._began_s)
+        self._head_s = time.perf_counter() - self._began_s
         return self._line.start(reply.status_code, headers, more=reply.has_begun)
 
     def _take(self, piece: bytes) -> Awaitable[None] | None:
         """Send a piece on; the last one together with the end."""
         now = None
         if self._first_byte_at is None:
-            self._metrics.first_byte(time.perf_counter() - self._began_s)
+            self._first_byte_s = time.perf_counter() - self._began_s
             self._first_byte_at = now = self._clock.now()
         passing = self._relay.feed(piece)
         if self._reply.has_come:
@@ -130,7 +144,7 @@ class Relaying:
 
     def _finish(self, *, is_whole: bool, broke_off: bool, now: datetime | None = None) -> None:
         relay = self._relay
-        used = relay.used
+        used = self._used = relay.used
         self._exchange.finish(
             Delivery(
                 is_whole=is_whole,
@@ -142,7 +156,6 @@ class Relaying:
                 size_bytes=relay.size_bytes,
             )
         )
-        self._metrics.called(self._scope["path"], self._reply.status_code, used)
 
     async def _break_off(self, *, is_stream: bool) -> None:
         """End an answer whose status is sent already, and say so where that is possible.

@@ -189,14 +189,16 @@ class PlainRelay:
     events = 0
 
     def __init__(self) -> None:
-        self._seen = bytearray()
+        self._seen: list[bytes] = []
+        self._seen_bytes = 0
         self.size_bytes = 0
 
     def feed(self, chunk: bytes) -> bytes:
         """Return what is to be sent now."""
         self.size_bytes += len(chunk)
-        if len(self._seen) + len(chunk) <= _TAIL_BYTES:
-            self._seen += chunk
+        if self._seen_bytes + len(chunk) <= _TAIL_BYTES:
+            self._seen_bytes += len(chunk)
+            self._seen.append(chunk)
         return chunk
 
     def rest(self) -> bytes:
@@ -206,7 +208,7 @@ class PlainRelay:
     @property
     def used(self) -> TokenCounts | None:
         """What the answer says was used."""
-        return token_counts(bytes(self._seen))
+        return token_counts(b"".join(self._seen))
 
 
 class EventRelay:

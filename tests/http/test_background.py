@@ -101,8 +101,11 @@ async def test_a_deployment_gets_ready_by_itself_and_is_gone_when_nobody_wants_i
     application: Application, memory: MemoryAdapters, market: Market
 ) -> None:
     cloud: MemoryCloud = memory.cloud()
-    heard: list[str] = []
-    memory.bus().subscribe(lambda message: heard.append(type(message.event).__name__))
+    costs = {"InstanceCostStarted", "InstanceCostStopped"}
+    asked = {"ProvisioningRequested", "TerminationRequested"}
+    told = {"InstanceChanged", "ActionLogged"} | costs | asked
+    heard: set[str] = set()
+    memory.bus().subscribe(lambda message: heard.add(type(message.event).__name__))
     async with at_work(application):
         instance_id = await deploy(application, market)
         await eventually(lambda: is_in(memory, InstanceStatus.INSTALLING))
@@ -117,10 +120,9 @@ async def test_a_deployment_gets_ready_by_itself_and_is_gone_when_nobody_wants_i
         await application.terminate_instance()(instance_id, actor=an_actor())
         await eventually(lambda: is_in(memory, InstanceStatus.TERMINATED))
         await eventually(lambda: not is_routed(memory))
+        await eventually(lambda: told <= heard)  # what is stored is told a moment later
     assert (len(cloud.orders), cloud.machines) == (1, {})
-    costs = {"InstanceCostStarted", "InstanceCostStopped"}
-    asked = {"ProvisioningRequested", "TerminationRequested"}
-    assert {"InstanceChanged", "ActionLogged"} | costs | asked == set(heard)
+    assert told == heard
 
 
 class Fragile:
