@@ -55,7 +55,7 @@ class Delivery:
     first_byte_at: datetime | None
     """``None`` when not even one came."""
     over_at: datetime
-    """When the last one went out."""
+    """When the last one had gone out, or no more were to."""
     events: int
     """Events of a stream: engines send one for each token, or for a few."""
     size_bytes: int
